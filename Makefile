@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# What one does with this checkout. Needs make, git and Python 3.11 or newer; PYTHON=... names another one.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
+
+# uv: the one on PATH, or a pinned one from the package index.
+OWN_UV := .cache/uv/bin/uv
+UV := $(if $(shell uv --version 2>/dev/null),uv,$(OWN_UV))
+NEEDED_UV := $(filter $(OWN_UV),$(UV))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PRECIOUS: .venv-%/.ready
+.PHONY: help venv demo test lint format types layers docs databases airflows constraints ci clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: .venv/.ready ## Make .venv: the newest Airflow, this package, every tool
+
+demo: .venv/.ready ## Text 5,000 made-up people through Airflow and a sandbox on this machine
+	$(BIN)/python -m dags_examples.demo
+
+test: .venv/.ready ## Run the fast tests
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+
+lint: .venv/.ready ## Check rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: .venv/.ready ## Mend what can be mended by a tool
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: .venv/.ready ## Check types, strictly
+	$(BIN)/mypy
+
+layers: .venv/.ready ## Check which part may import which
+	$(BIN)/lint-imports --no-logo
+
+docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+databases: .venv/.ready ## Run the ledger's tests on PostgreSQL and MariaDB
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m database
+
+airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: airflow-2.11 ... airflow-3.3
+	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS)
+	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
+
+airflows: airflow-2.11 airflow-3.0 airflow-3.1 airflow-3.2 airflow-3.3 ## Do that on every supported minor
+
+constraints: $(OWN_UV) ## Remake the pinned sets of packages in constraints/
+	UV=$(OWN_UV) $(PYTHON) constraints/compile.py
+
+ci: ## Run everything that must pass
+	bash .ci/run
+
+clean: ## Remove all that is made here
+	rm -rf .venv .venv-* .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .coverage* build demo dist docs/_build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment holds exactly one pinned set, and this package, editable.
+define make_environment
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than Python 3.11: make ... PYTHON=python3.12" >&2; exit 1; }
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+endef
+
+.venv/.ready: constraints/airflow-3.3.txt pyproject.toml | $(NEEDED_UV)
+	$(make_environment)
+
+.venv-%/.ready: constraints/airflow-%.txt pyproject.toml | $(NEEDED_UV)
+	$(make_environment)
+
+$(OWN_UV): constraints/uv.txt
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile one pinned, hashed set of packages per supported Airflow minor, and one that holds uv alone.
+
+Run as ``make constraints``, or ``python constraints/compile.py 2.11 3.3`` for some of them. The newest patch of a
+minor comes from whatever package index ``uv`` is set to; the sets name none.
+
+An old Airflow breaks with packages made after it, so a set holds only what was there shortly after its patch came
+out. The newest minor is compiled without such a date.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent / "pyproject.toml"
+UV = os.environ.get("UV", "uv")
+
+MINORS = ("2.11", "3.0", "3.1", "3.2", "3.3")
+"""The supported minors, the newest last."""
+PYTHON = "3.11"
+"""The oldest supported Python; markers in the sets cover the newer ones."""
+GRACE = timedelta(days=7)
+"""How long after a patch its packages may be made: the providers of a release follow within days."""
+EXTRAS = ("postgres", "mysql", "sandbox")
+GROUPS = ("build", "test")
+TOOL_GROUPS = ("lint", "docs")
+"""Only in the newest set, where the tools run."""
+AGELESS = ("apache-airflow-providers-common-compat", "uspeedo-sdk-py")
+"""Taken in the newest version: made to run on every supported Airflow, or pinned by us."""
+OLDER_LIMITS = ("pandas<3",)
+"""For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A published Airflow.
+
+    :param uploaded: when its wheel was uploaded, UTC.
+    """
+
+    version: str
+    uploaded: datetime
+
+
+def compile_with_uv(*arguments: str, requirements: str) -> str:
+    """Return what ``uv pip compile`` prints for the requirements, one per line.
+
+    :raises subprocess.CalledProcessError: nothing satisfies them; ``uv`` has said why on standard error.
+    """
+    command = [UV, "pip", "compile", "--quiet", "--no-header", "--python-version", PYTHON, *arguments, "-"]
+    answer = subprocess.run(command, input=requirements, text=True, check=True, stdout=subprocess.PIPE, cwd=HERE.parent)
+    return answer.stdout
+
+
+def newest_patch(minor: str) -> Patch:
+    """Ask the index for the newest patch of a minor."""
+    lock = tomllib.loads(
+        compile_with_uv("--no-deps", "--format", "pylock.toml", requirements=f"apache-airflow=={minor}.*")
+    )
+    (package,) = lock["packages"]
+    return Patch(package["version"], package["wheels"][0]["upload-time"])
+
+
+def cut_off(patch: Patch) -> list[str]:
+    """Return the options that hide packages made long after the patch."""
+    day = min(patch.uploaded + GRACE, datetime.now(UTC)).date().isoformat()
+    ageless = [f"--exclude-newer-package={name}=false" for name in AGELESS]
+    return [f"--exclude-newer={day}", *ageless]
+
+
+def resolve(minor: str, patch: Patch) -> str:
+    """Return the pinned, hashed set for one patch."""
+    newest = minor == MINORS[-1]
+    groups = (*GROUPS, *TOOL_GROUPS) if newest else GROUPS
+    limits = () if newest else OLDER_LIMITS
+    return compile_with_uv(
+        str(PROJECT),
+        "--universal",
+        "--generate-hashes",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        *(f"--extra={extra}" for extra in EXTRAS),
+        *(f"--group={group}" for group in groups),
+        *([] if newest else cut_off(patch)),
+        requirements="\n".join((f"apache-airflow=={patch.version}", *limits)),
+    )
+
+
+def write(name: str, first_line: str, pins: str) -> None:
+    """Write one set beside this file and say so."""
+    HERE.joinpath(name).write_text(f"# {first_line} Made by `make constraints`.\n{pins}")
+    sys.stderr.write(f"constraints/{name}: {first_line}\n")
+
+
+def main(minors: list[str]) -> None:
+    """Write the sets of the given minors; without any, all of them and uv's."""
+    for minor in minors or MINORS:
+        patch = newest_patch(minor)
+        first_line = f"Airflow {patch.version}, uploaded {patch.uploaded:%Y-%m-%d}."
+        write(f"airflow-{minor}.txt", first_line, resolve(minor, patch))
+    if not minors:
+        pins = compile_with_uv("--universal", "--generate-hashes", "--no-emit-index-url", requirements="uv")
+        write("uv.txt", "What makes the environments where uv is not installed.", pins)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
