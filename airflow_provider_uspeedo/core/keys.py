@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes a recipient one recipient: a 16-byte key of its phone, or of the columns that the user names.
+
+Keys are BLAKE2b digests, so that they fit a binary column of fixed width whatever they are made of, and never cut
+anything. They depend on the text alone: not on the campaign, the columns' names or the version of any library.
+What they are made of is kept with the campaign as a :class:`KeySpec`; a run with another one would text everybody
+again and is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
+
+KEY_BYTES = 16
+"""Length of a key and of a campaign's hash."""
+
+KEY_VERSION = 1
+"""Changes whenever the same recipient would get another key."""
+
+_PUNCTUATION = str.maketrans("", "", "()+- ")
+_OF_PHONE = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.phone.1")
+_OF_VALUES = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.values.1")
+_OF_CAMPAIGN = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.campaign")
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """What the keys of one campaign are made of.
+
+    :param columns: the key columns in order, or ``None``: the normalised phone.
+    :param kinds: one for each key column: how its values become text. Types that give the same text share a kind.
+    :param default_region: how phones without a country code were read, in upper case; part of a phone's key only.
+    :param version: of the way keys are made.
+    :raises ConfigurationError: no column, a column twice, or not one kind for each column.
+    """
+
+    columns: tuple[str, ...] | None
+    kinds: tuple[str, ...]
+    default_region: str | None
+    version: int = KEY_VERSION
+
+    def __post_init__(self) -> None:
+        if self.columns is not None and (not self.columns or len(set(self.columns)) < len(self.columns)):
+            raise ConfigurationError("key_columns must name at least one column, and none twice; None means the phone.")
+        if len(self.kinds) != len(self.columns or ()):
+            raise ConfigurationError("A key needs one kind for each of its columns, and none if it is the phone.")
+        object.__setattr__(self, "default_region", self.default_region.upper() if self.default_region else None)
+
+    def to_json(self) -> str:
+        """Return the text that is kept with the campaign; the same for equal specs."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> KeySpec:
+        """Read what :meth:`to_json` wrote.
+
+        :raises LedgerError: it is not that.
+        """
+        try:
+            return cls._from_fields(**json.loads(text))
+        except (ValueError, TypeError, ConfigurationError):
+            raise LedgerError(
+                "The ledger's note of what this campaign's keys are made of cannot be read. It was changed by hand, or "
+                "written by a newer version of this package: use that version."
+            ) from None
+
+    @classmethod
+    def _from_fields(
+        cls, *, columns: list[str] | None, kinds: list[str], default_region: str | None, version: int
+    ) -> KeySpec:
+        return cls(None if columns is None else tuple(columns), tuple(kinds), default_region, version)
+
+    def describe_difference(self, other: KeySpec) -> str:
+        """Return in which way the keys of this campaign differ from those that ``other``, the new run, would make.
+
+        :returns: part of a sentence such as "by 'id' before and by the phone now", or ``""`` if the keys are the same.
+        """
+        for before, now in zip(self._parts(), other._parts(), strict=True):
+            if before != now:
+                return f"by {before} before and by {now} now"
+        return ""
+
+    def _parts(self) -> tuple[str, str, str]:
+        """Return what must be the same, the most telling part first."""
+        if self.columns is None:
+            what, how = "the phone", f"the phone with default_region={self.default_region!r}"
+        else:
+            what = ", ".join(map(repr, self.columns))
+            how = ", ".join(f"{column!r} ({kind})" for column, kind in zip(self.columns, self.kinds, strict=True))
+        return what, how, f"version {self.version} of the keys"
+
+
+class KeyMaker:
+    """Makes the keys of one campaign. Safe to share between threads.
+
+    :raises ConfigurationError: the spec is of a version that this package does not know.
+    """
+
+    def __init__(self, spec: KeySpec) -> None:
+        if spec.version != KEY_VERSION:
+            raise ConfigurationError(
+                f"The campaign's keys are of version {spec.version}; this package makes version {KEY_VERSION}. "
+                "Use the version of the package that began the campaign, or begin another campaign."
+            )
+        self.spec = spec
+
+    def of_phone(self, normalised_phone: str) -> bytes:
+        """Return the key of a phone such as ``(852)55311111``; only its digits count."""
+        digest = _OF_PHONE.copy()
+        digest.update(normalised_phone.translate(_PUNCTUATION).encode())
+        return digest.digest()
+
+    def of_values(self, values: Sequence[str]) -> bytes:
+        """Return the key of the key columns' values, as text and in the order of the columns.
+
+        Each goes in with its length before it: ``("a", "bc")`` and ``("ab", "c")`` are two recipients. Case, accents
+        and spaces count.
+        """
+        digest = _OF_VALUES.copy()
+        for value in values:
+            # A lone surrogate is no text, yet a table can hold one; it must not stop the others.
+            encoded = value.encode("utf-8", "surrogatepass")
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+        return digest.digest()
+
+
+def campaign_hash(campaign_id: str) -> bytes:
+    """Return 16 bytes that stand for the campaign in an index; every character and its case count."""
+    digest = _OF_CAMPAIGN.copy()
+    digest.update(campaign_id.encode("utf-8", "surrogatepass"))
+    return digest.digest()

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phones and runs of digits are shortened before anybody but the ledger sees them."""
+
+from __future__ import annotations
+
+import re
+
+HIDDEN = "****"
+"""Stands for what is left out, whatever its length."""
+
+_PHONE = re.compile(r"\((\d{1,4})\)(\d+)")
+_RUN = re.compile(r"[+(]?\d(?:[\s\-./()\u2010-\u2015]{0,2}\d){4,}")
+
+
+def mask_phone(phone: str) -> str:
+    """Show where a phone is and its end, never enough to dial it.
+
+    >>> mask_phone("(852)55311111")
+    '(852)****1111'
+    >>> mask_phone("not a phone")
+    '****'
+
+    :param phone: ``(country code)number``, or anything else a table may hold.
+    :returns: of ``(country code)number`` the country code and the end of the number; of anything else only an end.
+        An end is at most 4 digits and at most half of the digits there are.
+    """
+    match = _PHONE.fullmatch(phone)
+    if match is None:
+        return HIDDEN + _end(phone)
+    return f"({match[1]}){HIDDEN}{_end(match[2])}"
+
+
+def mask_digits(text: str) -> str:
+    """Shorten every run of 5 digits or more; what the vendor writes may quote a phone.
+
+    A run goes on over spaces, dashes, dots, slashes and brackets.
+
+    >>> mask_digits("phone (852) 5531-1111 is in the black list")
+    'phone ****1111 is in the black list'
+
+    :param text: any text.
+    """
+    return _RUN.sub(lambda run: mask_phone(run[0]), text)
+
+
+def _end(text: str) -> str:
+    digits = [character for character in text if character.isdecimal()]
+    shown = min(4, len(digits) // 2)
+    return "".join(digits[len(digits) - shown :])

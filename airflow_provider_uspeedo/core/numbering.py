@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the numbers of one country are built: its lengths and its national prefix, from ``phonenumbers``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
+
+LONGEST_CODE = 3
+"""Digits of the longest country code."""
+
+CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
+"""All country codes, as digits. None is the beginning of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberingPlan:
+    """What the metadata of one region (or of one country code without a region) says.
+
+    :param code: the country code, such as ``852``.
+    :param head: ``(852)``: what the API wants before the national number.
+    :param lengths: numbers of digits that a national number can have, without the national prefix.
+    :param shortest: the least of them.
+    :param longest: the greatest of them.
+    :param local_lengths: numbers of digits that only a call within one area can have.
+    :param prefix: what may stand before a national number within the country, such as the ``0`` of ``07911 ...``;
+        ``None`` if nothing may.
+    :param rewrites: the prefix may stand for other digits, too (an area code), not only for nothing.
+    :param shape: what every national number known so far looks like. Wider than the assigned ranges.
+    :param mobile: what its known mobile numbers look like; in some countries all numbers.
+    :param abroad: what is dialled before a country code; ``None`` if nothing is known.
+    """
+
+    code: str
+    head: str
+    lengths: frozenset[int]
+    shortest: int
+    longest: int
+    local_lengths: frozenset[int]
+    prefix: re.Pattern[str] | None
+    rewrites: bool
+    shape: re.Pattern[str]
+    mobile: re.Pattern[str]
+    abroad: re.Pattern[str] | None
+
+    def significant(self, digits: str) -> str | None:
+        """Return the national number without the national prefix, or ``None`` where only the library can tell.
+
+        The prefix stays where dropping it would leave a wrong length, or would turn a number of a known shape into
+        one of none: that is how the leading zero of an Italian number is kept, and an ``8`` that is not a prefix.
+        """
+        found = self.prefix.match(digits) if self.prefix else None
+        if found is None:
+            return digits
+        if self.rewrites and found[found.re.groups] is not None:
+            return None
+        rest = digits[found.end() :]
+        if len(rest) not in self.lengths or (self.shape.fullmatch(digits) and not self.shape.fullmatch(rest)):
+            return digits
+        return rest
+
+    def repeats_code(self, digits: str) -> bool | None:
+        """Return whether digits without ``+`` hold this country's code already; ``None``: only the library can tell.
+
+        The library prefers a national number of a known shape, even to a mobile number with its code: to it,
+        ``4915123456789`` in Germany is a fixed line of the area 4915. To a text message it is not.
+        """
+        if not digits.startswith(self.code):
+            return False
+        rest = digits[len(self.code) :]
+        if self._is_mobile(rest) and not self._is_mobile(digits):
+            return True
+        if self.prefix and self.prefix.match(rest):
+            return None
+        too_long = len(digits) > self.longest
+        return too_long or bool(self.shape.fullmatch(rest) and not self.shape.fullmatch(digits))
+
+    def _is_mobile(self, digits: str) -> bool:
+        number = self.significant(digits)
+        return number is not None and self.mobile.fullmatch(number) is not None
+
+    def length_fault(self, length: int) -> str:
+        """Return what is wrong with a national number of that many digits."""
+        if length in self.local_lengths:
+            return f"too short for +{self.code}: the area code is missing"
+        if length < self.shortest:
+            return f"too short for +{self.code}"
+        if length > self.longest:
+            return f"too long for +{self.code}"
+        return f"no number of +{self.code} has this many digits"
+
+
+@cache
+def plan_of_region(region: str) -> NumberingPlan:
+    """Return the plan of one region, such as ``HK``; the region must be one that ``phonenumbers`` supports."""
+    return _plan(PhoneMetadata.metadata_for_region(region))
+
+
+@cache
+def plan_of_code(code: str) -> NumberingPlan:
+    """Return the plan of one of :data:`CALLING_CODES`: that of its main region where several share the code."""
+    region = region_code_for_country_code(int(code))
+    return _plan(PhoneMetadata.metadata_for_region_or_calling_code(int(code), region))
+
+
+def find_plan(digits: str) -> NumberingPlan | None:
+    """Return the plan of the country code that the digits begin with, or ``None`` if it is no known one."""
+    for width in range(1, LONGEST_CODE + 1):
+        if digits[:width] in CALLING_CODES:
+            return plan_of_code(digits[:width])
+    return None
+
+
+def _pattern(numbers: PhoneNumberDesc | None) -> re.Pattern[str]:
+    return re.compile((numbers and numbers.national_number_pattern) or r"(?!)")
+
+
+def _plan(metadata: PhoneMetadata | None) -> NumberingPlan:
+    if metadata is None or metadata.general_desc is None:
+        raise LookupError("phonenumbers has no metadata of this region")
+    general, code = metadata.general_desc, str(metadata.country_code)
+    prefix = metadata.national_prefix_for_parsing
+    return NumberingPlan(
+        code=code,
+        head=f"({code})",
+        lengths=frozenset(general.possible_length),
+        shortest=min(general.possible_length),
+        longest=max(general.possible_length),
+        local_lengths=frozenset(general.possible_length_local_only),
+        prefix=re.compile(prefix) if prefix else None,
+        rewrites=bool(metadata.national_prefix_transform_rule),
+        shape=_pattern(general),
+        mobile=_pattern(metadata.mobile),
+        abroad=re.compile(metadata.international_prefix) if metadata.international_prefix else None,
+    )

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipient is one message to one phone; a bad row is a row that cannot be one, and why."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Recipient(NamedTuple):
+    """One row that can be sent.
+
+    A named tuple, because a million of them are made and a frozen dataclass costs five times as much.
+    """
+
+    row_number: int
+    """The row in the table, counted from 1."""
+    key: bytes
+    """16 bytes: what makes this recipient one recipient (see :mod:`.keys`)."""
+    phone: str
+    """``(country code)number``."""
+    params: tuple[str, ...]
+    """One text per variable of the template."""
+    user_id: str
+    extend_code: str
+    template_id: str
+    sender_id: str
+
+    def __repr__(self) -> str:
+        return f"<recipient of row {self.row_number}>"
+
+
+class BadRow(NamedTuple):
+    """One row that is not sent, and why."""
+
+    row_number: int
+    status: str
+    """``invalid``, ``duplicate`` or ``suppressed``."""
+    reason: str
+    """What is wrong and in which column; never the value itself."""
+    phone: str
+    """The phone as the table has it, for the results table only; shortened to 64 characters."""
+    user_id: str
+    template_id: str
+    sender_id: str
+    key: bytes | None = None
+    """The recipient's key where it could still be made: such a row may have been texted by an earlier try."""
+
+    def __repr__(self) -> str:
+        return f"<{self.status} row {self.row_number}: {self.reason}>"

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One tree of errors; each says what may be done next.
+
+::
+
+    USpeedoError
+    ├── ConfigurationError      an argument, connection or template is wrong: change it; nothing was sent
+    │   └── TableError          the table is wrong: carries the row and the column
+    ├── SourceNotFound          the table is not there (yet): try again later
+    ├── CallError               one call to the API did not succeed: carries code, request id, HTTP status
+    │   ├── NotSent             it surely did not reach anybody: safe to try again
+    │   ├── Refused             refused as a whole, for good: mend the cause first; nobody was texted
+    │   └── OutcomeUnknown      it may have arrived: never repeat it
+    └── LedgerError             the ledger cannot be used as it is
+        └── LedgerUnavailable   its database does not answer: try again later
+
+No message holds a phone number, a template parameter or a secret. What the vendor wrote is masked before it
+gets into one.
+"""
+
+from __future__ import annotations
+
+
+class USpeedoError(Exception):
+    """Anything that this package raises by itself."""
+
+
+class ConfigurationError(USpeedoError):
+    """An argument, a connection or a template is wrong; nothing was sent. Change what the message names."""
+
+
+class TableError(ConfigurationError):
+    """The table cannot be used.
+
+    :param row_number: the row, counted from 1, or ``None`` where the whole column is meant.
+    :param column: the column's name, or ``None`` where the whole table is meant.
+    """
+
+    def __init__(self, message: str, *, row_number: int | None = None, column: str | None = None) -> None:
+        super().__init__(message)
+        self.row_number = row_number
+        self.column = column
+
+
+class SourceNotFound(USpeedoError):
+    """There is no table at the given place; a late partition may still appear."""
+
+
+class CallError(USpeedoError):
+    """One call to the API did not succeed.
+
+    :param ret_code: the API's ``RetCode``, or ``None`` if it gave none.
+    :param request_id: the vendor's id of the call, or ``""``.
+    :param http_status: the HTTP status, or ``None`` if no answer came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        ret_code: int | None = None,
+        request_id: str = "",
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.ret_code = ret_code
+        self.request_id = request_id
+        self.http_status = http_status
+
+
+class NotSent(CallError):
+    """Nobody got anything: the call never left, or was refused before submission. Safe to try again.
+
+    :param retry_after: seconds that the server asked to wait, or ``None``.
+    :param sign_again: the timestamp was refused: one more try, signed anew, is enough to know.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        sign_again: bool = False,
+        ret_code: int | None = None,
+        request_id: str = "",
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message, ret_code=ret_code, request_id=request_id, http_status=http_status)
+        self.retry_after = retry_after
+        self.sign_again = sign_again
+
+
+class Refused(CallError):
+    """The call was refused as a whole for a known, lasting reason; nobody was texted."""
+
+
+class OutcomeUnknown(CallError):
+    """The call may have arrived. Repeating it may text people twice."""
+
+
+class LedgerError(USpeedoError):
+    """The ledger cannot be used as it is: another version, other keys, a wrong database."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger's database does not answer. Nothing is sent while it cannot be written."""

@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Phones as people write them."""
+
+from __future__ import annotations
+
+import re
+
+import phonenumbers
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader, normalise
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
+TRAPS = [
+    "GB",
+    "IT",
+    "CI",
+    "GA",
+    "RU",
+    "BY",
+    "KZ",
+    "US",
+    "AG",
+    "MX",
+    "AR",
+    "BR",
+    "CN",
+    "HK",
+    "JP",
+    "GG",
+    "DE",
+    "SM",
+    "CC",
+]
+WANTED = re.compile(r"\([1-9][0-9]{0,2}\)[0-9]{2,17}")
+
+ACCEPTED = [
+    ("+85255311111", None, "(852)55311111"),
+    ("+852 5531-1111", None, "(852)55311111"),
+    ("+(852) 55311111", None, "(852)55311111"),
+    ("(+852)55311111", None, "(852)55311111"),
+    ("(852)55311111", None, "(852)55311111"),
+    ("( 852 ) 5531 1111", None, "(852)55311111"),
+    ("[852] 5531 1111", None, "(852)55311111"),
+    ("0085255311111", None, "(852)55311111"),
+    ("(00852) 55311111", None, "(852)55311111"),
+    ("tel:+852-5531-1111", None, "(852)55311111"),
+    ("5531 1111", "HK", "(852)55311111"),
+    ("5531 1111", "hk", "(852)55311111"),
+    ("85255311111", "HK", "(852)55311111"),
+    ("85255311111.0", "HK", "(852)55311111"),
+    ("55311111.00", "HK", "(852)55311111"),
+    ("'+85255311111", None, "(852)55311111"),
+    ("\N{RIGHT SINGLE QUOTATION MARK}55311111", "HK", "(852)55311111"),
+    ("  55311111\r\n", "HK", "(852)55311111"),
+    ("5531\t1111", "HK", "(852)55311111"),
+    ("+852\N{NO-BREAK SPACE}5531\N{EN DASH}1111", None, "(852)55311111"),
+    ("+852\N{NARROW NO-BREAK SPACE}5531\N{NON-BREAKING HYPHEN}1111", None, "(852)55311111"),
+    ("+852 5531\N{MINUS SIGN}1111", None, "(852)55311111"),
+    ("\N{LEFT-TO-RIGHT EMBEDDING}+85255311111\N{POP DIRECTIONAL FORMATTING}", None, "(852)55311111"),
+    ("\N{ZERO WIDTH NO-BREAK SPACE}+85255311111", None, "(852)55311111"),
+    ("＋８５２（５５３１）１１１１", None, "(852)55311111"),  # noqa: RUF001 - full width is what is tested
+    ("٥٥٣١١١١١", "HK", "(852)55311111"),
+    ("5531.1111", "HK", "(852)55311111"),
+    ("06.12.34.56.78", "FR", "(33)612345678"),
+    ("+44 7911 123456", None, "(44)7911123456"),
+    ("+44 07911 123456", None, "(44)7911123456"),
+    ("+44 (0)7911 123456", None, "(44)7911123456"),
+    ("(0)7911 123456", "GB", "(44)7911123456"),
+    ("07911 123456", "GB", "(44)7911123456"),
+    ("(020) 7031 3000", "GB", "(44)2070313000"),
+    ("+39 06 1234 5678", None, "(39)0612345678"),
+    ("+225 07 07 12 34 56", None, "(225)0707123456"),
+    ("4915123456789", "DE", "(49)15123456789"),
+    ("49 0151 23456789", "DE", "(49)15123456789"),
+    ("62812345678", "ID", "(62)812345678"),
+    ("55991234567", "BR", "(55)55991234567"),
+    ("16502530000", "US", "(1)6502530000"),
+    ("8 912 345-67-89", "RU", "(7)9123456789"),
+    ("8 029 491-19-11", "BY", "(375)294911911"),
+    ("(650) 253-0000", "US", "(1)6502530000"),
+    ("1-650-253-0000", "US", "(1)6502530000"),
+    ("(212) 555-0100", "US", "(1)2125550100"),
+    ("011 852 5531 1111", "US", "(852)55311111"),
+    ("011 15 4321-5678", "AR", "(54)91143215678"),
+    ("(11) 98765-4321", "BR", "(55)11987654321"),
+    ("0 15 11 98765-4321", "BR", "(55)11987654321"),
+    ("+800 1234 5678", None, "(800)12345678"),
+    ("464 1234", "AG", "(1)2684641234"),
+]
+
+REFUSED = [
+    ("", None, "empty"),
+    (" \N{NO-BREAK SPACE} ", "HK", "empty"),
+    ("-", "HK", "has no digits"),
+    ("()", "HK", "has no digits"),
+    ("55311111", None, "no country code; write it as +"),
+    ("+999 5531 1111", None, "unknown country code"),
+    ("+0 5531 1111", "HK", "unknown country code"),
+    ("+852 553", None, "too short for +852"),
+    ("(852)5531", "HK", "too short for +852"),
+    ("+852 5531 1111 1111", None, "too long for +852"),
+    ("253-0000", "US", "too short for +1: the area code is missing"),
+    ("+852 5531 1111 11", None, "no number of +852 has this many digits"),
+    ("9" * 60, "HK", "too long for +852"),
+    ("+852 5531 1111 " * 9, "HK", "too long to be one phone number"),
+    ("8.5E+10", "HK", "scientific notation"),
+    ("8,5255311111e10", "HK", "scientific notation"),
+    ("+852 5531 1111 x12", None, "has an extension"),
+    ("5531 1111 ext. 5", "HK", "has an extension"),
+    ("5531 1111 #5", "HK", "has an extension"),
+    ("tel:+852-5531-1111;ext=5", None, "has an extension"),
+    ("1-800-FLOWERS", "US", "has letters"),
+    ("nan", "HK", "has letters"),
+    ("55311111,55312222", "HK", "more than one number"),
+    ("5531 1111 / 5531 2222", "HK", "more than one number"),
+    ("55311111\n55312222", "HK", "more than one number"),
+    ("+85255311111 +85255312222", None, "more than one number"),
+    ("-85255311111", "HK", "begins with a minus sign"),
+    ("55311111.5", "HK", "has a decimal point"),
+    ("\N{MOBILE PHONE}55311111", "HK", "has a character that no phone number has"),
+    ("5531111\N{SUPERSCRIPT TWO}", "HK", "has a character that no phone number has"),
+]
+
+
+def library(text: str, region: str | None) -> str | None:
+    """Read with ``phonenumbers`` alone; ``None`` for what is not possible."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return f"({number.country_code}){phonenumbers.national_significant_number(number)}"
+
+
+def ours(text: str, region: str | None) -> str | None:
+    try:
+        return normalise(text, region)
+    except BadPhone:
+        return None
+
+
+def is_mobile(reading: str | None, region: str) -> bool:
+    """Return whether it is of the shape of the region's mobile numbers."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    assert metadata is not None
+    assert metadata.mobile is not None
+    pattern = metadata.mobile.national_number_pattern or "(?!)"
+    return reading is not None and re.fullmatch(pattern, reading.partition(")")[2]) is not None
+
+
+def code_of(region: str) -> str:
+    return str(phonenumbers.country_code_for_region(region))
+
+
+@st.composite
+def dialled(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw a region, and digits near to what is dialled there: with prefixes, without, and not quite right."""
+    region = draw(st.sampled_from(TRAPS) | st.sampled_from(REGIONS))
+    kind = draw(st.sampled_from([phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE]))
+    example = phonenumbers.example_number_for_type(region, kind)
+    digits = st.text("0123456789", min_size=3, max_size=14)
+    if example is not None:
+        known = phonenumbers.national_significant_number(example)
+        changed = st.integers(0, len(known) - 1).flatmap(
+            lambda place: st.sampled_from("0123456789").map(lambda digit: known[:place] + digit + known[place + 1 :])
+        )
+        digits = st.just(known) | changed | digits
+    code = code_of(region)
+    prefix = draw(
+        st.sampled_from(["", "", "0", "1", "8", "9", "15", "015", "80", "011", code, code + "0", code + code])
+    )
+    return region, prefix + draw(digits)
+
+
+@pytest.mark.parametrize(("text", "region", "expected"), ACCEPTED)
+def test_what_people_write_becomes_the_form_that_the_api_takes(text: str, region: str | None, expected: str) -> None:
+    """Every accepted way to write a phone gives ``(country code)number``."""
+    assert PhoneReader(region).read(text) == expected
+
+
+@pytest.mark.parametrize(("text", "region", "reason"), REFUSED)
+def test_what_is_no_phone_is_refused_with_its_own_reason(text: str, region: str | None, reason: str) -> None:
+    """A text that cannot be texted is refused, and the reason says what is wrong with it."""
+    with pytest.raises(BadPhone) as caught:
+        PhoneReader(region).read(text)
+    assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "expected"),
+    [
+        ("(852)55311111", "CN", "(852)55311111"),
+        ("(852)55311111", "DE", "(852)55311111"),
+        ("(49)1711234567", "DE", "(49)1711234567"),
+        ("(20) 7031 3000", "GB", "(44)2070313000"),
+        ("(55) 1234 5678", "MX", "(52)5512345678"),
+        ("0086 138 0013 8000", "SG", "(86)13800138000"),
+        ("001 44 20 7031 3000", "SG", "(44)2070313000"),
+        ("0086 138 0013 8000", "HK", "(86)13800138000"),
+        ("0057 300 1234567", "CO", "(57)3001234567"),
+        ("0077 1 234 5678", "US", None),
+    ],
+)
+def test_of_two_readings_the_likely_one_is_taken(text: str, region: str, expected: str | None) -> None:
+    """Brackets and ``00`` that could be read in two ways are read in the way that gives a number of a known shape."""
+    assert ours(text, region) == expected
+
+
+@pytest.mark.parametrize(("text", "region"), [("(220) 555-0100", "US"), ("0011 65 6521 8000", "AU")])
+def test_two_likely_readings_are_refused_rather_than_guessed(text: str, region: str) -> None:
+    """Where two people could be meant, nobody is texted."""
+    with pytest.raises(BadPhone, match="two different numbers"):
+        normalise(text, region)
+
+
+@settings(deadline=None, max_examples=400)
+@given(dialled())
+def test_digits_of_a_region_are_read_as_the_library_reads_them(case: tuple[str, str]) -> None:
+    """The tables give what ``phonenumbers`` gives, except that a mobile number with its code beats a fixed line."""
+    region, digits = case
+    assume(not digits.startswith("00"))
+    reading, expected = ours(digits, region), library(digits, region)
+    if reading != expected:
+        assert reading == library("+" + digits, None)
+        assert is_mobile(reading, region)
+        assert not is_mobile(expected, region)
+
+
+@settings(deadline=None, max_examples=400)
+@given(dialled(), st.sampled_from(["+{}{}", "00{}{}", "({}){}", "+({}) {}", "+{} (0){}"]))
+def test_a_country_code_is_read_as_the_library_reads_it(case: tuple[str, str], form: str) -> None:
+    """Every way to write the country code is the same as ``+`` is to ``phonenumbers``."""
+    region, digits = case
+    text = form.format(code_of(region), digits)
+    plus = "+" + re.sub("[^0-9]", "", text.removeprefix("00"))
+    assert ours(text, None) == library(plus, None)
+
+
+@settings(deadline=None)
+@given(dialled(), st.sampled_from(REGIONS))
+def test_a_plus_makes_the_default_region_irrelevant(case: tuple[str, str], default_region: str) -> None:
+    """A phone with ``+`` is read the same whatever the default region is."""
+    region, digits = case
+    text = f"+{code_of(region)}{digits}"
+    assert ours(text, default_region) == ours(text, None)
+
+
+@settings(deadline=None)
+@given(dialled(), st.data())
+def test_separators_and_scripts_change_nothing(case: tuple[str, str], data: st.DataObject) -> None:
+    """Spaces, dashes and digits of other scripts are only another way to write the same phone."""
+    region, digits = case
+    gaps = st.sampled_from(["", "", " ", "\t", "-", "\N{NO-BREAK SPACE}", "\N{EM DASH}", "\N{ZERO WIDTH SPACE}"])
+    zeros = st.sampled_from(
+        ["0", "\N{FULLWIDTH DIGIT ZERO}", "\N{ARABIC-INDIC DIGIT ZERO}", "\N{DEVANAGARI DIGIT ZERO}"]
+    )
+    text = "".join(chr(ord(data.draw(zeros)) + int(digit)) + data.draw(gaps) for digit in code_of(region) + digits)
+    assert ours("+" + text, None) == ours(f"+{code_of(region)}{digits}", None)
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_the_mobile_number_of_every_region_is_read_in_every_form(region: str) -> None:
+    """With ``+``, ``00`` or brackets, and without any of them, a region's own example is the same phone."""
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    if example is None:
+        pytest.skip("no mobile numbers there")
+    code, number = code_of(region), phonenumbers.national_significant_number(example)
+    forms = {f"+{code}{number}": None, f"00{code}{number}": None, f"({code}){number}": None, number: region}
+    own = {f"+{code} {number}", f"({code}) {number}", f"{code}{number}", f"00{code}{number}"}
+    readings = {text: ours(text, known) for text, known in [*forms.items(), *((text, region) for text in own)]}
+    assert set(readings.values()) == {f"({code}){number}"}
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.text(max_size=80) | st.text("0123456789+() -.,x/E\N{NO-BREAK SPACE}", max_size=30),
+    st.sampled_from([None, "HK", "US", "AR", "SG"]),
+)
+def test_any_text_is_a_phone_of_the_wanted_form_or_is_refused_without_being_quoted(
+    text: str, region: str | None
+) -> None:
+    """Whatever a table holds, the reader answers with a sendable phone or a reason that shows nothing of it."""
+    reading, refusal = ours(text, region), None
+    if reading is None:
+        with pytest.raises(BadPhone) as caught:
+            normalise(text, region)
+        refusal = caught.value
+    assert WANTED.fullmatch(reading or "(1)10")
+    assert refusal is None or not re.search(r"\d{4}", f"{refusal} {refusal.reason}")
+    assert refusal is None or refusal.__context__ is None or refusal.__suppress_context__
+
+
+@pytest.mark.parametrize("blank", [None, "", "  "])
+def test_no_default_region_may_be_written_as_nothing(blank: str | None) -> None:
+    """A blank default region is none: the Trigger form cannot send anything else."""
+    assert PhoneReader(blank).default_region is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"), [("UK", "GB"), ("852", "HK"), ("+44", "GB"), ("HKG", "HK"), ("chn", "CN"), ("001", "US")]
+)
+def test_a_wrong_default_region_is_refused_with_the_one_that_was_meant(text: str, hint: str) -> None:
+    """The error names the two letters that were probably meant."""
+    with pytest.raises(ConfigurationError, match=rf"Did you mean .*\b{hint}\b"):
+        PhoneReader(text)
+
+
+def test_a_phone_given_as_the_default_region_is_not_repeated() -> None:
+    """A long text in the wrong place may be somebody's phone, so the error leaves it out."""
+    with pytest.raises(ConfigurationError) as caught:
+        PhoneReader("+85255311111")
+    assert "5531" not in str(caught.value)
