@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A batch: some consecutive rows of a table, as plain Python lists of text, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
+
+Cell = TypeVar("Cell")
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A cell that cannot become text. It makes its row invalid, not the table.
+
+    :param reason: why, such as ``not UTF-8 text``; never the value itself.
+    """
+
+    reason: str
+
+
+NOT_UTF8 = Unreadable("not UTF-8 text")
+
+Text: TypeAlias = str | Unreadable | None
+"""What a cell becomes; ``None`` is null, NaN, NaT or NA."""
+
+TextList: TypeAlias = list[str | None] | Unreadable | None
+"""What a cell of a list column becomes; ``None`` is a list that is null as a whole."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TextBatch:
+    """Rows ``first_row`` to ``first_row + length - 1`` of a table. Its ``repr`` shows no value.
+
+    :param first_row: the number of its first row in the table, counted from 1.
+    :param length: how many rows; every sequence below has this length.
+    :param columns: the asked columns as text.
+    :param lists: the asked list columns, a list of texts for each row.
+    :param keys: the asked key columns as text in which 1, 1.0 and ``Decimal("1.00")`` are the same ``"1"``.
+    """
+
+    first_row: int
+    length: int
+    columns: Mapping[str, Sequence[Text]]
+    lists: Mapping[str, Sequence[TextList]]
+    keys: Mapping[str, Sequence[Text]]
+
+    def __repr__(self) -> str:
+        return f"<rows {self.first_row:,} to {self.first_row + self.length - 1:,}>"
+
+
+def join(batches: Iterable[TextBatch], most_rows: int) -> Iterator[TextBatch]:
+    """Give the same rows in fewer batches: small neighbours become one batch of at most ``most_rows`` rows.
+
+    A folder of many small files would otherwise be read in crumbs.
+    """
+    held: list[TextBatch] = []
+    rows = 0
+    for batch in batches:
+        if held and rows + batch.length > most_rows:
+            yield _merge(held)
+            held, rows = [], 0
+        held.append(batch)
+        rows += batch.length
+    if held:
+        yield _merge(held)
+
+
+def _merge(batches: Sequence[TextBatch]) -> TextBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return TextBatch(
+        first_row=batches[0].first_row,
+        length=sum(batch.length for batch in batches),
+        columns=_append([batch.columns for batch in batches]),
+        lists=_append([batch.lists for batch in batches]),
+        keys=_append([batch.keys for batch in batches]),
+    )
+
+
+def _append(parts: Sequence[Mapping[str, Sequence[Cell]]]) -> dict[str, Sequence[Cell]]:
+    return {name: [cell for part in parts for cell in part[name]] for name in parts[0]}

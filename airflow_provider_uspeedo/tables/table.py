@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A table of recipients: what it is, which columns it has, and its rows as batches of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import pyarrow as pa
+
+from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.tables.batch import Text, TextBatch, TextList, join
+from airflow_provider_uspeedo.tables.check import check_columns, check_lists, check_texts
+from airflow_provider_uspeedo.tables.kinds import NULL, TEXT, is_short_float, kind_of
+from airflow_provider_uspeedo.tables.lists import lists, lists_of
+from airflow_provider_uspeedo.tables.source import Cells, Part, Slice, Source
+from airflow_provider_uspeedo.tables.text import differs_as_key, key_texts, texts
+from airflow_provider_uspeedo.tables.trouble import converting
+from airflow_provider_uspeedo.tables.values import is_short_float_value, key_texts_of, kind, texts_of
+
+BATCH_ROWS = 20_000
+OBJECTS = "object"
+"""What stands for an Arrow type where a column holds Python objects of any type."""
+
+
+class Table:
+    """Rows that can be read any number of times. Nothing is kept of them between readings."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def __repr__(self) -> str:
+        return self.description
+
+    @property
+    def description(self) -> str:
+        """What it is, such as ``<Parquet file /lake/due.parquet>``; no value, no credentials."""
+        return self._source.description
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns that every file of it has, in the order of the first."""
+        names = dict.fromkeys(self._parts[0].names) if self._parts else {}
+        return tuple(name for name in names if all(name in part.types for part in self._parts))
+
+    def rows_at_most(self) -> int | None:
+        """Return how many rows it has, from metadata alone; ``None`` if only reading tells."""
+        counts = [part.rows for part in self._source.parts]
+        return None if None in counts else sum(count for count in counts if count is not None)
+
+    def arrow_type_name(self, column: str) -> str:
+        """Return the column's Arrow type, such as ``int64``, or ``object``; all of them if its files differ.
+
+        :raises TableError: there is no such column.
+        """
+        self._check([column])
+        return " | ".join(dict.fromkeys(_type_name(part.types[column]) for part in self._parts)) or NULL
+
+    def loses_digits(self, column: str) -> bool:
+        """Return whether some of the column is float32 or float16: those hold 7 or 3 digits, a phone has more.
+
+        :raises TableError: there is no such column.
+        """
+        self._check([column])
+        types = [part.types[column] for part in self._parts]
+        if any(is_short_float(found) for found in types if found is not None):
+            return True
+        return any(is_short_float_value(value) for value in self._objects(column))
+
+    def kinds(self, columns: Sequence[str]) -> dict[str, str]:
+        """Return for each column what a recipient key depends on.
+
+        :returns: ``text`` (strings, numbers, nothing but nulls, or several kinds), ``date``, ``timestamp``, ``time``
+            or ``boolean``. A column of Python objects is read for it.
+        :raises TableError: a column is missing or cannot be text.
+        """
+        self._check(columns, texts=columns)
+        return {column: self._kind(column) for column in columns}
+
+    def batches(
+        self,
+        columns: Sequence[str],
+        *,
+        list_columns: Sequence[str] = (),
+        key_columns: Sequence[str] = (),
+        batch_rows: int = BATCH_ROWS,
+    ) -> Iterator[TextBatch]:
+        """Check the columns at once, then read these columns alone, batch by batch.
+
+        :param columns: read as text, into :attr:`.TextBatch.columns`.
+        :param list_columns: read as lists of text, into :attr:`.TextBatch.lists`.
+        :param key_columns: read as text that is the same for 1, 1.0 and "1", into :attr:`.TextBatch.keys`.
+        :param batch_rows: at most so many rows in a batch. There is no batch without rows.
+        :raises TableError: here, if a column is missing, there twice, or of a type that cannot be text; later, if a
+            file is damaged.
+        :raises SourceNotFound: later, if a file has vanished.
+        """
+        self._check((*columns, *list_columns, *key_columns), texts=(*columns, *key_columns), lists=list_columns)
+        return join(self._read(columns, list_columns, key_columns, batch_rows), batch_rows)
+
+    def distinct(self, column: str, limit: int = 1000) -> set[str]:
+        """Return the different texts of a column; nulls and unreadable cells are left out.
+
+        :raises TableError: there are more than ``limit``, or the column cannot be read.
+        """
+        found: set[str] = set()
+        for batch in self.batches([column]):
+            found.update(cell for cell in batch.columns[column] if isinstance(cell, str))
+            if len(found) > limit:
+                raise TableError(
+                    f"column {column!r} of {self.description} has more than {limit:,} different values. "
+                    f"Name another column.",
+                    column=column,
+                )
+        return found
+
+    @cached_property
+    def _parts(self) -> tuple[Part, ...]:
+        return tuple(part for part in self._source.parts if not part.is_nothing)
+
+    def _check(self, needed: Sequence[str], *, texts: Sequence[str] = (), lists: Sequence[str] = ()) -> None:
+        for part in self._parts:
+            check_columns(part, needed)
+            check_texts(part, texts)
+            check_lists(part, lists)
+
+    def _kind(self, column: str) -> str:
+        types = [part.types[column] for part in self._parts]
+        found = {kind_of(arrow_type) for arrow_type in types if arrow_type is not None}
+        found.update(kind(value) for value in self._objects(column))
+        found -= {NULL, None}
+        return str(found.pop()) if len(found) == 1 else TEXT
+
+    def _objects(self, column: str) -> Iterator[object]:
+        if all(part.types[column] is not None for part in self._parts):
+            return
+        for piece in self._source.slices([column], BATCH_ROWS):
+            cells = piece.columns[column]
+            yield from cells if isinstance(cells, list) else ()
+
+    def _read(
+        self, columns: Sequence[str], list_columns: Sequence[str], key_columns: Sequence[str], rows: int
+    ) -> Iterator[TextBatch]:
+        first_row = 1
+        wanted = list(dict.fromkeys((*columns, *list_columns, *key_columns)))
+        for piece in self._source.slices(wanted, rows) if self._parts else ():
+            if piece.length:
+                yield _batch(piece, first_row, columns, list_columns, key_columns)
+                first_row += piece.length
+
+
+def _batch(
+    piece: Slice, first_row: int, columns: Sequence[str], list_columns: Sequence[str], key_columns: Sequence[str]
+) -> TextBatch:
+    found = {name: _texts(piece, name, first_row) for name in columns}
+    found_lists = {name: _lists(piece, name, first_row) for name in list_columns}
+    keys = {
+        name: found[name] if name in found and not _differs(piece.columns[name]) else _keys(piece, name, first_row)
+        for name in key_columns
+    }
+    return TextBatch(first_row, piece.length, found, found_lists, keys)
+
+
+def _texts(piece: Slice, name: str, first_row: int) -> list[Text]:
+    cells = piece.columns[name]
+    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+        return texts_of(cells) if isinstance(cells, list) else texts(cells)
+
+
+def _keys(piece: Slice, name: str, first_row: int) -> list[Text]:
+    cells = piece.columns[name]
+    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+        return key_texts_of(cells) if isinstance(cells, list) else key_texts(cells)
+
+
+def _lists(piece: Slice, name: str, first_row: int) -> list[TextList]:
+    cells = piece.columns[name]
+    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+        return lists_of(cells) if isinstance(cells, list) else lists(cells)
+
+
+def _differs(cells: Cells) -> bool:
+    return isinstance(cells, list) or differs_as_key(cells.type)
+
+
+def _cells_type(cells: Cells) -> str:
+    return OBJECTS if isinstance(cells, list) else str(cells.type)
+
+
+def _type_name(arrow_type: pa.DataType | None) -> str:
+    return OBJECTS if arrow_type is None else str(arrow_type)

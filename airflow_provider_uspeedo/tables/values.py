@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The text of one Python value, by the same rules as :mod:`.text` has for whole columns.
+
+Used where a column holds Python objects: object columns of pandas and polars, and lists of dicts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+
+from airflow_provider_uspeedo.tables.batch import NOT_UTF8, Text, Unreadable
+
+INFINITE = Unreadable("an infinite number")
+OUT_OF_RANGE = Unreadable("a number too large or too small to write out")
+MOST_DIGITS = 400
+"""More digits than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
+
+
+@singledispatch
+def text(value: object) -> Text:
+    """Return the text of any value: see :mod:`.text` for the rules."""
+    if value is None or type(value).__name__ == "NAType":
+        return None
+    return Unreadable(f"a value of type {type(value).__name__}")
+
+
+@text.register
+def _(value: str) -> Text:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half of a surrogate pair: cannot be sent, nor written to a database
+            return NOT_UTF8
+    return str.__str__(value)
+
+
+@text.register(bytes)
+@text.register(bytearray)
+@text.register(memoryview)
+def _(value: bytes | bytearray | memoryview) -> Text:
+    try:
+        return str(value, "utf-8")
+    except UnicodeDecodeError:
+        return NOT_UTF8
+
+
+@text.register(bool)
+@text.register(np.bool_)
+def _(value: bool) -> Text:
+    return "true" if value else "false"
+
+
+@text.register(int)
+@text.register(np.integer)
+def _(value: int) -> Text:
+    try:
+        return str(int(value))
+    except ValueError:  # Python refuses to write out integers of more than 4300 digits
+        return OUT_OF_RANGE
+
+
+@text.register(float)
+@text.register(np.float64)
+def _(value: float) -> Text:
+    if math.isnan(value):
+        return None
+    return INFINITE if math.isinf(value) else short(float.__repr__(value))
+
+
+@text.register(np.floating)
+def _(value: np.floating[Any]) -> Text:
+    if np.isnan(value):
+        return None
+    return INFINITE if np.isinf(value) else short(np.format_float_positional(value, trim="-"))
+
+
+@text.register
+def _(value: Decimal) -> Text:
+    if value.is_nan():
+        return None
+    if value.is_infinite():
+        return INFINITE
+    written = str(value or value.copy_abs())
+    if len(written) > MOST_DIGITS or abs(value.adjusted()) > MOST_DIGITS:
+        return OUT_OF_RANGE
+    return format(Decimal(written), "f") if "E" in written else written
+
+
+@text.register(dt.date)
+@text.register(dt.time)
+@text.register(uuid.UUID)
+def _(value: object) -> Text:
+    return None if type(value).__name__ == "NaTType" else str(value)  # pandas.NaT is a datetime
+
+
+@text.register(np.datetime64)
+def _(value: np.datetime64) -> Text:
+    return None if np.isnat(value) else str(value.astype("datetime64[us]").item())
+
+
+def key_text(value: object) -> Text:
+    """Return the text of a value as a key: a decimal loses its trailing zeros, all else is as in :func:`text`."""
+    found = text(value)
+    return shortest(found) if isinstance(value, Decimal) and isinstance(found, str) else found
+
+
+def is_short_float_value(value: object) -> bool:
+    """Return whether this is a float32 or float16 of numpy: too few digits for a phone."""
+    return isinstance(value, np.float32 | np.float16)
+
+
+def texts_of(values: Sequence[object]) -> list[Text]:
+    """Return :func:`text` of each value; fast where all of them are strings or None."""
+    return list(values) if _plain_strings(values) else [text(value) for value in values]  # type: ignore[arg-type]
+
+
+def key_texts_of(values: Sequence[object]) -> list[Text]:
+    """Return :func:`key_text` of each value; fast where all of them are strings or None."""
+    return list(values) if _plain_strings(values) else [key_text(value) for value in values]  # type: ignore[arg-type]
+
+
+def short(number: str) -> str:
+    """Write a finite float's ``repr`` out: no exponent, and no fraction if it is nothing but zeros.
+
+    >>> short("1e-07"), short("42.0"), short("-0.0")
+    ('0.0000001', '42', '0')
+    """
+    return shortest(format(Decimal(number), "f") if "e" in number else number)
+
+
+def shortest(number: str) -> str:
+    """Cut the zeros that end a fraction.
+
+    >>> shortest("12.50"), shortest("12.00"), shortest("1200")
+    ('12.5', '12', '1200')
+    """
+    cut = number.rstrip("0").rstrip(".") if "." in number else number
+    return "0" if cut == "-0" else cut
+
+
+def kind(value: object) -> str | None:
+    """Return what a key depends on for this value (see :mod:`.kinds`), or ``None`` for a null."""
+    if text(value) is None:
+        return None
+    for types, name in _KINDS:
+        if isinstance(value, types):
+            return name
+    return "text"
+
+
+_KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
+    ((dt.datetime, np.datetime64), "timestamp"),
+    ((dt.date,), "date"),
+    ((dt.time,), "time"),
+    ((bool, np.bool_), "boolean"),
+)
+
+
+def _plain_strings(values: Sequence[object]) -> bool:
+    if not set(map(type, values)) <= {str, type(None)}:
+        return False
+    try:
+        "".join(filter(None, values)).encode()  # type: ignore[arg-type]
+    except UnicodeEncodeError:
+        return False
+    return True
