@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The answer to a send: read whatever it looks like, and believed only as far as it goes; pure.
+
+The vendor's page contradicts itself, so a reader has to hold under each of its readings: session, count and failures
+are read whatever the return code and the HTTP status say, in the shape of either generation, and ``Message`` is never
+a sign of success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypedDict
+
+from airflow_provider_uspeedo.api import wire
+from airflow_provider_uspeedo.api.codes import ReturnCode, Verdict, explain
+from airflow_provider_uspeedo.api.exchange import HttpAnswer
+from airflow_provider_uspeedo.api.reading import (
+    json_object,
+    leaves,
+    listed,
+    request_id,
+    retry_after,
+    text,
+    whole_number,
+)
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.errors import CallError, NotSent, OutcomeUnknown, Refused
+
+UNREADABLE = -1
+"""Stands for a return code that is missing, or a success count that is there but is no number."""
+
+_LONGEST_QUOTE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One target that the API names as failed.
+
+    :param phone: as the API writes it, which may differ from how it was sent; or ``""``.
+    :param user_id: the mark that was sent with it; or ``""``.
+    :param reason: the vendor's own words, unmasked: for the ledger only.
+    """
+
+    phone: str
+    user_id: str
+    reason: str
+
+    def __repr__(self) -> str:
+        return f"Failure(phone={mask_phone(self.phone)!r}, reason={mask_digits(self.reason)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SendAnswer:
+    """What the API said of one request.
+
+    :param ret_code: the API's ``RetCode``; -1 if it gave none that can be read.
+    :param session_nos: what receipts are asked with; empty if nothing was accepted.
+    :param success_count: messages accepted; ``None`` if the API did not say, -1 if what it said is no number.
+    :param failures: the targets that it names as failed.
+    :param request_id: the vendor's id of the call, or ``""``.
+    :param message: the vendor's own words, unmasked.
+    """
+
+    ret_code: int
+    session_nos: tuple[str, ...] = ()
+    success_count: int | None = None
+    failures: tuple[Failure, ...] = ()
+    request_id: str = ""
+    message: str = field(default="", repr=False)
+
+
+class _Facts(TypedDict):
+    ret_code: int | None
+    request_id: str
+    http_status: int | None
+
+
+def read_send_answer(http: HttpAnswer, now: datetime) -> SendAnswer:
+    """Read the answer to a send, or say what its absence means.
+
+    The decision, first match wins:
+
+    * there is a ``SessionNo``: an answer;
+    * ``SuccessCount`` is 0 or missing, and the code refuses the call for good: :class:`~.Refused`; where it refuses
+      because of phones, only if no failure is listed;
+    * ``SuccessCount`` is 0 or missing, and the code says *later* or *sign again*: :class:`~.NotSent`;
+    * HTTP 429 without a listed code, failures or a success: :class:`~.NotSent`;
+    * no JSON object, or no readable ``RetCode``: :class:`~.OutcomeUnknown`;
+    * failures are listed, or the code is not 0 and there is a ``SuccessCount``: an answer;
+    * anything else (nothing listed and a code of unknown outcome, or 0 without a session): :class:`~.OutcomeUnknown`.
+
+    :param now: aware; what a ``Retry-After`` date is compared with.
+    :raises Refused: nobody was texted; mend the cause first.
+    :raises NotSent: nobody was texted; the same request may be sent again.
+    :raises OutcomeUnknown: it may have arrived.
+    """
+    body = json_object(http.body)
+    answer = _answer_from(body or {}, http)
+    problem = None if answer.session_nos else _problem(answer, http, now)
+    if problem is not None:
+        raise problem
+    return answer
+
+
+def _answer_from(body: Mapping[str, object], http: HttpAnswer) -> SendAnswer:
+    code = whole_number(body.get(wire.RET_CODE))
+    message = text(body.get(wire.MESSAGE))
+    return SendAnswer(
+        ret_code=UNREADABLE if code is None else code,
+        session_nos=tuple(dict.fromkeys(_session_nos(body.get(wire.SESSION_NO)))),
+        success_count=_success_count(body.get(wire.SUCCESS_COUNT)),
+        failures=(
+            *_tree_failures(body.get(wire.FAIL_CONTENT), message),
+            *_flat_failures(body.get(wire.FAILED_TARGET_PHONES), message),
+        ),
+        request_id=request_id(http, body),
+        message=message,
+    )
+
+
+def _problem(answer: SendAnswer, http: HttpAnswer, now: datetime) -> CallError | None:
+    code = explain(answer.ret_code)
+    untouched = answer.success_count in (None, 0)
+    if untouched and (code.verdict is Verdict.REFUSED or _refused_unnamed(code, answer)):
+        return Refused(_said("USpeedo refused the request; nobody was texted", answer, code), **_facts(answer, http))
+    if untouched and code.verdict in (Verdict.RETRY_LATER, Verdict.SIGN_AGAIN):
+        return _not_sent(answer, http, now, code)
+    if untouched and http.status == HTTPStatus.TOO_MANY_REQUESTS and not code.listed and not answer.failures:
+        return _not_sent(answer, http, now, code)
+    if answer.ret_code == UNREADABLE:
+        return OutcomeUnknown(
+            f"The answer (HTTP {http.status}) cannot be read as one of USpeedo; the request may have been accepted."
+            f"{_with_id(answer)}",
+            **_facts(answer, http),
+        )
+    if answer.failures or (answer.ret_code != 0 and not untouched):
+        return None
+    return OutcomeUnknown(
+        _said("USpeedo's answer leaves open whether the request was accepted", answer, code), **_facts(answer, http)
+    )
+
+
+def _refused_unnamed(code: ReturnCode, answer: SendAnswer) -> bool:
+    return code.verdict is Verdict.REFUSED_PHONES and not answer.failures
+
+
+def _not_sent(answer: SendAnswer, http: HttpAnswer, now: datetime, code: ReturnCode) -> NotSent:
+    return NotSent(
+        _said(f"USpeedo did not take the request (HTTP {http.status}); nobody was texted", answer, code),
+        retry_after=retry_after(http, now),
+        sign_again=code.verdict is Verdict.SIGN_AGAIN,
+        **_facts(answer, http),
+    )
+
+
+def _said(what: str, answer: SendAnswer, code: ReturnCode) -> str:
+    named = "" if answer.ret_code == UNREADABLE else f" RetCode {answer.ret_code}: {code.meaning}."
+    words = mask_digits(answer.message)[:_LONGEST_QUOTE]
+    quote = f' The vendor\'s words: "{words}".' if words else ""
+    advice = f" {code.advice}" if code.advice and named else ""
+    return f"{what}.{named}{quote}{advice}{_with_id(answer)}"
+
+
+def _with_id(answer: SendAnswer) -> str:
+    return f" (Request id {answer.request_id}.)" if answer.request_id else ""
+
+
+def _facts(answer: SendAnswer, http: HttpAnswer) -> _Facts:
+    code = None if answer.ret_code == UNREADABLE else answer.ret_code
+    return {"ret_code": code, "request_id": answer.request_id, "http_status": http.status}
+
+
+def _session_nos(value: object) -> Iterator[str]:
+    # Whatever stands here is a sign that something was accepted, so nothing but emptiness is passed over.
+    return (text(leaf) for leaf in leaves(value) if leaf is not False and text(leaf))
+
+
+def _success_count(value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    count = whole_number(value)
+    return UNREADABLE if count is None or count < 0 else count
+
+
+def _tree_failures(value: object, message: str) -> Iterator[Failure]:
+    for group in listed(value):
+        if not isinstance(group, Mapping):
+            yield Failure("", "", text(group) or message)
+            continue
+        reason = text(group.get(wire.FAILURE_DETAILS))
+        if wire.PHONE in group:
+            yield _failure(group, message)
+        targets = listed(group.get(wire.TARGET))
+        for target in targets:
+            yield _failure(target, reason or message)
+        if reason and not targets and wire.PHONE not in group:
+            yield Failure("", "", reason)
+
+
+def _flat_failures(value: object, message: str) -> Iterator[Failure]:
+    return (_failure(target, message) for target in listed(value))
+
+
+def _failure(target: object, otherwise: str) -> Failure:
+    if not isinstance(target, Mapping):
+        return Failure(text(target), "", otherwise)  # maybe a bare phone
+    reason = text(target.get(wire.FAILURE_DETAILS)) or text(target.get(wire.FAILURE_REASON))
+    phone = target.get(wire.PHONE)
+    phone = whole_number(phone) if isinstance(phone, float) else phone
+    return Failure(text(phone), text(target.get(wire.USER_ID)), reason or otherwise)

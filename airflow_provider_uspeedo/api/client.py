@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The API as one short method per action, for both of its generations."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypedDict
+
+from airflow_provider_uspeedo.api import calls
+from airflow_provider_uspeedo.api.answers import SendAnswer, read_send_answer
+from airflow_provider_uspeedo.api.backoff import again_asking
+from airflow_provider_uspeedo.api.codes import NOT_FOUND
+from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.content import task_content_from
+from airflow_provider_uspeedo.api.exchange import Call
+from airflow_provider_uspeedo.api.questions import read_answer
+from airflow_provider_uspeedo.api.receipts import SessionReceipts, read_receipts
+from airflow_provider_uspeedo.api.templates import Template, read_templates
+from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.errors import CallError, OutcomeUnknown, Refused
+
+
+class USpeedoClient:
+    """Calls the API. Threads may share one; each uses its own connection.
+
+    :param config: a checked configuration.
+    """
+
+    def __init__(self, config: ClientConfig) -> None:
+        self._config = config
+        self._transport = Transport(config)
+
+    def send_batch(self, task_content: Sequence[TaskContent | Mapping[str, object]]) -> SendAnswer:
+        """Send one request, exactly once; nothing is repeated and nothing is remembered.
+
+        :param task_content: groups of targets, at most 1000 numbers over all groups and no phone twice.
+        :raises ConfigurationError: the content must not be sent; nothing was.
+        :raises NotSent: nobody was texted; it is safe to send again.
+        :raises Refused: nobody was texted; mend the cause first.
+        :raises OutcomeUnknown: it may have been accepted: do not send again.
+        """
+        content = [task_content_from(group) for group in task_content]
+        call = calls.send_batch(self._config, content, **_stamp())
+        return read_send_answer(self._transport.send(call), datetime.now(UTC))
+
+    def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
+        """Ask for the receipts of any number of sessions, 100 in a call; one entry for each, in order.
+
+        :raises CallError: after several tries, if a call got no usable answer.
+        """
+        return [receipts for some in _cut(session_nos) for receipts in self._receipts(some)]
+
+    def query_templates(self, template_ids: Sequence[str]) -> list[Template]:
+        """Ask for templates. One that does not exist is missing from the list.
+
+        :raises CallError: after several tries, if a call got no usable answer.
+        """
+        found: dict[str, Template] = {}
+        wanted = list(dict.fromkeys(template_ids))
+        for some in _cut(wanted):
+            found |= self._templates(some)
+        if len(wanted) > 1:
+            # The document shows a single object as the answer, and one wrong id may refuse the call for all.
+            for missing in [one for one in wanted if one not in found]:
+                found |= self._templates([missing])
+        return [found[one] for one in wanted if one in found]
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def _receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
+        body = self._ask(lambda: calls.get_receipts(self._config, session_nos, **_stamp()))
+        return read_receipts(body, session_nos)
+
+    def _templates(self, template_ids: Sequence[str]) -> dict[str, Template]:
+        try:
+            body = self._ask(lambda: calls.query_templates(self._config, template_ids, **_stamp()))
+        except Refused as refused:
+            if refused.ret_code == NOT_FOUND:
+                return {}
+            raise
+        return {template.template_id: template for template in read_templates(body)}
+
+    def _ask(self, call: Callable[[], Call]) -> Mapping[str, object]:
+        try:
+            return again_asking()(lambda: read_answer(self._transport.send(call()), datetime.now(UTC)))
+        except OutcomeUnknown as lost:
+            raise CallError(f"{lost} It was a question only; ask again later.") from None
+
+
+class _Stamp(TypedDict):
+    timestamp: int
+    nonce: str
+
+
+def _stamp() -> _Stamp:
+    return {"timestamp": int(time.time()), "nonce": uuid.uuid4().hex}
+
+
+def _cut(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + calls.MOST_IDS] for start in range(0, len(ids), calls.MOST_IDS))

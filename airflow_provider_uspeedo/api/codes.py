@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each return code of the API means for the request that got it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Verdict(Enum):
+    """What may be concluded from a return code alone; what the answer lists comes first."""
+
+    SUCCESS = "success"
+    REFUSED = "refused as a whole, for good: nobody was texted"
+    REFUSED_PHONES = "refused for good because of phones, parameters or content"
+    RETRY_LATER = "refused before submission: the same request may be sent again later"
+    SIGN_AGAIN = "the timestamp was too old: the same request may be sent once more, signed anew"
+    PARTIAL = "some were accepted, some failed"
+    UNKNOWN = "it may have been accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnCode:
+    """A return code.
+
+    :param listed: whether any source of the vendor explains it.
+    :param meaning: a few words for a message.
+    :param advice: what the reader of the message should do.
+    """
+
+    verdict: Verdict
+    meaning: str
+    advice: str = ""
+    listed: bool = True
+
+
+_KEY = "Check login (AccessKeyId), password (AccessKeySecret) and the extra account_id of the connection."
+_CALL = "Check template, sender and parameters."
+_ASK = "Ask the vendor with the request id."
+_ACCOUNT = ReturnCode(Verdict.REFUSED, "the account or key is not known, not permitted or not signed rightly", _KEY)
+_PHONES = ReturnCode(Verdict.REFUSED_PHONES, "phones, parameters, template or content are wrong", _CALL)
+_GATEWAY = ReturnCode(Verdict.UNKNOWN, "a gateway failed or gave up waiting", _ASK)
+_UNCLEAR = ReturnCode(Verdict.UNKNOWN, "the vendor does not say what it means", _ASK)
+_UNLISTED = ReturnCode(Verdict.UNKNOWN, "a code that no document explains", _ASK, listed=False)
+
+RETURN_CODES = {
+    0: ReturnCode(Verdict.SUCCESS, "success"),
+    215392: ReturnCode(Verdict.REFUSED, "a parameter is wrong", _CALL),
+    215396: ReturnCode(Verdict.REFUSED, "something named was not found, such as the template", _CALL),
+    215397: ReturnCode(Verdict.REFUSED, "a parameter is missing", _CALL),
+    **dict.fromkeys((215393, 215394, 215398, 215399), _ACCOUNT),
+    215395: ReturnCode(Verdict.SIGN_AGAIN, "the timestamp is too old", "Set this machine's clock."),
+    215400: ReturnCode(Verdict.UNKNOWN, "server error", _ASK),
+    150: ReturnCode(Verdict.RETRY_LATER, "the service is not available", "Try again later."),
+    153: ReturnCode(Verdict.RETRY_LATER, "too many requests", "Try again later, with fewer requests per second."),
+    **dict.fromkeys((160, 161), ReturnCode(Verdict.REFUSED, "the action is missing or not known", "Check the host.")),
+    **dict.fromkeys((*range(170, 175), *range(290, 300)), _ACCOUNT),
+    **dict.fromkeys((110, 130, 151, 200), _GATEWAY),
+    18013: ReturnCode(Verdict.REFUSED, "the balance is too low", "Top up the account."),
+    **dict.fromkeys((18014, *range(18016, 18020), 18023, 18033), _PHONES),
+    18046: ReturnCode(Verdict.PARTIAL, "a part failed", _ASK),
+    **dict.fromkeys((18004, 18007), _UNCLEAR),
+}
+"""Codes of the vendor's documents, and of the service it grew out of (3 and 5 digits beginning with 18)."""
+
+NOT_FOUND = 215396
+"""The code for a template that is not there."""
+
+
+def explain(code: int | None) -> ReturnCode:
+    """Look a code up; a missing or unlisted one is an unknown outcome."""
+    return _UNLISTED if code is None else RETURN_CODES.get(code, _UNLISTED)
+
+
+def is_about_the_key(code: int | None) -> bool:
+    """True if the code says that the key or the account may not call at all."""
+    return explain(code) is _ACCOUNT

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests as they are built."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_uspeedo.api import calls
+from airflow_provider_uspeedo.api.auth import flat, sign
+from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.content import task_content_from
+from airflow_provider_uspeedo.core.content import Target, TaskContent
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+STAMP = {"timestamp": 1700000000, "nonce": "0" * 32}
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+targets = st.builds(
+    Target,
+    phone=st.integers(1, 10**6).map("(852){}".format),
+    template_params=st.lists(texts, max_size=3).map(tuple),
+    user_id=texts,
+    extend_code=texts,
+)
+contents = st.lists(
+    st.builds(
+        TaskContent,
+        template_id=texts.filter(bool),
+        sender_id=texts,
+        targets=st.lists(targets, min_size=1, max_size=4),
+    ),
+    min_size=1,
+    max_size=3,
+).filter(lambda groups: len({t.phone for g in groups for t in g.targets}) == sum(len(g.targets) for g in groups))
+
+
+def people(count):
+    return [Target(phone=f"(852)5531{number:04d}") for number in range(count)]
+
+
+@given(contents, st.none() | st.integers(0, 10**6))
+def test_the_fast_signature_is_the_general_one(content, account_id):
+    """The signature made while the body is built equals the one made by walking over the finished body."""
+    config = ClientConfig(access_key_id="id", access_key_secret="s", account_id=account_id)
+    call = calls.send_batch(config, content, **STAMP)
+    assert call.headers["X-Signature"] == sign(flat(json.loads(call.body)), "s")
+
+
+def test_a_send_of_the_action_api_says_everything_and_nothing_empty(make_config):
+    """Sender always; parameters, user id and extend code only where there are any."""
+    full = Target("(852)55311111", ("Ann", "12.50"), "u1", "77")
+    bare = Target("(852)55311112")
+    content = [TaskContent("UTA1", "USpeedo", [full]), TaskContent("UTA2", "", [bare])]
+    call = calls.send_batch(make_config(account_id=7), content, **STAMP)
+    assert (call.method, call.url) == ("POST", "https://api.uspeedo.com/api")
+    assert json.loads(call.body) == {
+        "Action": "SendBatchUSMSMessage",
+        "AccountId": 7,
+        "TaskContent": [
+            {
+                "TemplateId": "UTA1",
+                "SenderId": "USpeedo",
+                "Target": [
+                    {"Phone": "(852)55311111", "TemplateParams": ["Ann", "12.50"], "UserId": "u1", "ExtendCode": "77"}
+                ],
+            },
+            {"TemplateId": "UTA2", "SenderId": "", "Target": [{"Phone": "(852)55311112"}]},
+        ],
+    }
+    assert call.headers["X-Timestamp"] == "1700000000"
+    assert "Authorization" not in call.headers
+
+
+def test_a_send_of_the_rest_api_holds_parameters_only(make_config):
+    """No Action, no AccountId, Basic instead of a signature."""
+    config = make_config("https://gate.example/sms", api="rest", account_id=7)
+    call = calls.send_batch(config, [TaskContent("UTA1", "", people(1))], **STAMP)
+    assert call.url == "https://gate.example/sms/api/v1/usms/SendBatchUSMSMessage"
+    assert set(json.loads(call.body)) == {"TaskContent"}
+    assert call.headers["Authorization"].startswith("Basic ")
+    assert "X-Signature" not in call.headers
+
+
+def test_questions_of_the_action_api_are_signed(make_config):
+    """Receipts and templates go to the same URL, with the ids in the body."""
+    receipts = calls.get_receipts(make_config(account_id=1), ["s1", "s2"], **STAMP)
+    templates = calls.query_templates(make_config(), ["t1"], **STAMP)
+    assert json.loads(receipts.body) == {"Action": "GetUSMSSendReceipt", "AccountId": 1, "SessionNoSet": ["s1", "s2"]}
+    assert json.loads(templates.body) == {"Action": "QueryUSMSTemplate", "TemplateId": ["t1"]}
+    assert receipts.headers["X-Signature"] == sign(flat(json.loads(receipts.body)), "key-secret")
+
+
+def test_questions_of_the_rest_api_are_asked_by_id(make_config):
+    """Ids are repeated in the query, and quoted."""
+    config = make_config(api="rest")
+    receipts = calls.get_receipts(config, ["s1", "s&2"], **STAMP)
+    templates = calls.query_templates(config, ["t1"], **STAMP)
+    assert (receipts.method, receipts.body) == ("GET", None)
+    assert receipts.url == "https://api.uspeedo.com/api/v1/usms/USMSSendReceipt?id=s1&id=s%262"
+    assert templates.url == "https://api.uspeedo.com/api/v1/usms/USMSTemplate?id=t1"
+
+
+def test_a_thousand_numbers_fit_and_one_more_does_not(make_config):
+    """The limit is over all groups together."""
+    calls.send_batch(make_config(), [TaskContent("UTA1", "", people(1000))], **STAMP)
+    groups = [TaskContent("UTA1", "", people(1000)), TaskContent("UTA2", "", [Target("(1)2025550100")])]
+    with pytest.raises(ConfigurationError, match="1001 numbers"):
+        calls.send_batch(make_config(), groups, **STAMP)
+
+
+@pytest.mark.parametrize("twin", ["(852)55310000", "85255310000", "+852 5531-0000"])
+def test_one_phone_twice_is_refused(make_config, twin):
+    """However it is written, and in whichever group; the message names positions, not the phone."""
+    groups = [TaskContent("UTA1", "", people(3)), TaskContent("UTA2", "", [Target(twin)])]
+    with pytest.raises(ConfigurationError, match="targets 1 and 4") as raised:
+        calls.send_batch(make_config(), groups, **STAMP)
+    assert "5531" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ([], "nobody"),
+        ([TaskContent("UTA1", "", [])], "nobody"),
+        ([TaskContent("UTA1", "", [Target("")])], "no phone"),
+        ([TaskContent("", "", [Target("(1)2")])], "template"),
+        ([TaskContent("UTA1", "x" * 12, [Target("(1)2")])], "sender"),
+        ([TaskContent("UTA1", "", [Target("(1)2", ("secret\ud800",))])], "UTF-8"),
+        ([TaskContent("UTA1", "", [Target("(1)2", (5551234,))])], "texts"),
+    ],
+)
+def test_what_must_not_be_sent_is_refused(make_config, content, said):
+    """Nothing wrong is left to the server, and no value is quoted."""
+    with pytest.raises(ConfigurationError, match=said) as raised:
+        calls.send_batch(make_config(), content, **STAMP)
+    assert "secret" not in str(raised.value)
+    assert "5551234" not in str(raised.value)
+
+
+def test_groups_in_the_vendors_spelling_are_read():
+    """What the vendor's examples show can be handed over as it is."""
+    group = {
+        "TemplateId": "UTA1",
+        "SenderId": "USpeedo",
+        "Target": [{"Phone": "(852)55311111", "TemplateParams": ["Ann"], "UserId": "u", "ExtendCode": "7"}],
+    }
+    expected = TaskContent("UTA1", "USpeedo", [Target("(852)55311111", ("Ann",), "u", "7")])
+    assert task_content_from(group) == expected
+    assert task_content_from(expected) is expected
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "TemplateId",
+        {"TemplateId": "UTA1", "Target": {"Phone": "1234567"}},
+        {"TemplateId": "UTA1", "Target": ["1234567"]},
+        {"TemplateId": "UTA1", "Targets": []},
+        {"TemplateId": "UTA1", "Target": [{"phone": "1234567"}]},
+        {"TemplateId": "UTA1", "Target": [{"Phone": 1234567}]},
+        {"TemplateId": "UTA1", "Target": [{"Phone": "1234567", "TemplateParams": "Ann"}]},
+        {"TemplateId": "UTA1", "Target": [{"Phone": "1234567", "TemplateParams": [1234567]}]},
+    ],
+)
+def test_a_group_in_any_other_spelling_is_refused(group):
+    """A misspelt name or a wrong type is an error that quotes no value."""
+    with pytest.raises(ConfigurationError, match="task_content") as raised:
+        task_content_from(group)
+    assert "1234567" not in str(raised.value)
+    assert "Ann" not in str(raised.value)
+
+
+def test_a_call_shows_nothing_of_its_content(make_config):
+    """Neither phones nor keys are in a repr."""
+    call = calls.send_batch(make_config(), [TaskContent("UTA1", "", people(1))], **STAMP)
+    assert "5531" not in repr(call)
+    assert "key" not in repr(call)
