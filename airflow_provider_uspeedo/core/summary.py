@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one try has to report: how many rows ended in which status, and the first of those to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, STATUSES, UNKNOWN
+
+MOST_SESSIONS = 1000
+"""Session numbers listed in a summary; the results table has them all."""
+MOST_FAILURES = 1000
+"""Failures listed in a summary; the results table has them all."""
+
+
+TELLING_DIGITS = 7
+"""So many digits of a phone can be dialled or looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFailure:
+    """A row that was rejected, is invalid, or may have arrived; the phone and all vendor text are masked."""
+
+    row_number: int
+    phone: str
+    user_id: str
+    status: str
+    reason: str
+
+    @classmethod
+    def masked(cls, row_number: int, phone: str, user_id: str, status: str, reason: str) -> ListedFailure:
+        """From what the ledger holds."""
+        shown = mask_digits(user_id) if _quotes(user_id, phone) else user_id
+        return cls(row_number, mask_phone(phone) if phone else "", shown, status, mask_digits(reason))
+
+
+def _quotes(user_id: str, phone: str) -> bool:
+    """True if the caller's own mark is (most of) the phone."""
+    mark, number = (re.sub(r"\D", "", text) for text in (user_id, phone))
+    return len(mark) >= TELLING_DIGITS and (mark in number or number[-TELLING_DIGITS:] in mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The counts of one reading; they describe the table as this try read it, and come from the ledger.
+
+    :param counts: status -> rows, for every status.
+    :param accepted_now: how many of the accepted were sent by this try.
+    :param requests: how many calls this try made.
+    """
+
+    campaign_id: str
+    counts: Mapping[str, int]
+    accepted_now: int
+    requests: int
+    session_nos: Sequence[str] = field(default=())
+    failures: Sequence[ListedFailure] = field(default=())
+    results_conn_id: str | None = None
+    results_table: str = ""
+
+    def __getitem__(self, status: str) -> int:
+        return self.counts.get(status, 0)
+
+    @property
+    def rows(self) -> int:
+        """All rows of the reading."""
+        return sum(self.counts.values())
+
+    @property
+    def truncated(self) -> bool:
+        """True if a list was cut; the results table is complete."""
+        failed = self[REJECTED] + self[INVALID] + self[UNKNOWN]
+        return len(self.session_nos) > MOST_SESSIONS or failed > min(len(self.failures), MOST_FAILURES)
+
+    def to_xcom(self) -> dict[str, Any]:
+        """Plain JSON, as the operator returns it."""
+        return {
+            "campaign_id": self.campaign_id,
+            "rows": self.rows,
+            **{status: self[status] for status in STATUSES},
+            "accepted_now": self.accepted_now,
+            "requests": self.requests,
+            "session_nos": list(self.session_nos[:MOST_SESSIONS]),
+            "failures": [
+                {
+                    "row_number": f.row_number,
+                    "phone": f.phone,
+                    "user_id": f.user_id,
+                    "status": f.status,
+                    "reason": f.reason,
+                }
+                for f in self.failures[:MOST_FAILURES]
+            ],
+            "truncated": self.truncated,
+            "results_conn_id": self.results_conn_id,
+            "results_table": self.results_table,
+        }

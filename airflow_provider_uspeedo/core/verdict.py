@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a try ends: well, to be tried again, or with something only a person can mend. Pure, and in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, NOT_SENT, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.summary import Summary
+
+RUNBOOK = "docs/runbook.md"
+
+
+class End(Enum):
+    """What should follow."""
+
+    SUCCESS = "success"
+    RETRY = "retry"
+    """A later try can mend it, and sends only what was not sent."""
+    FAIL = "fail"
+    """No retry can mend it: a person must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a try ends, in words."""
+
+    end: End
+    message: str
+
+
+def judge(
+    summary: Summary, *, phone_column: str, cause: str = "", stopped: bool = False, elsewhere: bool = False
+) -> Verdict:
+    """The end of a try.
+
+    :param cause: what stopped the campaign before its time, in words; empty if nothing did.
+    :param stopped: somebody stopped the task.
+    :param elsewhere: another try of the campaign still has a request under way.
+    """
+    told = tell(summary)
+    if stopped:
+        return _end(
+            End.RETRY, f"Stopped before the whole table was read. {told} The next try goes on from here.", "stopped"
+        )
+    if cause:
+        return _end(End.RETRY, f"The campaign stopped: {cause} {told}", "the-campaign-stopped")
+    if summary[NOT_SENT]:
+        return _end(
+            End.RETRY, f"{_recipients(summary[NOT_SENT])} not sent. {told} A later try sends only these.", "not-sent"
+        )
+    if summary[UNKNOWN] and elsewhere:
+        text = f"Another try of this campaign has a request under way or died in one. {told} Look again later."
+        return _end(End.RETRY, text, "in-flight")
+    if summary[UNKNOWN]:
+        text = (
+            f"{summary[UNKNOWN]:,} recipients may or may not have been texted: the answer was lost. {told} They are "
+            "never "
+            "sent again by themselves; find out at USpeedo, then resolve them as sent or as not sent."
+        )
+        return _end(End.FAIL, text, "unknown")
+    if summary.rows and not (summary[ACCEPTED] + summary[REJECTED]):
+        reason = _first_reason(summary)
+        text = f"None of the {summary.rows:,} rows can be sent; is {phone_column!r} the phone column?{reason} {told}"
+        return _end(End.FAIL, text, "no-sendable-row")
+    return Verdict(End.SUCCESS, told)
+
+
+def tell(summary: Summary) -> str:
+    """The counts in one sentence."""
+    counts = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status])
+    where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
+    return (
+        f"Of {summary.rows:,} rows: {counts or 'none'}; {summary.accepted_now:,} accepted now, by {summary.requests:,} "
+        f"requests. Campaign {summary.campaign_id!r}, table {summary.results_table} in {where}."
+    )
+
+
+def _recipients(number: int) -> str:
+    return "1 recipient was" if number == 1 else f"{number:,} recipients were"
+
+
+def _first_reason(summary: Summary) -> str:
+    first = next((failure for failure in summary.failures if failure.status == INVALID), None)
+    return f" Row {first.row_number}: {first.reason}." if first else ""
+
+
+def _end(end: End, text: str, section: str) -> Verdict:
+    return Verdict(end, f"{text} See {RUNBOOK}#{section}.")

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database as the ledger needs it: explicit isolation, no parameters in logs, and whole transactions repeated."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.pool import QueuePool
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.ledger.failures import is_full, is_passing, summary_of
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0
+"""Seconds for which a transaction is repeated while the database fails in a passing way."""
+SQLITE_BUSY_SECONDS = 60
+
+
+def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engine:
+    """An engine for the ledger.
+
+    :param url: a SQLAlchemy URL of SQLite, PostgreSQL, MySQL or MariaDB.
+    :param connections: how many connections may be open at once.
+    :raises LedgerError: the database is of another kind, or its driver is not installed.
+    """
+    url = sa.engine.make_url(url)
+    kind = url.get_backend_name()
+    if kind not in ("sqlite", "postgresql", "mysql", "mariadb"):
+        raise LedgerError(f"A ledger cannot live in {kind!r}: use SQLite, PostgreSQL, MySQL or MariaDB.")
+    options = {
+        "hide_parameters": True,
+        "pool_pre_ping": True,
+        "poolclass": QueuePool,
+        "pool_size": connections,
+        **options,
+    }
+    if kind == "sqlite":
+        options.setdefault("connect_args", {}).setdefault("timeout", SQLITE_BUSY_SECONDS)
+        options["connect_args"]["check_same_thread"] = False
+    else:
+        options.setdefault("isolation_level", "READ COMMITTED")
+        options["paramstyle"] = "format"
+    try:
+        engine = sa.create_engine(url, **options)
+    except ImportError as error:
+        raise LedgerError(f"The driver of {kind} is not installed ({error.name}): {_EXTRA[kind]}") from None
+    if kind == "sqlite":
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+_EXTRA = {
+    "sqlite": "this Python was built without sqlite3",
+    "postgresql": "pip install 'airflow-provider-uspeedo[postgres]'",
+    "mysql": "pip install 'airflow-provider-uspeedo[mysql]'",
+    "mariadb": "pip install 'airflow-provider-uspeedo[mysql]'",
+}
+
+
+def _on_sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions by itself; see _on_sqlite_begin
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails at once when another one wrote in between.
+    reading = connection.get_execution_options().get("uspeedo_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+class Database:
+    """Runs whole transactions, and repeats them while the database fails in a passing way.
+
+    Every function given to it must be repeatable as a whole: a commit whose acknowledgement is lost is repeated.
+    """
+
+    def __init__(self, engine: Engine, *, patience: float = PATIENCE) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        self.patience = patience
+        # SQLite lets one writer in; threads of one process wait better on a lock than by polling the file.
+        self._writer: Any = threading.RLock() if self.dialect == "sqlite" else nullcontext()
+
+    def write(self, work: Callable[[Connection], T], *, patience: float | None = None) -> T:
+        """Runs ``work`` in one transaction and commits it.
+
+        :raises LedgerUnavailable: the database kept failing for ``patience`` seconds.
+        :raises LedgerError: the database refused what no repetition would mend.
+        """
+        with self._writer:
+            return self._repeated(work, self.engine, self.patience if patience is None else patience)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Runs ``work`` in one transaction that writes nothing.
+
+        :raises LedgerUnavailable: see :meth:`write`.
+        """
+        return self._repeated(work, self.engine.execution_options(uspeedo_reading=True), self.patience)
+
+    @contextmanager
+    def streaming(self) -> Iterator[Connection]:
+        """A connection for one long SELECT, read in portions; not repeated."""
+        engine = self.engine.execution_options(uspeedo_reading=True, stream_results=True, yield_per=10_000)
+        with _told(), engine.begin() as connection:
+            yield connection
+
+    def _repeated(self, work: Callable[[Connection], T], engine: Engine, patience: float) -> T:
+        repeating = Retrying(
+            retry=retry_if_exception(is_passing),
+            wait=wait_random_exponential(multiplier=0.02, max=2),
+            stop=stop_after_delay(patience),
+            reraise=True,
+        )
+        with _told():
+            result: T = repeating(_in_one_transaction, engine, work)
+            return result
+
+
+def _in_one_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.begin() as connection:
+        _refuse_autocommit(connection)
+        return work(connection)
+
+
+def _refuse_autocommit(connection: Connection) -> None:
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT" or (
+        connection.dialect.name != "sqlite" and connection.default_isolation_level == "AUTOCOMMIT"
+    ):
+        raise LedgerError("The ledger's connection is in AUTOCOMMIT mode: its transactions would not hold. Remove it.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns the driver's errors into ours. Theirs may quote values, so they are not chained."""
+    try:
+        yield
+    except exc.SQLAlchemyError as error:
+        kind = LedgerUnavailable if is_passing(error) or is_full(error) else LedgerError
+        raise kind(f"The ledger's database failed: {summary_of(error)}.") from None

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which failures of a database pass by themselves, and how to name a failure without quoting what was written."""
+
+from __future__ import annotations
+
+from sqlalchemy import exc
+
+PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57P")
+"""PostgreSQL: connection lost, rolled back (dead-lock, serialization), no resources, lock not available, shut down."""
+FULL_SQLSTATE = "53100"
+PASSING_MYSQL = {
+    1040, 1042, 1043, 1047, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1205, 1213, 1226, 1927,
+    2002, 2003, 2006, 2012, 2013, 2014, 2055, 4031,
+}  # fmt: skip
+"""Too many connections, host not reachable, server shut down or gone, lock wait time-out (1205), dead-lock (1213)."""
+FULL_MYSQL = {1021, 1114}
+PASSING_SQLITE = {5, 6, 10, 14, 15}
+"""BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
+FULL_SQLITE = 13
+
+
+def is_passing(error: BaseException) -> bool:
+    """True if the same transaction may succeed later without anybody's help."""
+    if isinstance(error, exc.TimeoutError):  # no connection came free in the pool
+        return True
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    state, number = _sqlstate(error), _number(error)
+    if state:
+        return state.startswith(PASSING_SQLSTATES) and state != FULL_SQLSTATE
+    if number is not None:
+        return number in (PASSING_SQLITE if _is_sqlite(error) else PASSING_MYSQL)
+    return isinstance(error, exc.OperationalError)  # psycopg names no state when it cannot connect
+
+
+def summary_of(error: exc.SQLAlchemyError) -> str:
+    """The failure's class and code; never the statement, its values, or the driver's own text."""
+    if not isinstance(error, exc.DBAPIError):
+        return type(error).__name__
+    state, number = _sqlstate(error), _number(error)
+    code = f" {state or number}" if state or number is not None else ""
+    return f"{type(error.orig).__name__}{code}" + (" (the disk is full)" if is_full(error) else "")
+
+
+def is_full(error: exc.SQLAlchemyError) -> bool:
+    """True if the database has no room left; waiting does not help, somebody must make room."""
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    number = _number(error)
+    return _sqlstate(error) == FULL_SQLSTATE or (number == FULL_SQLITE if _is_sqlite(error) else number in FULL_MYSQL)
+
+
+def _sqlstate(error: exc.DBAPIError) -> str | None:
+    return getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlstate", None)
+
+
+def _number(error: exc.DBAPIError) -> int | None:
+    if _is_sqlite(error):
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        return None if code is None else code & 0xFF
+    first = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return first if isinstance(first, int) else None
+
+
+def _is_sqlite(error: exc.DBAPIError) -> bool:
+    return type(error.orig).__module__.startswith("sqlite3")

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one try reads: a line for every row of its table, which recipient it is, or why it is none.
+
+A recipient has one row in a reading; every other row of it is a duplicate. For recipients that came into the ledger
+with this try, their first row is noted with them. Those that were there before get a *seat*, which is unique within
+the reading: whichever row is seated first is the recipient's, however the table was ordered before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.statuses import DUPLICATE
+from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
+from airflow_provider_uspeedo.ledger.records import Attempt, Request
+from airflow_provider_uspeedo.ledger.tables import Tables
+
+MAY_BE_TAKEN = (states.CLAIMED, states.RELEASED)
+WAS_TEXTED = (states.SENDING, states.SETTLED, states.UNKNOWN)
+
+
+class Readings:
+    """The statements that record rows."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._table = tables.readings
+
+    def record_new(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> None:
+        """Records recipients that all came into the ledger with these requests."""
+        rows = [(attempt.number, one.row_number, one.key, r.id) for r in requests for one in r.recipients]
+        insert_new(connection, self._table, ("attempt_no", "row_number", "key", "request_id"), rows)
+
+    def record(
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        recipients: Sequence[Recipient],
+        bad_rows: Sequence[BadRow],
+        found: Mapping[bytes, Any],
+    ) -> set[bytes]:
+        """Records rows of any kind, each once.
+
+        :param found: what the ledger holds of their keys.
+        :returns: the keys of those ``recipients`` whose row here is a duplicate of another row.
+        """
+        first_rows = [one for one in recipients if found[one.key].first_attempt == attempt.number]
+        same_as = {one.key: found[one.key].first_row for one in first_rows if _came_before(one, found)}
+        new = [(attempt.number, one.row_number, one.key) for one in first_rows if one.key not in same_as]
+        insert_new(connection, self._table, ("attempt_no", "row_number", "key"), new)
+
+        known = {one.key: one.row_number for one in recipients if found[one.key].first_attempt != attempt.number}
+        texted = [row for row in bad_rows if row.key not in known and _was_texted(row, found, attempt)]
+        known.update((row.key, row.row_number) for row in texted if row.key is not None)
+        same_as |= self._seat(connection, attempt, known, found)
+
+        seated = {row.row_number for row in texted if row.key not in same_as}
+        self._insert_bad(connection, attempt, [row for row in bad_rows if row.row_number not in seated])
+        duplicates = [one for one in recipients if one.key in same_as]
+        self._insert_bad(connection, attempt, [_as_duplicate(one, same_as[one.key]) for one in duplicates])
+        return {one.key for one in duplicates}
+
+    def _seat(
+        self, connection: Connection, attempt: Attempt, known: Mapping[bytes, int], found: Mapping[bytes, Any]
+    ) -> dict[bytes, int]:
+        """Seats recipients that were in the ledger before; returns the rows of those that have a seat already."""
+        readings = self._table.c
+        rows = [
+            (attempt.number, row_number, key, key, _stable_request(found[key], attempt))
+            for key, row_number in sorted(known.items())
+        ]
+        insert_new(connection, self._table, ("attempt_no", "row_number", "key", "again", "request_id"), rows)
+        query = sa.select(readings.again, readings.row_number).where(readings.attempt_no == attempt.number)
+        return {
+            row.again: row.row_number
+            for portion in portions(sorted(known))
+            for row in connection.execute(query.where(readings.again.in_(portion)))
+            if row.row_number != known[row.again]
+        }
+
+    def _insert_bad(self, connection: Connection, attempt: Attempt, rows: Sequence[BadRow]) -> None:
+        columns = (
+            "attempt_no", "row_number", "key", "status", "reason", "phone", "user_id", "template_id", "sender_id",
+        )  # fmt: skip
+        values = [
+            (attempt.number, r.row_number, r.key, r.status, r.reason, r.phone, r.user_id, r.template_id, r.sender_id)
+            for r in rows
+        ]
+        insert_new(connection, self._table, columns, values)
+
+
+def is_free(row: Any, attempt: Attempt) -> bool:
+    """True if this attempt may try to take the recipient over."""
+    return (
+        row.proven_request_id is None
+        and row.state in (*MAY_BE_TAKEN, states.SUPERSEDED)
+        and row.attempt_no < attempt.number
+    )
+
+
+def _came_before(one: Recipient, found: Mapping[bytes, Any]) -> bool:
+    return bool(found[one.key].first_row != one.row_number)
+
+
+def _was_texted(row: BadRow, found: Mapping[bytes, Any], attempt: Attempt) -> bool:
+    """True of a row that is wrong today and whose recipient an earlier try may have texted: that is what counts."""
+    known = found.get(row.key) if row.key is not None else None
+    return known is not None and (
+        known.first_attempt != attempt.number and (known.state in WAS_TEXTED or known.proven_request_id is not None)
+    )
+
+
+def _stable_request(row: Any, attempt: Attempt) -> bytes | None:
+    """The request that will still hold the recipient when the rows are counted, if that is certain."""
+    certain = row.proven_request_id is None and not is_free(row, attempt)
+    return row.request_id if certain else None
+
+
+def _as_duplicate(one: Recipient, row_number: int) -> BadRow:
+    return BadRow(
+        one.row_number, DUPLICATE, f"same recipient as row {row_number}", one.phone, one.user_id, one.template_id,
+        one.sender_id, one.key,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the ledger hands out: plain records."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from airflow_provider_uspeedo.core.recipients import Recipient
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One ``execute()``: who may settle its requests, and whose claims may be taken over.
+
+    :param number: from the ledger, increasing, never used twice.
+    :param first: no other try of this campaign was in the ledger when this one began.
+    """
+
+    campaign_no: int
+    campaign_id: str
+    number: int
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """At most one HTTP call, and the recipients that are its own.
+
+    :param id: 16 bytes made by the client, so that a claim repeated after a lost acknowledgement finds itself.
+    """
+
+    id: bytes
+    recipients: tuple[Recipient, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is recorded of an answered call.
+
+    :param outcomes: (key, status, reason) of the recipients that were not simply accepted.
+    """
+
+    session_no: str | None
+    ret_code: int | None
+    request_id: str
+    outcomes: tuple[tuple[bytes, str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows of one reading have one status through one request (``None``: through none)."""
+
+    status: str
+    rows: int
+    request_id: bytes | None
+    state: str | None
+    attempt_no: int | None
+    session_no: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A row that was rejected, is invalid, or may or may not have arrived."""
+
+    row_number: int
+    phone: str = field(repr=False)
+    user_id: str = field(repr=False)
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What the ledger says of one recipient."""
+
+    status: str
+    reason: str | None
+    session_no: str | None
+
+
+def new_id() -> bytes:
+    """16 bytes, unique without asking anybody; the leading milliseconds only keep neighbours together on disk."""
+    return int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10)
+
+
+def utc_now() -> datetime:
+    """Now, in UTC, without a zone: the form in which all three databases keep it alike."""
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ledger's tables: who was claimed by which request, what became of it, and what each try read.
+
+::
+
+    campaigns ──< attempts ──< readings        what one try read: one line per row of its table
+        │            │
+        │            └──────< requests         at most one HTTP call each
+        │                        │
+        └──< recipients >────────┤             each recipient points at one request: the one that may text it
+                                 ├──< outcomes        only where a recipient's fate differs from its request's
+                                 └──< past_requests   requests that a recipient left because a person said so
+
+Nothing here is ever derived from the clock: numbers come from the database, identities from the client.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+VERSION = 1
+"""The version of these tables; a ledger of another version is refused."""
+
+CLAIMED, SENDING, SETTLED = "claimed", "sending", "settled"
+RELEASED, UNKNOWN, SUPERSEDED = "released", "unknown", "superseded"
+"""The states of a request. They never go back:
+claimed -> sending -> settled | released | unknown; unknown -> settled | released; claimed | released -> superseded."""
+
+READ_TO_THE_END = 2**62
+"""``attempts.read_to`` of a try that read its whole table."""
+
+
+def _on_mysql(generic: Any, special: Any) -> Any:
+    return generic.with_variant(special, "mysql").with_variant(special, "mariadb")
+
+
+HASH = _on_mysql(sa.LargeBinary(16), mysql.BINARY(16))
+"""16 bytes, compared byte by byte: a text key would be merged by MySQL's collations."""
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+TIME = _on_mysql(sa.DateTime(), mysql.DATETIME(fsp=6))
+"""UTC, without a zone: the one form that all three databases keep alike."""
+LONG_TEXT = _on_mysql(sa.Text(), mysql.TEXT(charset="utf8mb4", collation="utf8mb4_bin"))
+
+NAMES = (
+    "ledger", "campaigns", "attempts", "requests", "recipients", "readings", "outcomes", "past_requests", "receipts",
+)  # fmt: skip
+PREFIX = "uspeedo_"
+
+
+def _table(metadata: sa.MetaData, name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(
+        PREFIX + name,
+        metadata,
+        *parts,
+        sqlite_autoincrement=name in ("campaigns", "attempts"),
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
+        mariadb_collate="utf8mb4_bin",
+    )
+
+
+class Tables:
+    """The tables of one ledger.
+
+    :param schema: the database schema they live in; ``None`` means the connection's own.
+    """
+
+    def __init__(self, schema: str | None = None) -> None:
+        self.metadata = sa.MetaData(schema=schema)
+        column, table = sa.Column, _table
+        self.ledger = table(
+            self.metadata, "ledger", column("version", sa.Integer, primary_key=True, autoincrement=False)
+        )
+        self.campaigns = table(
+            self.metadata,
+            "campaigns",
+            column("campaign_no", NUMBER, primary_key=True, autoincrement=True),
+            column("name_hash", HASH, nullable=False, unique=True),
+            column("name", LONG_TEXT, nullable=False),
+            column("key_spec", LONG_TEXT, nullable=False),
+            column("created_at", TIME, nullable=False),
+        )
+        self.attempts = table(
+            self.metadata,
+            "attempts",
+            column("attempt_no", NUMBER, primary_key=True, autoincrement=True),
+            column("uuid", HASH, nullable=False, unique=True),
+            column("campaign_no", NUMBER, nullable=False),
+            column("part", HASH, nullable=False),
+            column("name", LONG_TEXT, nullable=False),
+            column("read_to", NUMBER, nullable=False),
+            column("started_at", TIME, nullable=False),
+            column("ended_at", TIME),
+            sa.Index("uspeedo_attempts_of_campaign", "campaign_no", "part", "attempt_no"),
+        )
+        self.requests = table(
+            self.metadata,
+            "requests",
+            column("id", HASH, primary_key=True),
+            column("campaign_no", NUMBER, nullable=False),
+            column("attempt_no", NUMBER, nullable=False),
+            column("state", sa.String(10), nullable=False),
+            column("claimed_at", TIME, nullable=False),
+            column("sent_at", TIME),
+            column("settled_at", TIME),
+            column("session_no", LONG_TEXT),
+            column("ret_code", NUMBER),
+            column("request_id", sa.String(128)),
+            column("reason", LONG_TEXT),
+            sa.Index("uspeedo_requests_of_campaign", "campaign_no", "attempt_no"),
+        )
+        self.recipients = table(
+            self.metadata,
+            "recipients",
+            column("campaign_no", NUMBER, primary_key=True, autoincrement=False),
+            column("key", HASH, primary_key=True),
+            column("request_id", HASH, nullable=False),
+            # An older request that the API turned out to have accepted after a person had re-opened it.
+            column("proven_request_id", HASH),
+            column("first_attempt", NUMBER, nullable=False),
+            column("first_row", NUMBER, nullable=False),
+            column("phone", sa.String(32), nullable=False),
+            column("user_id", sa.String(64), nullable=False),
+            column("template_id", sa.String(128), nullable=False),
+            column("sender_id", sa.String(64), nullable=False),
+        )
+        self.readings = table(
+            self.metadata,
+            "readings",
+            column("attempt_no", NUMBER, primary_key=True, autoincrement=False),
+            column("row_number", NUMBER, primary_key=True, autoincrement=False),
+            column("key", HASH),
+            # The key, where the recipient was in the ledger before this try met it: unique within the try, so that
+            # its second row is found to be a duplicate. (New recipients need no such mark: see first_row above.)
+            column("again", HASH),
+            # The request that held the recipient when the row was read, for counting without asking each recipient.
+            column("request_id", HASH),
+            column("status", sa.String(10)),
+            column("reason", LONG_TEXT),
+            column("phone", sa.String(64)),
+            column("user_id", sa.String(64)),
+            column("template_id", sa.String(128)),
+            column("sender_id", sa.String(64)),
+            sa.UniqueConstraint("attempt_no", "again", name="uspeedo_readings_once"),
+        )
+        self.outcomes = table(
+            self.metadata,
+            "outcomes",
+            column("request_id", HASH, primary_key=True),
+            column("key", HASH, primary_key=True),
+            column("status", sa.String(10), nullable=False),
+            column("reason", LONG_TEXT),
+        )
+        self.past_requests = table(
+            self.metadata,
+            "past_requests",
+            column("request_id", HASH, primary_key=True),
+            column("key", HASH, primary_key=True),
+        )
+        self.receipts = table(
+            self.metadata,
+            "receipts",
+            column("request_id", HASH, primary_key=True),
+            column("key", HASH, primary_key=True),
+            column("result", sa.String(16), nullable=False),
+            column("code", sa.String(128)),
+            column("description", LONG_TEXT),
+            column("received_at", TIME),
+            column("cost_count", sa.Integer),
+        )
