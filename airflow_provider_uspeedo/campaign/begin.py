@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything that is checked before the first message: the table, its columns, the templates, the number of people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from airflow_provider_uspeedo.api.templates import Template
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.campaign.rehearsal import refuse_too_many
+from airflow_provider_uspeedo.campaign.templates import check_templates
+from airflow_provider_uspeedo.tables import open_table
+
+
+def prepare(order: Order, recipients: Any, query_templates: Callable[[Sequence[str]], list[Template]]) -> Reading:
+    """The table, ready to be read.
+
+    :raises ConfigurationError: an argument, the table or a template is wrong; nothing was sent.
+    :raises SourceNotFound: the table is not there (yet).
+    """
+    table = open_table(recipients)
+    Reading(table, order)
+    reading = Reading(table, order, variables=check_templates(query_templates, order, table))
+    if order.max_recipients is not None:
+        refuse_too_many(order.max_recipients, table.rows_at_most(), reading)
+    return reading

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One try of a campaign: read, claim, send, settle, and then tell what the ledger says of every row.
+
+The calling thread reads the table and claims; ``concurrency`` threads send what is claimed. Claims are written for
+many requests in one transaction, *sending* is marked one request at a time, and nothing is read from the table or
+sent to the API inside a transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.pace import Pace
+from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.campaign.sending import Send, Sender
+from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.errors import USpeedoError
+from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
+
+log = logging.getLogger(__name__)
+
+CLAIMED_AHEAD = 20
+"""Claimed requests that may wait for a thread, beside those being sent: what bounds the memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one try has to say.
+
+    :param cause: why it stopped before its time; ``None`` if it did not, or if somebody stopped it.
+    :param stopped: somebody stopped it.
+    :param elsewhere: another try still has a request under way that concerns this table.
+    """
+
+    summary: Summary
+    cause: BaseException | None
+    stopped: bool
+    elsewhere: bool
+
+
+class Campaign:
+    """One try of one campaign.
+
+    :param send: makes one call to the API; see :data:`.sending.Send`.
+    :param patience: seconds to wait for requests that another try has under way; one request time-out.
+    """
+
+    def __init__(
+        self, order: Order, reading: Reading, ledger: Ledger, send: Send, halt: Halt, *, patience: float = 30.0
+    ) -> None:
+        self._order = order
+        self._reading = reading
+        self._ledger = ledger
+        self._send = send
+        self._halt = halt
+        self._patience = patience
+
+    def run(self) -> Report:
+        """Sends what is not sent yet; returns when nothing of this try is in flight any more.
+
+        :raises USpeedoError: it could not begin, or the ledger cannot say how it went.
+        """
+        attempt = self._ledger.open_attempt(
+            self._order.campaign_id, self._reading.spec, part=self._order.part, name=self._order.attempt_name
+        )
+        sender = Sender(self._ledger, attempt, self._send, self._halt, Pace(self._order.requests_per_second))
+        with ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads:
+            complete = self._send_all(attempt, sender, threads)
+        tallies = self._ledger.tally(attempt)
+        if others := _under_way_elsewhere(tallies, attempt):
+            others = self._wait_for(others)
+            tallies = self._ledger.tally(attempt)
+        self._ledger.end_attempt(attempt, complete=complete)
+        return Report(
+            summary=self._summary(attempt, tallies),
+            cause=self._halt.cause,
+            stopped=bool(self._halt) and self._halt.cause is None,
+            elsewhere=bool(others),
+        )
+
+    def _send_all(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> bool:
+        """Claims and hands out until the table ends; true if it did."""
+        places = threading.BoundedSemaphore(CLAIMED_AHEAD + self._order.concurrency)
+
+        def deliver(request: Request) -> None:
+            try:
+                sender.deliver(request)
+            finally:
+                places.release()
+
+        try:
+            for request in self._claimed(attempt):
+                while not places.acquire(timeout=0.2):
+                    if self._halt:
+                        return False
+                threads.submit(deliver, request)
+        except USpeedoError as error:
+            self._halt.because(error)
+        return not self._halt
+
+    def _claimed(self, attempt: Attempt) -> Iterator[Request]:
+        """The requests that are ours, claimed a portion at a time."""
+
+        def held(keys: Sequence[bytes]) -> set[bytes]:
+            return set() if attempt.first else self._ledger.held(attempt, keys)
+
+        for portion in self._reading.portions(held):
+            if self._halt:
+                return
+            requests = self._ledger.claim(attempt, portion)
+            log.info("Read to row %s; claimed %d requests.", f"{portion.read_to:,}", len(requests))
+            yield from requests
+
+    def _wait_for(self, others: set[bytes]) -> set[bytes]:
+        """Waits one request time-out for requests of other tries; returns those that are still under way."""
+        deadline = time.monotonic() + self._patience
+        while others and not self._halt and time.monotonic() < deadline:
+            self._halt.event.wait(0.2)
+            others = self._ledger.still_sending(others)
+        return others
+
+    def _summary(self, attempt: Attempt, tallies: Sequence[Tally]) -> Summary:
+        counts = {status: sum(t.rows for t in tallies if t.status == status) for status in STATUSES}
+        failed = any(counts[status] for status in (REJECTED, INVALID, UNKNOWN))
+        return Summary(
+            campaign_id=attempt.campaign_id,
+            counts=counts,
+            accepted_now=sum(t.rows for t in tallies if t.status == ACCEPTED and t.attempt_no == attempt.number),
+            requests=self._ledger.requests_sent(attempt),
+            session_nos=_sessions(tallies),
+            failures=[
+                ListedFailure.masked(f.row_number, f.phone, f.user_id, f.status, f.reason)
+                for f in (self._ledger.failures(attempt, MOST_FAILURES) if failed else ())
+            ],
+            results_table=str(self._ledger.results_name),
+        )
+
+
+def _under_way_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[bytes]:
+    """Requests of other tries that hold recipients of this reading and are neither answered nor given up."""
+    return {
+        tally.request_id
+        for tally in tallies
+        if tally.state == states.SENDING and tally.attempt_no != attempt.number and tally.request_id
+    }
+
+
+def _sessions(tallies: Sequence[Tally]) -> list[str]:
+    """Each session once, in the order in which the answers came."""
+    texts = (tally.session_no for tally in tallies if tally.session_no)
+    return list(dict.fromkeys(number for text in texts for number in text.split(",")))

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table as a stream of portions to claim: checked, without duplicates, cut into requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.core.chunks import Cutter
+from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
+from airflow_provider_uspeedo.core.phones import PhoneReader
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.rows import RowReader
+from airflow_provider_uspeedo.core.statuses import DUPLICATE
+from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.ledger.claims import Portion
+from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.tables import Table
+from airflow_provider_uspeedo.tables.batch import TextBatch
+
+BATCH_ROWS = 20_000
+"""Rows read, and claimed in one transaction, at a time."""
+
+
+class Reading:
+    """One table read in one way. It can be gone through more than once.
+
+    :raises TableError: a column is missing, or the phone column's type cannot hold phones.
+    :raises ConfigurationError: there is no such default region.
+    """
+
+    def __init__(self, table: Table, order: Order, *, variables: Mapping[str, int] | None = None) -> None:
+        self._table = table
+        self._order = order
+        self._columns = order.columns
+        phones = PhoneReader(order.default_region)
+        self.spec = self._spec(phones.default_region)
+        self._rows = RowReader(
+            order.columns,
+            template_id=order.template_id,
+            sender_id=order.sender_id,
+            phones=phones,
+            keys=KeyMaker(self.spec),
+            variables=variables,
+        )
+        if table.loses_digits(order.columns.phone):
+            raise TableError(
+                f"Column {order.columns.phone!r} is of type {table.arrow_type_name(order.columns.phone)}, which "
+                "keeps 7 "
+                "digits and loses the rest of a phone. Write it as text or as a 64-bit integer.",
+                column=order.columns.phone,
+            )
+
+    def _spec(self, region: str | None) -> KeySpec:
+        keys = self._columns.keys
+        if keys is None:
+            return KeySpec(columns=None, kinds=(), default_region=region)
+        kinds = self._table.kinds(keys)
+        return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
+
+    def rows(self) -> Iterator[list[Recipient | BadRow]]:
+        """Every row in order, a batch at a time; a second row of a key *in one batch* is a duplicate already."""
+        for batch in self._batches():
+            seen: dict[bytes, int] = {}
+            yield [_unless_seen(row, seen) for row in self._rows.read(batch)]
+
+    def _batches(self) -> Iterator[TextBatch]:
+        return self._table.batches(
+            self._columns.texts(),
+            list_columns=self._columns.lists(),
+            key_columns=self._columns.keys or (),
+            batch_rows=BATCH_ROWS,
+        )
+
+    def portions(self, held: Callable[[Sequence[bytes]], set[bytes]]) -> Iterator[Portion]:
+        """What to claim, until the table ends.
+
+        :param held: those of some keys that are not to be had, so that requests are cut of what can be sent.
+        """
+        cutter = Cutter(self._order.chunk_size)
+        last_row = 0
+        for batch in self.rows():
+            bad = [row for row in batch if isinstance(row, BadRow)]
+            good = [row for row in batch if isinstance(row, Recipient)]
+            not_ours = held([recipient.key for recipient in good])
+            seen = [recipient for recipient in good if recipient.key in not_ours]
+            requests = []
+            for recipient in good:
+                if (row := cutter.row_of(recipient.key)) is not None:
+                    bad.append(as_duplicate(recipient, row))
+                elif recipient.key not in not_ours and (closed := cutter.add(recipient)):
+                    requests.append(Request(new_id(), tuple(closed)))
+            last_row = batch[-1].row_number
+            first_open = cutter.first_open_row()
+            yield Portion(requests, seen, bad, read_to=last_row if first_open is None else first_open - 1)
+        if rest := [Request(new_id(), tuple(chunk)) for chunk in cutter.rest()]:
+            yield Portion(rest, (), (), read_to=last_row)
+
+
+def as_duplicate(one: Recipient, row_number: int) -> BadRow:
+    """The row ``one`` as a duplicate of the row with that number."""
+    return BadRow(
+        one.row_number, DUPLICATE, f"same recipient as row {row_number}", one.phone, one.user_id, one.template_id,
+        one.sender_id, one.key,
+    )  # fmt: skip
+
+
+def _unless_seen(row: Recipient | BadRow, seen: dict[bytes, int]) -> Recipient | BadRow:
+    if isinstance(row, BadRow):
+        return row
+    first = seen.setdefault(row.key, row.row_number)
+    return row if first == row.row_number else as_duplicate(row, first)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same reading without sending or writing: what a run would find, for a dry run and for ``max_recipients``.
+
+The recipients already met are kept in a temporary SQLite file, so that memory stays flat and the ledger is only read.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.reading import Reading, as_duplicate
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID, NOT_SENT, REJECTED, UNKNOWN
+from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Fate
+
+
+def rehearse(order: Order, reading: Reading, ledger: Ledger | None) -> Summary:
+    """The summary that a run would begin with: what is in the ledger already, and *not_sent* for what it would send.
+
+    :param ledger: ``None`` where none exists yet.
+    """
+    attempt = ledger.peek(order.campaign_id, reading.spec) if ledger else None
+    counts: Counter[str] = Counter()
+    sessions: dict[str, None] = {}
+    failures: list[ListedFailure] = []
+    for batch in _without_duplicates(reading):
+        keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
+        fates = ledger.fates(attempt, keys) if ledger and attempt else {}
+        for row in batch:
+            fate = _fate(row, fates)
+            counts[fate.status] += 1
+            sessions.update(dict.fromkeys((fate.session_no or "").split(",") if fate.session_no else ()))
+            if fate.status in (INVALID, REJECTED, UNKNOWN) and len(failures) < MOST_FAILURES:
+                failures.append(
+                    ListedFailure.masked(row.row_number, row.phone, row.user_id, fate.status, fate.reason or "")
+                )
+    return Summary(
+        campaign_id=order.campaign_id,
+        counts=counts,
+        accepted_now=0,
+        requests=0,
+        session_nos=list(sessions),
+        failures=failures,
+        results_table=str(ledger.results_name) if ledger else "",
+    )
+
+
+def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> None:
+    """Checks ``max_recipients`` before the first message.
+
+    :param rows_at_most: rows in the table, if its metadata says.
+    :raises ConfigurationError: the table holds more recipients.
+    """
+    if rows_at_most is not None and rows_at_most <= most:
+        return
+    recipients = (row for batch in _without_duplicates(reading) for row in batch if isinstance(row, Recipient))
+    if next(islice(recipients, most, None), None) is not None:
+        raise ConfigurationError(
+            f"The table holds more than max_recipients={most:,} recipients; nothing was sent. Check that it is the "
+            "right "
+            "table, or raise max_recipients."
+        )
+
+
+def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate]) -> Fate:
+    known = fates.get(row.key) if row.key is not None else None
+    if isinstance(row, Recipient):
+        return known or Fate(NOT_SENT, None, None)
+    if known and known.status != NOT_SENT and not _is_duplicate(row):
+        return known
+    return Fate(row.status, row.reason, None)
+
+
+def _is_duplicate(row: Recipient | BadRow) -> bool:
+    return isinstance(row, BadRow) and row.status == DUPLICATE
+
+
+def _without_duplicates(reading: Reading) -> Iterator[list[Recipient | BadRow]]:
+    """The batches of a reading, in which a recipient's second row is a duplicate wherever its first one is."""
+    with _met_before() as met:
+        for batch in reading.rows():
+            yield [_unless_met(row, met) for row in batch]
+
+
+def _unless_met(row: Recipient | BadRow, met: sqlite3.Connection) -> Recipient | BadRow:
+    if isinstance(row, BadRow):
+        return row
+    met.execute("INSERT INTO met VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
+    (first,) = met.execute("SELECT row_number FROM met WHERE key = ?", (row.key,)).fetchone()
+    return row if first == row.row_number else as_duplicate(row, first)
+
+
+@contextmanager
+def _met_before() -> Iterator[sqlite3.Connection]:
+    with tempfile.TemporaryDirectory(prefix="uspeedo-") as folder:
+        connection = sqlite3.connect(Path(folder) / "met.db", isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("CREATE TABLE met (key BLOB PRIMARY KEY, row_number INTEGER) WITHOUT ROWID")
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of one claimed request: mark it *sending*, send it once, record what came back.
+
+Whatever happens after *mark sending* is recorded as what it is: an answer, surely nothing, or nobody knows. Only what
+surely reached nobody is tried again, as a new request.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from airflow_provider_uspeedo.api.answers import SendAnswer
+from airflow_provider_uspeedo.api.backoff import again
+from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.pace import Pace
+from airflow_provider_uspeedo.core.chunks import by_template_and_sender, content_of
+from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.core.statuses import ACCEPTED
+from airflow_provider_uspeedo.errors import CallError, ConfigurationError, LedgerError, NotSent, OutcomeUnknown, Refused
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, new_id
+
+log = logging.getLogger(__name__)
+
+Send = Callable[[Sequence[TaskContent]], SendAnswer]
+"""One call to the API: at most one HTTP request, or an error that says what may be done next."""
+
+
+class Sender:
+    """Sends the requests of one attempt; any number of threads may use it."""
+
+    def __init__(self, ledger: Ledger, attempt: Attempt, send: Send, halt: Halt, pace: Pace) -> None:
+        self._ledger = ledger
+        self._attempt = attempt
+        self._send = send
+        self._halt = halt
+        self._pace = pace
+
+    def deliver(self, request: Request) -> None:
+        """Sends one claimed request, and stops the campaign if going on makes no sense."""
+        try:
+            for trial in again(self._halt.event):
+                with trial:
+                    if trial.retry_state.attempt_number > 1:
+                        request = self._ledger.renew(self._attempt, request, new_id())
+                    self._try(request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no other request may leave; the campaign reports it
+            self._halt.because(error)
+
+    def _try(self, request: Request) -> None:
+        """Sends a request if it is still ours. Raises only if it surely reached nobody, or nothing may follow."""
+        if not request.recipients:
+            return
+        groups = by_template_and_sender(request.recipients)
+        content = content_of(groups)
+        self._pace.wait(self._halt.event)
+        if self._halt or not self._ledger.mark_sending(self._attempt, request.id):
+            return
+        try:
+            answer = self._send(content)
+        except OutcomeUnknown as error:
+            self._doubt(request, error)
+        except (NotSent, Refused, ConfigurationError) as error:
+            self._release(request, error)
+            raise
+        except BaseException as error:
+            self._doubt(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
+            raise
+        else:
+            self._settle(request.id, [one for group in groups for one in group], content, answer)
+
+    def _settle(
+        self, request_id: bytes, sent: Sequence[Recipient], content: Sequence[TaskContent], answer: SendAnswer
+    ) -> None:
+        session_no = ",".join(answer.session_nos) or None
+        found = outcomes(answer, [target for group in content for target in group.targets])
+        differing = tuple(
+            (recipient.key, outcome.status, outcome.reason)
+            for recipient, outcome in zip(sent, found, strict=True)
+            if outcome.status != ACCEPTED
+        )
+        record = Answer(session_no, answer.ret_code, answer.request_id, differing)
+        try:
+            self._ledger.settle(self._attempt, request_id, record)
+        except LedgerError:
+            log.error(  # noqa: TRY400 - the error itself is raised and told once
+                "The ledger is away and an answer is lost to it. Settle by hand: request %s, SessionNo %s, RetCode %s, "
+                "%d recipients, %d of them not accepted.",
+                request_id.hex(), session_no, answer.ret_code, len(sent), len(differing),
+            )  # fmt: skip
+            raise
+
+    def _release(self, request: Request, error: CallError | ConfigurationError) -> None:
+        ret_code, vendor_id = _facts(error)
+        self._ledger.release(
+            self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
+        )
+
+    def _doubt(self, request: Request, error: OutcomeUnknown) -> None:
+        ret_code, vendor_id = _facts(error)
+        log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
+        self._ledger.doubt(
+            self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
+        )
+
+
+def _facts(error: Exception) -> tuple[int | None, str]:
+    return getattr(error, "ret_code", None), getattr(error, "request_id", "")

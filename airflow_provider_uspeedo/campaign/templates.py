@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Asks for the templates before the first message: approved, and with as many variables as we fill.
+
+The vendor does not promise an answer to this question. No answer is no obstacle: a wrong template is then refused
+with the first request as a whole, and nobody is texted either.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from airflow_provider_uspeedo.api.templates import Template
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.errors import CallError, ConfigurationError
+from airflow_provider_uspeedo.tables import Table
+
+log = logging.getLogger(__name__)
+
+MOST_TEMPLATES = 1000
+"""Different templates in one table."""
+
+
+def check_templates(query: Callable[[Sequence[str]], list[Template]], order: Order, table: Table) -> dict[str, int]:
+    """How many variables each template has, as far as the API says.
+
+    :raises ConfigurationError: a template is not approved, or has another number of variables than the columns fill.
+    """
+    ids = [order.template_id]
+    if order.columns.template_id:
+        texts = table.distinct(order.columns.template_id, MOST_TEMPLATES)
+        ids = sorted({text.strip() for text in texts if text.strip()})
+    if not ids:
+        return {}
+    try:
+        templates = query(ids)
+    except CallError as error:
+        log.warning("The templates could not be checked before sending: %s", mask_digits(str(error)))
+        return {}
+    for template in templates:
+        _check(template, order)
+    return {template.template_id: template.variables for template in templates if template.text}
+
+
+def _check(template: Template, order: Order) -> None:
+    if template.status is not None and not template.approved:
+        raise ConfigurationError(
+            f"Template {template.template_id!r} is {template.status_name}, not approved: choose an approved one, or "
+            "wait for "
+            "its review. Nothing was sent."
+        )
+    given = len(order.columns.params)
+    if not template.text:
+        return
+    if not order.columns.params_list and not order.columns.template_id and template.variables != given:
+        raise ConfigurationError(
+            f"Template {template.template_id!r} has {template.variables} variables, but param_columns names {given} "
+            "columns: "
+            "name one column for each variable, in order. Nothing was sent."
+        )

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The connection form: which fields it has and what they are called, for Airflow 2 and 3 alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {"login": "AccessKeyId", "password": "AccessKeySecret", "host": "Base URL"},
+    "placeholders": {
+        "host": "https://api.uspeedo.com",
+        "extra": '{"account_id": 60000011, "api": "action", "timeout": 30}',
+    },
+}
+"""How the standard fields of the connection form look."""
+
+CONNECTION_FIELDS: dict[str, Any] = {
+    "account_id": {
+        "label": "AccountId",
+        "description": "Required for sub-accounts.",
+        "schema": {"type": ["integer", "null"], "minimum": 0},
+    },
+    "api": {
+        "label": "API generation",
+        "description": "action: signed requests. rest: HTTP Basic.",
+        "schema": {"type": ["string", "null"], "enum": ["action", "rest"], "default": "action"},
+    },
+    "timeout": {
+        "label": "Time-out",
+        "description": "Seconds, for connecting and for reading.",
+        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 3600, "default": 30},
+    },
+    "verify": {
+        "label": "Verify TLS",
+        "description": "true, false, or the path of a CA bundle.",
+        "schema": {"type": ["string", "null"], "default": "true"},
+    },
+    "proxies": {
+        "label": "Proxies",
+        "description": 'JSON, such as {"https": "http://proxy:3128"}.',
+        "schema": {"type": ["string", "null"]},
+    },
+    "allow_http": {
+        "label": "Allow plain HTTP",
+        "description": "Plain http to another machine: keys and phones travel unencrypted.",
+        "schema": {"type": ["boolean", "null"], "default": False},
+    },
+}
+"""The extra fields of the connection form, for Airflow 3."""

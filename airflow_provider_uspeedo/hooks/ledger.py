@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which database the ledger is in: an Airflow connection, or a SQLite file where one machine runs every try."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
+
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+FILE_NAME = "uspeedo_ledger.db"
+"""The default ledger, in AIRFLOW_HOME."""
+LOCAL_EXECUTORS = "LocalExecutor,SequentialExecutor,DebugExecutor"
+DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg"),
+    "mysql": ("MySQLdb", "pymysql"),
+}
+"""Drivers in the order of preference, by the module they are imported as."""
+DRIVER_NAMES = {"MySQLdb": "mysqldb"}
+NOT_FOR_THE_DRIVER = {
+    "iam", "redshift", "redshift-serverless", "redshift_serverless", "cluster-identifier", "workgroup-name",
+    "aws_conn_id",
+    "region_name", "cursor", "client", "sqlalchemy_scheme", "sqlalchemy_query", "enable_log_db_messages",
+    "azure_conn_id",
+    "isolation_level",
+}  # fmt: skip
+"""Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
+
+
+def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
+    """The ledger behind a connection; nothing is created yet.
+
+    :param results_conn_id: a connection of type ``sqlite``, ``postgres`` or ``mysql``; ``None``: the SQLite file.
+    :raises ConfigurationError: the connection cannot hold a ledger, or the file must not be used here.
+    :raises LedgerError: the driver is missing.
+    """
+    from airflow_provider_uspeedo.ledger.engine import open_engine
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+    if results_conn_id is None:
+        refuse_file_on_many_machines()
+        return Ledger(open_engine(_sqlite_url(str(default_file()))), results_table)
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    connection = BaseHook.get_connection(results_conn_id)
+    url, arguments = _address(connection, results_conn_id)
+    return Ledger(open_engine(url, connect_args=arguments), results_table)
+
+
+def default_file() -> Path:
+    """The SQLite file that is used when no connection is named."""
+    from airflow.configuration import AIRFLOW_HOME
+
+    return Path(AIRFLOW_HOME) / FILE_NAME
+
+
+def refuse_file_on_many_machines() -> None:
+    """:raises ConfigurationError: tries of one task may run on several machines here, each with a file of its own."""
+    from airflow.providers.common.compat.sdk import conf
+
+    configured = conf.get("core", "executor", fallback="LocalExecutor")
+    allowed = {
+        name.strip() for name in conf.get("uspeedo", "local_ledger_executors", fallback=LOCAL_EXECUTORS).split(",")
+    }
+    others = [name for name in _executor_names(configured) if name not in allowed]
+    if others:
+        raise ConfigurationError(
+            f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where the "
+            "SQLite "
+            "ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL connection. "
+            "If "
+            "every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
+        )
+
+
+def _executor_names(configured: str) -> list[str]:
+    """``team=LocalExecutor:alias,a.module.MyExecutor`` names LocalExecutor and MyExecutor."""
+    parts = configured.replace(";", ",").split(",")
+    return [part.strip().rpartition("=")[2].split(":")[0].rpartition(".")[2] for part in parts if part.strip()]
+
+
+def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
+    kind = {
+        "sqlite": "sqlite",
+        "postgres": "postgresql",
+        "postgresql": "postgresql",
+        "mysql": "mysql",
+        "mariadb": "mysql",
+    }
+    backend = kind.get((connection.conn_type or "").lower())
+    if backend is None:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
+            "postgres "
+            "or mysql."
+        )
+    if backend == "sqlite":
+        return _sqlite_url(_sqlite_path(connection, conn_id)), {}
+    return _server_url(connection, conn_id, backend)
+
+
+def _sqlite_path(connection: Any, conn_id: str) -> str:
+    path = connection.host or connection.schema or ""
+    if not Path(path).is_absolute():
+        raise ConfigurationError(
+            f"Connection {conn_id!r} must name the SQLite file by an absolute path in its host field: what a "
+            "relative path "
+            "means differs from one try to the next, and an empty ledger texts everyone again."
+        )
+    return path
+
+
+def _sqlite_url(path: str) -> URL:
+    from sqlalchemy.engine import URL
+
+    if not Path(path).parent.is_dir():
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: its folder does not exist.")
+    return URL.create("sqlite", database=path)
+
+
+def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[str, Any]]:
+    from sqlalchemy.engine import URL
+
+    extra = dict(connection.extra_dejson)
+    if str(extra.get("iam", "")).lower() == "true":
+        raise ConfigurationError(
+            f"Connection {conn_id!r} uses IAM: its password expires while a campaign runs. Use a password."
+        )
+    arguments = {
+        name: value for name, value in extra.items() if name not in NOT_FOR_THE_DRIVER and not name.startswith("__")
+    }
+    if isinstance(arguments.get("ssl"), str):
+        arguments["ssl"] = _json(arguments["ssl"], conn_id)
+    arguments.setdefault("connect_timeout", 10)
+    if backend == "mysql":
+        arguments.setdefault("charset", "utf8mb4")
+    url = URL.create(
+        f"{backend}+{_driver(backend)}",
+        username=connection.login or None,
+        password=connection.password or None,
+        host=connection.host or None,
+        port=connection.port or None,
+        database=connection.schema or None,
+    )
+    return url, arguments
+
+
+def _json(text: str, conn_id: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ConfigurationError(f"Extra 'ssl' of connection {conn_id!r} is not JSON.") from None
+
+
+def _driver(backend: str) -> str:
+    modules = DRIVERS[backend]
+    for module in modules:
+        if importlib.util.find_spec(module):
+            return DRIVER_NAMES.get(module, module)
+    extra = "postgres" if backend == "postgresql" else "mysql"
+    raise ConfigurationError(
+        f"No driver of {backend} is installed ({' or '.join(modules)}): pip install "
+        f"'airflow-provider-uspeedo[{extra}]'."
+    )

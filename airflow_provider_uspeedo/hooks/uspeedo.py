@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow connection becomes a client of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_provider_uspeedo.core.content import Target, TaskContent
+from airflow_provider_uspeedo.errors import CallError, Refused, USpeedoError
+from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from airflow_provider_uspeedo.api.answers import SendAnswer
+    from airflow_provider_uspeedo.api.client import USpeedoClient
+    from airflow_provider_uspeedo.api.config import ClientConfig
+    from airflow_provider_uspeedo.api.receipts import SessionReceipts
+    from airflow_provider_uspeedo.api.templates import Template
+
+__all__ = ["Target", "TaskContent", "USpeedoHook"]
+
+
+class USpeedoHook(BaseHook):
+    """Talks to USpeedo with an Airflow connection.
+
+    :param uspeedo_conn_id: a connection of type ``uspeedo``: login is the AccessKeyId, password the AccessKeySecret,
+        host the base URL, extra may hold ``account_id``, ``api``, ``timeout``, ``verify``, ``proxies``, ``allow_http``.
+    """
+
+    conn_name_attr = "uspeedo_conn_id"
+    default_conn_name = "uspeedo_default"
+    conn_type = "uspeedo"
+    hook_name = "USpeedo"
+
+    def __init__(self, uspeedo_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.uspeedo_conn_id = uspeedo_conn_id
+
+    @cached_property
+    def config(self) -> ClientConfig:
+        """The connection, checked.
+
+        :raises ConfigurationError: a field of the connection is wrong; the message names it.
+        """
+        from airflow_provider_uspeedo.api.config import ClientConfig
+
+        connection = self.get_connection(self.uspeedo_conn_id)
+        return ClientConfig.from_connection(
+            login=connection.login,
+            password=connection.password,
+            host=connection.host,
+            port=connection.port,
+            schema=connection.schema,
+            extra=connection.extra_dejson,
+        )
+
+    @cached_property
+    def client(self) -> USpeedoClient:
+        """The client; threads may share it."""
+        from airflow_provider_uspeedo.api.client import USpeedoClient
+
+        return USpeedoClient(self.config)
+
+    def get_conn(self) -> USpeedoClient:
+        """The client, under the name that Airflow's hooks have for it."""
+        return self.client
+
+    def send_batch(self, task_content: Sequence[TaskContent | Mapping[str, object]]) -> SendAnswer:
+        """Texts up to 1000 people with one call: the bare call, which has no ledger.
+
+        Called again, it texts everybody again; use
+        :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator`
+        where a task may run twice. A call that surely reached nobody is tried again; nothing else is.
+
+        :param task_content: groups of targets, each with one template and one sender; at most 1000 numbers over all
+            groups, none twice. :class:`.TaskContent`, or mappings as the API's documents write them.
+        :raises ConfigurationError: the content must not be sent.
+        :raises NotSent: nobody was texted, after several tries; it is safe to try again.
+        :raises Refused: the API refused the call as a whole; nobody was texted.
+        :raises OutcomeUnknown: it may have arrived: do not repeat it.
+        """
+        from airflow_provider_uspeedo.api.backoff import again
+
+        answer: SendAnswer = again()(self.client.send_batch, task_content)
+        return answer
+
+    def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
+        """The carriers' delivery receipts of any number of sessions, asked 100 at a time, in the order given.
+
+        :raises CallError: after several tries, if a call got no usable answer.
+        """
+        return self.client.get_receipts(session_nos)
+
+    def query_templates(self, template_ids: Sequence[str]) -> list[Template]:
+        """The templates with these ids; one that does not exist is missing from the list.
+
+        :raises CallError: after several tries, if a call got no usable answer.
+        """
+        return self.client.query_templates(template_ids)
+
+    def get_results_df(
+        self,
+        campaign_id: str,
+        results_conn_id: str | None = None,
+        results_table: str = "uspeedo_results",
+        statuses: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """What became of every row of a campaign, as a DataFrame with the columns of the results table.
+
+        It holds phones: what the caller pushes to XCom or writes elsewhere is the caller's.
+
+        :param statuses: only these, such as ``["rejected", "unknown"]``; all if left out.
+        """
+        import pandas as pd
+
+        from airflow_provider_uspeedo.hooks.ledger import open_ledger
+        from airflow_provider_uspeedo.ledger.lines import COLUMNS
+
+        ledger = open_ledger(results_conn_id, results_table)
+        try:
+            rows = [row for portion in ledger.results(campaign_id, statuses) for row in portion]
+        finally:
+            ledger.close()
+        frame = pd.DataFrame(rows, columns=list(COLUMNS))
+        whole = dict.fromkeys(("row_number", "ret_code", "cost_count"), "Int64")
+        times = {name: pd.to_datetime(frame[name], utc=True) for name in ("claimed_at", "settled_at", "receipt_at")}
+        return frame.astype(whole).assign(**times).sort_values("row_number", ignore_index=True)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Asks a harmless question: true if the API answers it with this key. The message holds no secret."""
+        try:
+            return self._ask()
+        except USpeedoError as error:
+            return False, str(error)
+
+    def _ask(self) -> tuple[bool, str]:
+        try:
+            self.client.query_templates(["connection-test"])
+        except Refused as refused:
+            from airflow_provider_uspeedo.api.codes import is_about_the_key
+
+            if is_about_the_key(refused.ret_code):
+                raise
+        except CallError as error:
+            return False, f"{self.config.host} does not answer as USpeedo does: {error}"
+        return True, f"{self.config.host} answers and knows the key."
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """How the standard fields of the form look, for Airflow 2 (Airflow 3 reads the provider's metadata)."""
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """The extra fields of the form, for Airflow 2 (Airflow 3 reads the provider's metadata)."""
+        from flask_appbuilder.fieldwidgets import BS3TextFieldWidget
+        from flask_babel import lazy_gettext
+        from wtforms import BooleanField, StringField
+
+        def field(name: str, about: Mapping[str, Any]) -> Any:
+            label, description = lazy_gettext(about["label"]), about["description"]
+            if name == "allow_http":
+                return BooleanField(label, description=description)
+            return StringField(label, widget=BS3TextFieldWidget(), description=description)
+
+        return {name: field(name, about) for name, about in CONNECTION_FIELDS.items()}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rendered arguments become values: a template, or a form in the Airflow UI, gives text for everything."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.campaign.order import Order
+
+N = TypeVar("N", int, float)
+NOTHING = ("", "none", "null")
+"""What an empty field of a form, or ``None`` in a template, is rendered as."""
+
+
+class Rows:
+    """Rows handed over by value, hidden from everything that Airflow writes: it shows only what they are."""
+
+    def __init__(self, rows: Any) -> None:
+        self.rows = rows
+
+    @classmethod
+    def hiding(cls, given: Any) -> Any:
+        """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
+        by_reference = given is None or isinstance(given, (str, cls)) or hasattr(given, "__fspath__")
+        return given if by_reference or _is_xcom_arg(given) or hasattr(given, "iterdir") else cls(given)
+
+    @staticmethod
+    def unwrap(given: Any) -> Any:
+        """The rows, the path, or whatever else it is."""
+        return given.rows if isinstance(given, Rows) else given
+
+    def serialize(self) -> str:
+        """What Airflow stores of it."""
+        return str(self)
+
+    def __str__(self) -> str:
+        try:
+            return f"<{len(self.rows):,} recipients>"
+        except TypeError:
+            return f"<recipients in a {type(self.rows).__name__}>"
+
+    __repr__ = __str__
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Rows:
+        return self
+
+
+def _is_xcom_arg(given: Any) -> bool:
+    """Airflow's XComArg, and what expand() hands to a mapped task before it is resolved."""
+    return hasattr(given, "iter_references") or hasattr(given, "resolve")
+
+
+def order_of(operator: Any, context: Any) -> Order:
+    """The order that an operator's rendered arguments make.
+
+    :raises ConfigurationError: one of them is not what it should be; the message names it.
+    """
+    from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.core.rows import Columns
+
+    task_instance = context["ti"]
+    task = f"{task_instance.dag_id}/{task_instance.task_id}"
+    map_index = getattr(task_instance, "map_index", -1)
+    return Order(
+        campaign_id=str(operator.campaign_id),
+        columns=Columns(
+            phone=str(operator.phone_column or ""),
+            params=names("param_columns", operator.param_columns) or (),
+            params_list=text_or_none(operator.params_column),
+            template_id=text_or_none(operator.template_id_column),
+            sender_id=text_or_none(operator.sender_id_column),
+            user_id=text_or_none(operator.user_id_column),
+            extend_code=text_or_none(operator.extend_code_column),
+            keys=names("key_columns", operator.key_columns),
+        ),
+        template_id=(text_or_none(operator.template_id) or "").strip(),
+        sender_id=text_or_none(operator.sender_id) or "",
+        default_region=text_or_none(operator.default_region),
+        chunk_size=whole_number("chunk_size", operator.chunk_size),
+        concurrency=whole_number("concurrency", operator.concurrency),
+        requests_per_second=_unless_empty(number, "requests_per_second", operator.requests_per_second),
+        max_recipients=_unless_empty(whole_number, "max_recipients", operator.max_recipients),
+        part=f"{task}/{map_index}",
+        attempt_name=f"{task}/{task_instance.run_id} try {task_instance.try_number} map {map_index}",
+    )
+
+
+def text_or_none(given: Any) -> str | None:
+    """Text, or ``None`` for what an empty field is rendered as."""
+    return None if given is None or str(given).strip().lower() in NOTHING else str(given)
+
+
+def names(argument: str, given: Any) -> tuple[str, ...] | None:
+    """Column names: a sequence, JSON text of one, or names separated by commas."""
+    if given is None or (isinstance(given, str) and given.strip().lower() in NOTHING):
+        return None
+    if isinstance(given, str):
+        given = _listed(argument, given)
+    if not isinstance(given, Sequence) or not all(isinstance(name, str) and name for name in given):
+        raise ConfigurationError(f"{argument} must be a list of column names.")
+    return tuple(given)
+
+
+def _listed(argument: str, text: str) -> Any:
+    if not text.strip().startswith("["):
+        return [name.strip() for name in text.split(",")]
+    try:
+        return json.loads(text.replace("'", '"'))
+    except ValueError:
+        raise ConfigurationError(f"{argument} is not a list of column names: write them separated by commas.") from None
+
+
+def switch(argument: str, given: Any) -> bool:
+    """True or false, however a template spells it.
+
+    :raises ConfigurationError: it is neither; guessing could send what should not be sent.
+    """
+    if isinstance(given, bool):
+        return given
+    text = str(given).strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off", *NOTHING):
+        return False
+    raise ConfigurationError(f"{argument} is neither true nor false.")
+
+
+def number(argument: str, given: Any) -> float:
+    """A number, which may arrive as text.
+
+    :raises ConfigurationError: it is none.
+    """
+    if not _is_number(given):
+        raise ConfigurationError(f"{argument} must be a number.")
+    return float(given)
+
+
+def whole_number(argument: str, given: Any) -> int:
+    """A whole number, which may arrive as text.
+
+    :raises ConfigurationError: it is none.
+    """
+    if not _is_number(given) or float(given) % 1:
+        raise ConfigurationError(f"{argument} must be a whole number.")
+    return int(float(given))
+
+
+def _is_number(given: Any) -> bool:
+    try:
+        return not isinstance(given, bool) and math.isfinite(float(given))
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _unless_empty(read: Callable[[str, Any], N], argument: str, given: Any) -> N | None:
+    """``None`` for what an empty field is rendered as."""
+    return None if text_or_none(given) is None else read(argument, given)

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator: texts the people of a table, each of them at most once per campaign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+
+from airflow_provider_uspeedo.core.verdict import End, judge, tell
+from airflow_provider_uspeedo.errors import (
+    ConfigurationError,
+    LedgerError,
+    LedgerUnavailable,
+    SourceNotFound,
+    USpeedoError,
+)
+from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.operators import arguments
+from airflow_provider_uspeedo.operators.arguments import Rows
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.campaign.campaign import Report
+    from airflow_provider_uspeedo.campaign.halt import Halt
+    from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.core.summary import Summary
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+
+class SendBatchSMSOperator(BaseOperator):
+    """Texts the people of a table through USpeedo, **each of them at most once per campaign**.
+
+    Every try of the task, every second copy of it and every task with the same ``campaign_id`` shares one ledger: a
+    request that may have arrived is never repeated. Afterwards the results table says what became of every row.
+
+    :param recipients: the table: path or URI of Parquet (file, folder or glob), a pandas or polars DataFrame, an Arrow
+        table, a list of dicts, or the output of a task that is one of these.
+    :param template_id: the template of all rows.
+    :param template_id_column: the column that names each row's template, instead of ``template_id``.
+    :param sender_id: the sender of all rows, at most 11 characters; ``""`` for none.
+    :param sender_id_column: the column that names each row's sender, instead of ``sender_id``.
+    :param phone_column: the column that holds the phones.
+    :param param_columns: one column for each variable ``{1}``, ``{2}``, ... of the template, in order.
+    :param params_column: a column that holds lists of parameters, instead of ``param_columns``.
+    :param user_id_column: the column with your own mark of each person (at most 32 characters), echoed in failures.
+    :param extend_code_column: the column with extend codes (digits).
+    :param default_region: ISO 3166 alpha-2, such as ``HK``: reads phones without a country code.
+    :param key_columns: what makes a recipient one recipient; left out, the normalised phone does.
+    :param campaign_id: names the intention to text these people; whoever is texted under it is not texted again.
+    :param chunk_size: recipients in one request, 1 to 1000.
+    :param concurrency: requests in flight at once, per task instance.
+    :param requests_per_second: no more than this many, per task instance; ``None``: no limit.
+    :param max_recipients: a table with more recipients is refused before the first message.
+    :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
+        and the
+        results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where every try runs on one machine.
+    :param results_table: the relation with one row per source row, ``name`` or ``schema.name``.
+    :param dry_run: reads the table and the ledger, sends and writes nothing, returns the same summary.
+    :param uspeedo_conn_id: the connection to USpeedo.
+    :returns: the summary, see *Operator* in the documents; also pushed before a failure is raised.
+    """
+
+    template_fields: Sequence[str] = (
+        "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
+        "param_columns",
+        "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns", "campaign_id",
+        "chunk_size",
+        "concurrency", "requests_per_second", "max_recipients", "results_conn_id", "results_table", "dry_run",
+        "uspeedo_conn_id",
+    )  # fmt: skip
+    ui_color = "#d5f0e3"
+
+    def __init__(
+        self,
+        *,
+        recipients: Any,
+        template_id: str | None = None,
+        template_id_column: str | None = None,
+        sender_id: str = "",
+        sender_id_column: str | None = None,
+        phone_column: str = "phone",
+        param_columns: Sequence[str] | str | None = None,
+        params_column: str | None = None,
+        user_id_column: str | None = None,
+        extend_code_column: str | None = None,
+        default_region: str | None = None,
+        key_columns: Sequence[str] | str | None = None,
+        campaign_id: str = "{{ dag.dag_id }}/{{ task.task_id }}/{{ run_id }}",
+        chunk_size: int | str = 1000,
+        concurrency: int | str = 4,
+        requests_per_second: float | str | None = None,
+        max_recipients: int | str | None = None,
+        results_conn_id: str | None = None,
+        results_table: str = "uspeedo_results",
+        dry_run: bool | str = False,
+        uspeedo_conn_id: str = USpeedoHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.recipients = recipients
+        self.template_id = template_id
+        self.template_id_column = template_id_column
+        self.sender_id = sender_id
+        self.sender_id_column = sender_id_column
+        self.phone_column = phone_column
+        self.param_columns = param_columns
+        self.params_column = params_column
+        self.user_id_column = user_id_column
+        self.extend_code_column = extend_code_column
+        self.default_region = default_region
+        self.key_columns = key_columns
+        self.campaign_id = campaign_id
+        self.chunk_size = chunk_size
+        self.concurrency = concurrency
+        self.requests_per_second = requests_per_second
+        self.max_recipients = max_recipients
+        self.results_conn_id = results_conn_id
+        self.results_table = results_table
+        self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
+        self.uspeedo_conn_id = uspeedo_conn_id
+        self._halt: Halt | None = None
+
+    @property
+    def recipients(self) -> Any:
+        """The table as it was given. Rows are wrapped: Airflow writes template fields to its database and pages."""
+        return self._recipients
+
+    @recipients.setter
+    def recipients(self, given: Any) -> None:
+        self._recipients = Rows.hiding(given)
+
+    def execute(self, context: Any) -> dict[str, Any]:
+        """Sends what is not sent yet.
+
+        :raises AirflowException: a later try can mend it.
+        :raises AirflowFailException: only a person can.
+        """
+        try:
+            return self._execute(context)
+        except (SourceNotFound, LedgerUnavailable) as error:
+            raise AirflowException(f"{error} Nothing more was sent; a later try may find it mended.") from None
+        except (ConfigurationError, LedgerError) as error:
+            raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
+        except USpeedoError as error:
+            raise AirflowException(str(error)) from None
+
+    def _execute(self, context: Any) -> dict[str, Any]:
+        from airflow_provider_uspeedo.campaign.halt import Halt
+        from airflow_provider_uspeedo.hooks.ledger import open_ledger
+
+        self._halt = Halt()
+        order = arguments.order_of(self, context)
+        ledger = open_ledger(arguments.text_or_none(self.results_conn_id), str(self.results_table))
+        hook = USpeedoHook(self.uspeedo_conn_id)
+        try:
+            if arguments.switch("dry_run", self.dry_run):
+                return self._finish(context, self._rehearse(order, ledger, hook))
+            return self._conclude(context, order, self._campaign(order, ledger, hook, self._halt))
+        finally:
+            hook.client.close()
+            ledger.close()
+
+    def _rehearse(self, order: Order, ledger: Ledger, hook: USpeedoHook) -> Summary:
+        from airflow_provider_uspeedo.campaign.begin import prepare
+        from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+
+        reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
+        summary = rehearse(order, reading, ledger)
+        self.log.info("Dry run, nothing was sent. %s", tell(summary))
+        return summary
+
+    def _campaign(self, order: Order, ledger: Ledger, hook: USpeedoHook, halt: Halt) -> Report:
+        """Runs the campaign in a thread of its own: on Airflow 2 a termination is raised in the main one."""
+        from airflow_provider_uspeedo.campaign.begin import prepare
+        from airflow_provider_uspeedo.campaign.campaign import Campaign
+
+        reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
+        ledger.prepare()
+        campaign = Campaign(order, reading, ledger, hook.client.send_batch, halt, patience=hook.config.timeout)
+        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
+            running = thread.submit(campaign.run)
+            try:
+                return running.result()
+            except BaseException:
+                halt.stop()  # leaving the block waits until what is in flight has been settled
+                raise
+
+    def _conclude(self, context: Any, order: Order, report: Report) -> dict[str, Any]:
+        """Tells the summary, then fails the task if it must."""
+        summary = self._finish(context, report.summary)
+        verdict = judge(
+            report.summary,
+            phone_column=order.columns.phone,
+            cause=_in_words(report.cause),
+            stopped=report.stopped,
+            elsewhere=report.elsewhere,
+        )
+        if verdict.end is End.SUCCESS:
+            self.log.info("%s", verdict.message)
+            return summary
+        context["ti"].xcom_push(key="return_value", value=summary)
+        raise (AirflowException if verdict.end is End.RETRY else AirflowFailException)(verdict.message)
+
+    def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
+        told = {**summary.to_xcom(), "results_conn_id": arguments.text_or_none(self.results_conn_id)}
+        for key in ("session_nos", "failures"):
+            context["ti"].xcom_push(key=key, value=told[key])
+        return told
+
+    def on_kill(self) -> None:
+        """Stops before the next request; what is in flight is settled as its answers come in."""
+        if self._halt is not None:
+            self._halt.stop()
+
+
+def _in_words(cause: BaseException | None) -> str:
+    if cause is None:
+        return ""
+    if isinstance(cause, USpeedoError):
+        return str(cause)
+    return f"{type(cause).__name__} (see the log)."
