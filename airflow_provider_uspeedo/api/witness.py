@@ -23,6 +23,11 @@ from urllib3.connectionpool import HTTPConnectionPool
 IDLE_LIMIT = 3.0
 """Seconds. A connection unused for longer may be half dead, which would look like a lost answer: a new one is made."""
 
+LATE_WAIT = 0.01
+"""Seconds that a read may take after the deadline."""
+MOST_LATE_READS = 50
+"""Reads after the deadline; a whole answer needs few, and a drip gets no further."""
+
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection as _Connection
     from urllib3.connectionpool import HTTPConnectionPool as _Pool
@@ -163,13 +168,27 @@ class _DeadlineReader(io.RawIOBase):
         self._sock = sock
         self._witness = witness
         self._raw = sock.makefile("rb", buffering=0)
+        self._late_reads = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._witness.patience())
+        self._sock.settimeout(self._patience())
         return self._raw.readinto(buffer)
+
+    def _patience(self) -> float:
+        """Give the seconds for the next read; after the deadline a moment for what has long been waiting here.
+
+        A frozen machine that goes on finds the deadline passed and the whole answer in the socket's buffer.
+        """
+        try:
+            return self._witness.patience()
+        except TimeoutError:
+            self._late_reads += 1
+            if self._late_reads > MOST_LATE_READS:
+                raise
+            return LATE_WAIT
 
     def close(self) -> None:
         self._raw.close()

@@ -6,8 +6,13 @@ from __future__ import annotations
 import gc
 import gzip
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -520,3 +525,34 @@ def test_verify_off_accepts_any_certificate(serve, send, tls):
     """Only if asked for; the library warns."""
     with pytest.warns(Warning, match="Unverified HTTPS"):
         assert send(serve(good, tls=tls).url, verify=False).status == 200
+
+
+FROZEN = """
+import sys
+from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.exchange import Call
+from airflow_provider_uspeedo.api.transport import Transport
+
+config = ClientConfig(sys.argv[1], "id", "secret", timeout=0.5)
+print(Transport(config).send(Call("POST", sys.argv[1] + "/api", {}, b"{}")).body.decode())
+"""
+
+
+def test_an_answer_that_came_while_the_client_was_frozen_is_read(serve):
+    """A client stopped for longer than its whole deadline finds its answer in the socket and takes it."""
+    frozen = threading.Event()
+
+    def answer_when_frozen(peer):
+        peer.request()
+        frozen.wait(10)
+        peer.answer({"RetCode": 0})
+
+    server = serve(answer_when_frozen)
+    child = subprocess.Popen([sys.executable, "-c", FROZEN, server.url], stdout=subprocess.PIPE, text=True)
+    while not server.requests:
+        time.sleep(0.01)
+    os.kill(child.pid, signal.SIGSTOP)
+    frozen.set()
+    time.sleep(1.5)
+    os.kill(child.pid, signal.SIGCONT)
+    assert child.communicate(timeout=20)[0].strip() == '{"RetCode": 0}'
