@@ -71,7 +71,7 @@ define make_environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than Python 3.11: make ... PYTHON=python3.12" >&2; exit 1; }
 	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
-	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --compile-bytecode --require-hashes $<
 	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 endef

@@ -8,7 +8,7 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -82,20 +82,22 @@ class Claims:
         bad_rows: Sequence[BadRow],
     ) -> dict[bytes, Request]:
         """Claims one by one where some recipients were in the ledger before; returns what is left of each request."""
-        mine = {recipient.key: request.id for request in requests for recipient in request.recipients}
         wanted = [recipient for request in requests for recipient in request.recipients]
         bad_keys = [row.key for row in bad_rows if row.key is not None]
-        found = self._recipients(connection, attempt, [*mine, *(recipient.key for recipient in seen), *bad_keys])
+        found = self._recipients(connection, attempt, [*(one.key for one in (*wanted, *seen)), *bad_keys])
         duplicates = self._readings.record(connection, attempt, [*wanted, *seen], bad_rows, found)
+        requests = [_without(request, duplicates) for request in requests]
+        mine = {recipient.key: request.id for request in requests for recipient in request.recipients}
         moving = [
-            r
-            for r in wanted
-            if r.key not in duplicates and found[r.key].request_id != mine[r.key] and is_free(found[r.key], attempt)
+            one
+            for request in requests
+            for one in request.recipients
+            if found[one.key].request_id != request.id and is_free(found[one.key], attempt)
         ]
         if moving:
             self._take_over(connection, attempt, moving, found, mine)
             found |= self._recipients(connection, attempt, (recipient.key for recipient in moving))
-        owned = {key for key, request_id in mine.items() if found[key].request_id == request_id} - duplicates
+        owned = {key for key, request_id in mine.items() if found[key].request_id == request_id}
         return self._kept(connection, requests, owned)
 
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
@@ -247,3 +249,7 @@ class Claims:
 
 def _key(recipient: Recipient) -> bytes:
     return recipient.key
+
+
+def _without(request: Request, rows: Container[int]) -> Request:
+    return Request(request.id, tuple(one for one in request.recipients if one.row_number not in rows))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from airflow_provider_uspeedo.errors import LedgerError
+from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.engine import Database
 from airflow_provider_uspeedo.ledger.lines import Lines
@@ -111,11 +111,13 @@ def _lock(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
     elif connection.dialect.name in ("mysql", "mariadb"):
-        connection.exec_driver_sql(f"SELECT GET_LOCK('{LOCK}', 60)")
+        got = connection.exec_driver_sql(f"SELECT GET_LOCK('{LOCK}', 60)").scalar()
+        if got != 1:
+            raise LedgerUnavailable("Another task has been creating a ledger on this server for a minute. Try again.")
 
 
 def _unlock(connection: Connection) -> None:
-    if connection.dialect.name in ("mysql", "mariadb"):
+    if connection.dialect.name in ("mysql", "mariadb") and not connection.invalidated:
         connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{LOCK}')")
 
 

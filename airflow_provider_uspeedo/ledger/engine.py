@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -57,6 +58,8 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
     if kind == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
+    elif kind != "postgresql":
+        event.listen(engine, "connect", _on_mysql_connect)
     return engine
 
 
@@ -77,6 +80,12 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
+def _on_mysql_connect(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")  # else it cuts texts silently
+    cursor.close()
+
+
 def _on_sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another one wrote in between.
     reading = connection.get_execution_options().get("uspeedo_reading")
@@ -92,6 +101,7 @@ class Database:
     def __init__(self, engine: Engine, *, patience: float = PATIENCE) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
+        self.file = Path(engine.url.database or "") if self.dialect == "sqlite" else None
         self.patience = patience
         # SQLite lets one writer in; threads of one process wait better on a lock than by polling the file.
         self._writer: Any = threading.RLock() if self.dialect == "sqlite" else nullcontext()
@@ -99,18 +109,21 @@ class Database:
     def write(self, work: Callable[[Connection], T], *, patience: float | None = None) -> T:
         """Runs ``work`` in one transaction and commits it.
 
+        :param patience: seconds for which it is repeated, even on a full disk: for what must not be lost.
         :raises LedgerUnavailable: the database kept failing for ``patience`` seconds.
         :raises LedgerError: the database refused what no repetition would mend.
         """
         with self._writer:
-            return self._repeated(work, self.engine, self.patience if patience is None else patience)
+            if patience is None:
+                return self._repeated(work, self.engine, self.patience, is_passing)
+            return self._repeated(work, self.engine, patience, _may_pass)
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` in one transaction that writes nothing.
 
         :raises LedgerUnavailable: see :meth:`write`.
         """
-        return self._repeated(work, self.engine.execution_options(uspeedo_reading=True), self.patience)
+        return self._repeated(work, self.engine.execution_options(uspeedo_reading=True), self.patience, is_passing)
 
     @contextmanager
     def streaming(self) -> Iterator[Connection]:
@@ -119,9 +132,15 @@ class Database:
         with _told(), engine.begin() as connection:
             yield connection
 
-    def _repeated(self, work: Callable[[Connection], T], engine: Engine, patience: float) -> T:
+    def _repeated(
+        self,
+        work: Callable[[Connection], T],
+        engine: Engine,
+        patience: float,
+        passing: Callable[[BaseException], bool],
+    ) -> T:
         repeating = Retrying(
-            retry=retry_if_exception(is_passing),
+            retry=retry_if_exception(passing),
             wait=wait_random_exponential(multiplier=0.02, max=2),
             stop=stop_after_delay(patience),
             reraise=True,
@@ -137,11 +156,19 @@ def _in_one_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
         return work(connection)
 
 
+def _may_pass(error: BaseException) -> bool:
+    return is_passing(error) or (isinstance(error, exc.SQLAlchemyError) and is_full(error))
+
+
 def _refuse_autocommit(connection: Connection) -> None:
-    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT" or (
-        connection.dialect.name != "sqlite" and connection.default_isolation_level == "AUTOCOMMIT"
-    ):
+    if connection.dialect.name != "sqlite" and _commits_by_itself(connection.connection.driver_connection):
         raise LedgerError("The ledger's connection is in AUTOCOMMIT mode: its transactions would not hold. Remove it.")
+
+
+def _commits_by_itself(driver_connection: Any) -> bool:
+    """The driver's own word: an engine's options, a URL or somebody's event may all have switched it on."""
+    ask = getattr(driver_connection, "get_autocommit", None)  # of the MySQL drivers
+    return bool(ask() if ask else driver_connection.autocommit)
 
 
 @contextmanager

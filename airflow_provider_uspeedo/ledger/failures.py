@@ -28,10 +28,10 @@ def is_passing(error: BaseException) -> bool:
     if error.connection_invalidated:
         return True
     state, number = _sqlstate(error), _number(error)
+    if number is not None:  # first: a MySQL driver may name a state too, and 1205's is that of any error
+        return number in (PASSING_SQLITE if _is_sqlite(error) else PASSING_MYSQL)
     if state:
         return state.startswith(PASSING_SQLSTATES) and state != FULL_SQLSTATE
-    if number is not None:
-        return number in (PASSING_SQLITE if _is_sqlite(error) else PASSING_MYSQL)
     return isinstance(error, exc.OperationalError)  # psycopg names no state when it cannot connect
 
 
@@ -40,7 +40,7 @@ def summary_of(error: exc.SQLAlchemyError) -> str:
     if not isinstance(error, exc.DBAPIError):
         return type(error).__name__
     state, number = _sqlstate(error), _number(error)
-    code = f" {state or number}" if state or number is not None else ""
+    code = f" {state if number is None else number}" if state or number is not None else ""
     return f"{type(error.orig).__name__}{code}" + (" (the disk is full)" if is_full(error) else "")
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, NOT_SENT, UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
-from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, ROW_NUMBER, Tables
 
 IN_FLIGHT = "in flight"
 GONE = "no longer in the source"
@@ -143,7 +143,14 @@ class Lines:
 
     def is_current(self, row_number: Any) -> Any:
         """True of a row of attempt ``a`` that no later try of the same part has read again."""
-        later = self._t.attempts.alias("b")
+        later, line = self._t.attempts.alias("b"), self._t.readings.alias("bl")
+        # A try that died with a chunk open had recorded some of the rows that come after it.
+        ahead = sa.exists(
+            sa.select(sa.literal_column("1"))
+            .select_from(line)
+            .where(line.c.attempt_no == later.c.attempt_no, line.c.row_number == row_number)
+            .correlate(later, self.attempt, self.reading, self.recipient)
+        )
         return ~sa.exists(
             sa.select(sa.literal_column("1"))
             .select_from(later)
@@ -151,7 +158,7 @@ class Lines:
                 later.c.campaign_no == self.attempt.c.campaign_no,
                 later.c.part == self.attempt.c.part,
                 later.c.attempt_no > self.attempt.c.attempt_no,
-                later.c.read_to >= row_number,
+                sa.or_(later.c.read_to >= row_number, ahead),
             )
             .correlate(self.attempt, self.reading, self.recipient)
         )
@@ -247,7 +254,7 @@ class Lines:
             "receipt_at": receipt.received_at,
             "cost_count": receipt.cost_count,
         }
-        return sa.select(*(values[name].label(name) for name in COLUMNS))
+        return sa.select(*(values[name].label(ROW_NUMBER if name == ROW_NUMBER else name) for name in COLUMNS))
 
 
 def _fate(outcome: Any, state: Any) -> Any:

@@ -8,7 +8,7 @@ the reading: whichever row is seated first is the recipient's, however the table
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -43,32 +43,32 @@ class Readings:
         recipients: Sequence[Recipient],
         bad_rows: Sequence[BadRow],
         found: Mapping[bytes, Any],
-    ) -> set[bytes]:
+    ) -> set[int]:
         """Records rows of any kind, each once.
 
         :param found: what the ledger holds of their keys.
-        :returns: the keys of those ``recipients`` whose row here is a duplicate of another row.
+        :returns: the row numbers of those ``recipients`` that are duplicates of another row.
         """
-        first_rows = [one for one in recipients if found[one.key].first_attempt == attempt.number]
-        same_as = {one.key: found[one.key].first_row for one in first_rows if _came_before(one, found)}
-        new = [(attempt.number, one.row_number, one.key) for one in first_rows if one.key not in same_as]
+        row_of = {
+            one.key: found[one.key].first_row for one in recipients if found[one.key].first_attempt == attempt.number
+        }
+        new = [(attempt.number, one.row_number, one.key) for one in recipients if row_of.get(one.key) == one.row_number]
         insert_new(connection, self._table, ("attempt_no", "row_number", "key"), new)
 
-        known = {one.key: one.row_number for one in recipients if found[one.key].first_attempt != attempt.number}
-        texted = [row for row in bad_rows if row.key not in known and _was_texted(row, found, attempt)]
-        known.update((row.key, row.row_number) for row in texted if row.key is not None)
-        same_as |= self._seat(connection, attempt, known, found)
+        known = _first_rows(one for one in recipients if one.key not in row_of)
+        texted = _first_rows(row for row in bad_rows if row.key not in known and _was_texted(row, found, attempt))
+        row_of |= self._seat(connection, attempt, known | texted, found)
 
-        seated = {row.row_number for row in texted if row.key not in same_as}
+        seated = {row_number for key, row_number in texted.items() if row_of.get(key) == row_number}
         self._insert_bad(connection, attempt, [row for row in bad_rows if row.row_number not in seated])
-        duplicates = [one for one in recipients if one.key in same_as]
-        self._insert_bad(connection, attempt, [_as_duplicate(one, same_as[one.key]) for one in duplicates])
-        return {one.key for one in duplicates}
+        duplicates = [one for one in recipients if row_of.get(one.key, one.row_number) != one.row_number]
+        self._insert_bad(connection, attempt, [_as_duplicate(one, row_of[one.key]) for one in duplicates])
+        return {one.row_number for one in duplicates}
 
     def _seat(
         self, connection: Connection, attempt: Attempt, known: Mapping[bytes, int], found: Mapping[bytes, Any]
     ) -> dict[bytes, int]:
-        """Seats recipients that were in the ledger before; returns the rows of those that have a seat already."""
+        """Seats recipients that were in the ledger before; returns the row that has each one's seat."""
         readings = self._table.c
         rows = [
             (attempt.number, row_number, key, key, _stable_request(found[key], attempt))
@@ -80,7 +80,6 @@ class Readings:
             row.again: row.row_number
             for portion in portions(sorted(known))
             for row in connection.execute(query.where(readings.again.in_(portion)))
-            if row.row_number != known[row.again]
         }
 
     def _insert_bad(self, connection: Connection, attempt: Attempt, rows: Sequence[BadRow]) -> None:
@@ -103,8 +102,13 @@ def is_free(row: Any, attempt: Attempt) -> bool:
     )
 
 
-def _came_before(one: Recipient, found: Mapping[bytes, Any]) -> bool:
-    return bool(found[one.key].first_row != one.row_number)
+def _first_rows(rows: Iterable[Recipient | BadRow]) -> dict[bytes, int]:
+    """The first row of each key; one claim may bring several."""
+    first: dict[bytes, int] = {}
+    for one in sorted(rows, key=lambda row: row.row_number):
+        if one.key is not None:
+            first.setdefault(one.key, one.row_number)
+    return first
 
 
 def _was_texted(row: BadRow, found: Mapping[bytes, Any], attempt: Attempt) -> bool:

@@ -7,8 +7,14 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from airflow_provider_uspeedo.core.recipients import Recipient
+
+LONGEST_REQUEST_ID = 128
+LONGEST_TEXT = 10_000
+"""Characters kept of a vendor's text; the smallest column for long text holds 65,535 bytes."""
+LARGEST_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,15 @@ class Answer:
     request_id: str
     outcomes: tuple[tuple[bytes, str, str], ...] = field(default=(), repr=False)
 
+    def fitting(self) -> Answer:
+        """The same, short enough for the columns: whatever the vendor sends, its answer can be recorded."""
+        return Answer(
+            self.session_no and self.session_no[:LONGEST_TEXT],
+            _storable(self.ret_code),
+            self.request_id[:LONGEST_REQUEST_ID],
+            tuple((key, status, reason[:LONGEST_TEXT]) for key, status, reason in self.outcomes),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -79,6 +94,27 @@ class Fate:
     status: str
     reason: str | None
     session_no: str | None
+
+
+class Cause(TypedDict):
+    """Why a call was not answered."""
+
+    ret_code: int | None
+    vendor_id: str
+    reason: str
+
+
+def fitting(ret_code: int | None, vendor_id: str, reason: str) -> Cause:
+    """The same, short enough for the columns."""
+    return {
+        "ret_code": _storable(ret_code),
+        "vendor_id": vendor_id[:LONGEST_REQUEST_ID],
+        "reason": reason[:LONGEST_TEXT],
+    }
+
+
+def _storable(number: int | None) -> int | None:
+    return None if number is None else max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER))
 
 
 def new_id() -> bytes:

@@ -7,7 +7,7 @@ still arrive, the recipients that it accepted show as accepted whatever request 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,8 +25,27 @@ class Reopening:
     def __init__(self, tables: Tables) -> None:
         self._t = tables
 
-    def unknown(self, connection: Connection, attempt: Attempt) -> dict[bytes, list[bytes]]:
-        """The recipients whose outcome is unknown, by the request they point at."""
+    def resolve(
+        self, connection: Connection, attempt: Attempt, *, as_sent: bool, by: str, only: Iterable[bytes] | None
+    ) -> int:
+        """Settles unknown outcomes by a person's word; returns how many recipients it was said of."""
+        chosen = None if only is None else set(only)
+        locked = sorted(self._unknown(connection, attempt, chosen))
+        for request_id in locked:
+            self._lock(connection, request_id)
+        # Asked again: an answer may have been recorded before the lock.
+        found = self._unknown(connection, attempt, chosen)
+        reason = f"resolved by {by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC"
+        say = self._call_sent if as_sent else self._re_open
+        meant = {request_id: sorted(found[request_id]) for request_id in locked if request_id in found}
+        for request_id, keys in meant.items():
+            say(connection, attempt, request_id, keys, reason)
+        return sum(map(len, meant.values()))
+
+    def _unknown(
+        self, connection: Connection, attempt: Attempt, chosen: Container[bytes] | None
+    ) -> dict[bytes, list[bytes]]:
+        """The (chosen) recipients whose outcome is unknown, by the request they point at."""
         r, q, x = self._t.recipients.c, self._t.requests.c, self._t.outcomes.c
         outcome_here = sa.and_(x.request_id == r.request_id, x.key == r.key)
         query = (
@@ -47,26 +66,9 @@ class Reopening:
         )
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
-            found.setdefault(request_id, []).append(key)
+            if chosen is None or key in chosen:
+                found.setdefault(request_id, []).append(key)
         return found
-
-    def resolve(
-        self, connection: Connection, attempt: Attempt, *, as_sent: bool, by: str, only: Iterable[bytes] | None
-    ) -> int:
-        """Settles unknown outcomes by a person's word; returns how many recipients it was said of."""
-        chosen = None if only is None else set(only)
-        count = 0
-        for request_id in sorted(self.unknown(connection, attempt)):
-            self._lock(connection, request_id)
-            keys = sorted(self.unknown(connection, attempt).get(request_id, []))
-            keys = [key for key in keys if chosen is None or key in chosen]
-            reason = f"resolved by {by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC"
-            if keys and as_sent:
-                self._call_sent(connection, request_id, keys, reason)
-            elif keys:
-                self._re_open(connection, attempt, request_id, keys, reason)
-            count += len(keys)
-        return count
 
     def _lock(self, connection: Connection, request_id: bytes) -> None:
         """Its owner may still settle it: from *unknown*, and after us."""
@@ -80,7 +82,9 @@ class Reopening:
             .values(state=states.UNKNOWN, reason="its answer was never recorded")
         )
 
-    def _call_sent(self, connection: Connection, request_id: bytes, keys: list[bytes], reason: str) -> None:
+    def _call_sent(
+        self, connection: Connection, _attempt: Attempt, request_id: bytes, keys: list[bytes], reason: str
+    ) -> None:
         outcomes = self._t.outcomes
         for portion in portions(keys):
             connection.execute(

@@ -20,6 +20,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
+from sqlalchemy.sql.elements import quoted_name
 
 VERSION = 1
 """The version of these tables; a ledger of another version is refused."""
@@ -28,6 +29,9 @@ CLAIMED, SENDING, SETTLED = "claimed", "sending", "settled"
 RELEASED, UNKNOWN, SUPERSEDED = "released", "unknown", "superseded"
 """The states of a request. They never go back:
 claimed -> sending -> settled | released | unknown; unknown -> settled | released; claimed | released -> superseded."""
+
+ROW_NUMBER = quoted_name("row_number", quote=True)
+"""A reserved word of MySQL and MariaDB; SQLAlchemy 1.4 does not know it for MariaDB."""
 
 READ_TO_THE_END = 2**62
 """``attempts.read_to`` of a try that read its whole table."""
@@ -134,7 +138,7 @@ class Tables:
             self.metadata,
             "readings",
             column("attempt_no", NUMBER, primary_key=True, autoincrement=False),
-            column("row_number", NUMBER, primary_key=True, autoincrement=False),
+            column(ROW_NUMBER, NUMBER, primary_key=True, autoincrement=False),
             column("key", HASH),
             # The key, where the recipient was in the ledger before this try met it: unique within the try, so that
             # its second row is found to be a duplicate. (New recipients need no such mark: see first_row above.)

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.statuses import ACCEPTED
+from airflow_provider_uspeedo.core.statuses import UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.records import Answer, Attempt, utc_now
@@ -32,7 +32,7 @@ class Transitions:
 
     def settle(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer with each recipient's outcome; true if that is what the ledger now says."""
-        self._move(
+        moved = self._move(
             connection,
             attempt,
             request_id,
@@ -44,8 +44,8 @@ class Transitions:
             request_id=answer.request_id,
             reason=None,
         )
-        if not self._is(connection, attempt, request_id, states.SETTLED):
-            return False
+        if not moved:  # by a repetition, or too late: what is recorded stays
+            return self._is(connection, attempt, request_id, states.SETTLED)
         self._record_outcomes(connection, request_id, answer)
         self._prove(connection, attempt, request_id, answer)
         return True
@@ -60,8 +60,15 @@ class Transitions:
         vendor_id: str,
         reason: str,
     ) -> bool:
-        """Records that the call surely reached nobody; its recipients may be sent again."""
-        return self._end(connection, attempt, request_id, states.RELEASED, ret_code, vendor_id, reason)
+        """Records that the call surely reached nobody; its recipients may be sent again.
+
+        Not if a person has said meanwhile that some of them were texted: then all of it stays *unknown*.
+        """
+        outcomes = self._t.outcomes.c
+        nobody_said_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == request_id))
+        values = {"state": states.RELEASED, "ret_code": ret_code, "request_id": vendor_id, "reason": reason}
+        self._move(connection, attempt, request_id, (states.SENDING, states.UNKNOWN), nobody_said_sent, **values)
+        return self._is(connection, attempt, request_id, states.RELEASED)
 
     def doubt(
         self,
@@ -74,28 +81,16 @@ class Transitions:
         reason: str,
     ) -> bool:
         """Records that nobody knows whether the call arrived; its recipients are not sent again by themselves."""
-        return self._end(connection, attempt, request_id, states.UNKNOWN, ret_code, vendor_id, reason)
-
-    def _end(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        request_id: bytes,
-        state: str,
-        code: int | None,
-        vendor_id: str,
-        reason: str,
-    ) -> bool:
-        values = {"state": state, "ret_code": code, "request_id": vendor_id, "reason": reason}
+        values = {"state": states.UNKNOWN, "ret_code": ret_code, "request_id": vendor_id, "reason": reason}
         self._move(connection, attempt, request_id, (states.SENDING,), **values)
-        return self._is(connection, attempt, request_id, state)
+        return self._is(connection, attempt, request_id, states.UNKNOWN)
 
     def _move(
-        self, connection: Connection, attempt: Attempt, id_: bytes, before: tuple[str, ...], **values: Any
-    ) -> None:
+        self, connection: Connection, attempt: Attempt, id_: bytes, before: tuple[str, ...], *also: Any, **values: Any
+    ) -> bool:
         requests = self._t.requests
         mine = (requests.c.id == id_, requests.c.attempt_no == attempt.number, requests.c.state.in_(before))
-        connection.execute(sa.update(requests).where(*mine).values(**values))
+        return bool(connection.execute(sa.update(requests).where(*mine, *also).values(**values)).rowcount)
 
     def _is(self, connection: Connection, attempt: Attempt, request_id: bytes, state: str) -> bool:
         requests = self._t.requests.c
@@ -105,8 +100,9 @@ class Transitions:
     def _record_outcomes(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
         """The answer's word replaces a person's guess, unless it knows less than the person said."""
         outcomes = self._t.outcomes
+        unsaid = [key for key, status, _ in answer.outcomes if status == UNKNOWN]
         connection.execute(
-            sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.status != ACCEPTED)
+            sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.key.not_in(unsaid))
         )
         rows = [(request_id, key, status, reason) for key, status, reason in sorted(answer.outcomes)]
         insert_new(connection, outcomes, ("request_id", "key", "status", "reason"), rows)

@@ -43,7 +43,12 @@ class ParquetFiles:
 
 def _batches(file: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
     for group in range(file.num_row_groups):  # one at a time: what is fetched ahead is never more than that
-        yield from file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns))
+        left = file.metadata.row_group(group).num_rows
+        for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns)):
+            left -= batch.num_rows
+            yield batch
+        if left:  # Arrow takes pages that are gone, because the file was cut off meanwhile, for the end of the group
+            raise pa.ArrowInvalid("a row group ended early")
 
 
 def _parquet(file: object, storage: Storage) -> pq.ParquetFile:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One ledger for each kind of database; tests share it, each with a campaign of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import URL
+
+from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from tests.ledger.acting import OpenLedger
+from tests.ledger.servers import KINDS, empty_database
+
+_campaigns = count(1)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def url(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
+    """The address of a prepared ledger."""
+    with empty_database(kind, tmp_path_factory.mktemp("ledger")) as address:
+        ledger = Ledger(open_engine(address))
+        ledger.prepare()
+        ledger.close()
+        yield address
+
+
+@pytest.fixture
+def empty_url(kind: str, tmp_path: Path) -> Iterator[URL]:
+    """The address of a database of this test alone, with nothing in it."""
+    with empty_database(kind, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def ledger(url: URL) -> Iterator[Ledger]:
+    """A prepared ledger that tests share; whoever changes it opens one of its own."""
+    shared = Ledger(open_engine(url), patience=20, settle_patience=20)
+    yield shared
+    shared.close()
+
+
+@pytest.fixture
+def open_ledger(url: URL) -> Iterator[OpenLedger]:
+    """Opens the ledger once more, with connections of its own, like another process would."""
+    with ExitStack() as closing:
+
+        def open_it(address: URL = url, results_table: str = "uspeedo_results", **options: Any) -> Ledger:
+            opened = Ledger(open_engine(address, **options), results_table, patience=20, settle_patience=20)
+            closing.callback(opened.close)
+            return opened
+
+        yield open_it
+
+
+@pytest.fixture
+def campaign(request: pytest.FixtureRequest) -> str:
+    """The name of a campaign that no other test has."""
+    return f"{request.node.name} {next(_campaigns)}"

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every rule of the protocol is needed: with it left out, the tests of it fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN
+from airflow_provider_uspeedo.ledger.transitions import Transitions
+from tests.ledger import scenarios
+from tests.ledger.acting import OpenLedger, Try, Vendor, people
+from tests.ledger.faults import Pause, in_background
+from tests.ledger.mistakes import NOT_LARGER, OWNER, SMALLER, STATE, RecipientsFirst, planted, replace_is_free
+from tests.ledger.servers import SERVERS
+
+
+def _free_whoever_has_it(row: Any, attempt: Any) -> bool:
+    return row.state in (*MAY_BE_TAKEN, "superseded") and row.request_id is not None
+
+
+def test_marking_must_test_the_owner(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise two attempts send one request."""
+    ledger = open_ledger()
+    with planted(ledger, OWNER), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.a_claim_is_marked_by_one_owner_only(ledger, campaign)
+
+
+def test_marking_must_test_the_state(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise a late attempt sends what was taken from it."""
+    ledger = open_ledger()
+    with planted(ledger, STATE, only="sent_at"), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.a_taken_claim_cannot_be_sent(ledger, campaign)
+
+
+@pytest.mark.parametrize("step", ["settled_at", "reason"], ids=["settle", "release"])
+def test_settling_must_never_be_forced(open_ledger: OpenLedger, campaign: str, step: str) -> None:
+    """Otherwise a late repetition turns *superseded* back."""
+    ledger = open_ledger()
+    with planted(ledger, STATE, only=step), pytest.raises(AssertionError):
+        scenarios.a_late_repetition_does_not_bring_a_request_back(ledger, campaign)
+
+
+def test_taking_over_must_go_one_way(open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise two live attempts take each other's claims."""
+    ledger = open_ledger()
+    replace_is_free(monkeypatch, _free_whoever_has_it)
+    with planted(ledger, SMALLER), pytest.raises(AssertionError, match="lost its claim"):
+        scenarios.two_live_attempts_make_progress(ledger, campaign)
+
+
+def test_either_of_the_two_tests_of_the_attempts_number_is_enough(
+    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is looked at before the take-over is not trusted: the statement tests it again."""
+    replace_is_free(monkeypatch, _free_whoever_has_it)
+    scenarios.two_live_attempts_make_progress(open_ledger(), campaign)
+
+
+def test_ones_own_claims_must_be_left_alone(
+    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise an attempt supersedes what it is about to send."""
+    ledger = open_ledger()
+    replace_is_free(monkeypatch, _free_whoever_has_it)
+    with planted(ledger, NOT_LARGER), pytest.raises(AssertionError):
+        scenarios.ones_own_claims_stay(ledger, campaign)
+
+
+def test_leftovers_must_stay_free(open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise taking one recipient of many strands the others for ever."""
+    replace_is_free(monkeypatch, lambda row, attempt: row.state in MAY_BE_TAKEN and row.attempt_no < attempt.number)
+    with pytest.raises(AssertionError):
+        scenarios.leftovers_are_found_again(open_ledger(), campaign)
+
+
+@pytest.mark.parametrize("kind", SERVERS, indirect=True)
+def test_the_request_must_be_taken_before_its_recipients(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise recipients are taken from a request whose *sending* is not committed yet, and texted twice."""
+    owners, takers = open_ledger(), open_ledger()
+    takers._claims = RecipientsFirst(takers.tables)
+    vendor = Vendor()
+    owner, taker = Try(owners, campaign, vendor=vendor), Try(takers, campaign, vendor=vendor)
+    (request,) = owner.claim(people("abc"))
+    pause = Pause(owners.database.engine, "UPDATE uspeedo_requests SET state=")
+    with in_background(lambda: owner.mark(request)) as marking:
+        pause.wait()
+        with in_background(lambda: taker.claim(people("abc"))) as taking:
+            stolen = taking.result(20)  # nothing made it wait
+            pause.go()
+            assert marking.result(20)
+    vendor.take(request)
+    for taken in stolen:
+        taker.send(taken)
+    with pytest.raises(AssertionError, match="texted more than once"):
+        vendor.assert_nobody_texted_twice()
+
+
+def test_a_re_opened_request_must_be_remembered(
+    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise people are shown *not_sent*, and texted again, though the API had accepted them."""
+    ledger = open_ledger()
+    monkeypatch.setattr(Transitions, "_prove", lambda *_: None)
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    one.mark(request)
+    ledger.resolve(campaign, as_sent=False, by="ann")
+    one.settle(request)
+    assert one.status("a", "b") == ["not_sent", "not_sent"]
