@@ -137,6 +137,7 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     }
     if isinstance(arguments.get("ssl"), str):
         arguments["ssl"] = _json(arguments["ssl"], conn_id)
+    arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
     arguments.setdefault("connect_timeout", 10)
     if backend == "mysql":
         arguments.setdefault("charset", "utf8mb4")
@@ -149,6 +150,16 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
         database=connection.schema or None,
     )
     return url, arguments
+
+
+def _seconds(name: str, value: Any, conn_id: str) -> Any:
+    """A time-out as a number: pymysql refuses the text that a form or a URI gives."""
+    if not (name.endswith("_timeout") and isinstance(value, str)):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ConfigurationError(f"Extra {name!r} of connection {conn_id!r} is not a whole number.") from None
 
 
 def _json(text: str, conn_id: str) -> Any:

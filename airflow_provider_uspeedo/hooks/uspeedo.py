@@ -70,6 +70,11 @@ class USpeedoHook(BaseHook):
         """The client, under the name that Airflow's hooks have for it."""
         return self.client
 
+    def close(self) -> None:
+        """Closes the connections, if any were made."""
+        if "client" in self.__dict__:
+            self.client.close()
+
     def send_batch(self, task_content: Sequence[TaskContent | Mapping[str, object]]) -> SendAnswer:
         """Texts up to 1000 people with one call: the bare call, which has no ledger.
 
@@ -128,7 +133,10 @@ class USpeedoHook(BaseHook):
             ledger.close()
         frame = pd.DataFrame(rows, columns=list(COLUMNS))
         whole = dict.fromkeys(("row_number", "ret_code", "cost_count"), "Int64")
-        times = {name: pd.to_datetime(frame[name], utc=True) for name in ("claimed_at", "settled_at", "receipt_at")}
+        times = {
+            name: pd.to_datetime(frame[name], utc=True).dt.as_unit("us")  # as every pandas reads them, rows or not
+            for name in ("claimed_at", "settled_at", "receipt_at")
+        }
         return frame.astype(whole).assign(**times).sort_values("row_number", ignore_index=True)
 
     def test_connection(self) -> tuple[bool, str]:

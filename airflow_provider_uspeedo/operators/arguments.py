@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,8 +28,7 @@ class Rows:
     @classmethod
     def hiding(cls, given: Any) -> Any:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
-        by_reference = given is None or isinstance(given, (str, cls)) or hasattr(given, "__fspath__")
-        return given if by_reference or _is_xcom_arg(given) or hasattr(given, "iterdir") else cls(given)
+        return given if given is None or isinstance(given, (str, os.PathLike, cls, *_references())) else cls(given)
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -51,9 +51,11 @@ class Rows:
         return self
 
 
-def _is_xcom_arg(given: Any) -> bool:
-    """Airflow's XComArg, and what expand() hands to a mapped task before it is resolved."""
-    return hasattr(given, "iter_references") or hasattr(given, "resolve")
+def _references() -> tuple[type, ...]:
+    """What stands for a table that Airflow will find later."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath, XComArg
+
+    return XComArg, ObjectStoragePath
 
 
 def order_of(operator: Any, context: Any) -> Order:

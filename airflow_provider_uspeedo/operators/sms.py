@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -145,6 +147,10 @@ class SendBatchSMSOperator(BaseOperator):
             raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
         except USpeedoError as error:
             raise AirflowException(str(error)) from None
+        except AirflowException:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw may quote the row it met
+            raise AirflowException(f"{self._unforeseen(error)} Look at the log, then try again.") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.halt import Halt
@@ -159,7 +165,7 @@ class SendBatchSMSOperator(BaseOperator):
                 return self._finish(context, self._rehearse(order, ledger, hook))
             return self._conclude(context, order, self._campaign(order, ledger, hook, self._halt))
         finally:
-            hook.client.close()
+            hook.close()
             ledger.close()
 
     def _rehearse(self, order: Order, ledger: Ledger, hook: USpeedoHook) -> Summary:
@@ -167,7 +173,7 @@ class SendBatchSMSOperator(BaseOperator):
         from airflow_provider_uspeedo.campaign.rehearsal import rehearse
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
-        summary = rehearse(order, reading, ledger)
+        summary = self._placed(rehearse(order, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", tell(summary))
         return summary
 
@@ -189,11 +195,12 @@ class SendBatchSMSOperator(BaseOperator):
 
     def _conclude(self, context: Any, order: Order, report: Report) -> dict[str, Any]:
         """Tells the summary, then fails the task if it must."""
-        summary = self._finish(context, report.summary)
+        found = self._placed(report.summary)
+        summary = self._finish(context, found)
         verdict = judge(
-            report.summary,
+            found,
             phone_column=order.columns.phone,
-            cause=_in_words(report.cause),
+            cause=self._in_words(report.cause),
             stopped=report.stopped,
             elsewhere=report.elsewhere,
         )
@@ -203,21 +210,28 @@ class SendBatchSMSOperator(BaseOperator):
         context["ti"].xcom_push(key="return_value", value=summary)
         raise (AirflowException if verdict.end is End.RETRY else AirflowFailException)(verdict.message)
 
+    def _placed(self, summary: Summary) -> Summary:
+        """The summary, with the connection under which its results are found."""
+        return replace(summary, results_conn_id=arguments.text_or_none(self.results_conn_id))
+
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
-        told = {**summary.to_xcom(), "results_conn_id": arguments.text_or_none(self.results_conn_id)}
+        told = summary.to_xcom()
         for key in ("session_nos", "failures"):
             context["ti"].xcom_push(key=key, value=told[key])
         return told
+
+    def _in_words(self, cause: BaseException | None) -> str:
+        if cause is None or isinstance(cause, USpeedoError):
+            return str(cause or "")
+        return self._unforeseen(cause)
+
+    def _unforeseen(self, error: BaseException) -> str:
+        """Logs where an error came from, and not its text, which may hold a phone."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        self.log.error("Unforeseen %s:\n%s", type(error).__name__, where)
+        return f"Unforeseen {type(error).__name__}; the log says where."
 
     def on_kill(self) -> None:
         """Stops before the next request; what is in flight is settled as its answers come in."""
         if self._halt is not None:
             self._halt.stop()
-
-
-def _in_words(cause: BaseException | None) -> str:
-    if cause is None:
-        return ""
-    if isinstance(cause, USpeedoError):
-        return str(cause)
-    return f"{type(cause).__name__} (see the log)."

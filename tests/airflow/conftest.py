@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow of the tests' own, and a sandbox to send to. The settings must stand before Airflow is imported."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.sandbox.server import Sandbox, running
+from tests.airflow.people import People
+
+HERE = Path(__file__).parent
+SECRET = "canary-secret-5c0ffee"
+SETTINGS = {
+    "AIRFLOW__CORE__DAGS_FOLDER": str(HERE / "dags"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+
+
+def _own_home() -> Path:
+    """A new AIRFLOW_HOME, in this process's environment; other settings of Airflow are dropped."""
+    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[name]
+    home, owner = Path(tempfile.mkdtemp(prefix="airflow-home-")), os.getpid()
+    atexit.register(_remove, home, owner)
+    os.environ.update(SETTINGS, AIRFLOW_HOME=str(home))
+    return home
+
+
+def _remove(home: Path, owner: int) -> None:
+    """Removes a home, unless this is a child that came with a copy of its maker's memory."""
+    if os.getpid() == owner:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+HOME = _own_home()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder runs Airflow."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.airflow)
+
+
+@pytest.fixture(scope="session")
+def airflow_home() -> Path:
+    """AIRFLOW_HOME with a metadata database."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    return HOME
+
+
+@pytest.fixture(scope="session")
+def shared_sandbox() -> Iterator[Sandbox]:
+    with running(access_key_secret=SECRET) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The sandbox that most tests share, without faults, behind the connection ``uspeedo_default``."""
+    shared_sandbox.clear_faults()
+    monkeypatch.setenv("AIRFLOW_CONN_USPEEDO_DEFAULT", connection_to(shared_sandbox.url))
+    yield shared_sandbox
+    shared_sandbox.clear_faults()
+
+
+@pytest.fixture
+def accepted(sandbox: Sandbox) -> Callable[[], list[str]]:
+    """The phones that the sandbox accepted since the test began, as often as it did."""
+    before = len(sandbox.journal())
+    return lambda: [entry.phone for entry in sandbox.journal(since=before)]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ledger behind the connection ``ledger``."""
+    path = tmp_path / "ledger.db"
+    monkeypatch.setenv("AIRFLOW_CONN_LEDGER", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def people() -> People:
+    return People()
+
+
+def connection_to(url: str, secret: str = SECRET, **extra: Any) -> str:
+    """A connection to a sandbox, as an environment variable holds it."""
+    about = {"conn_type": "uspeedo", "login": "sandbox", "password": secret, "host": url, "extra": extra}
+    return json.dumps(about)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The example DAGs, as they are in ``dags_examples``."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.sandbox.server import Sandbox
+from tests.airflow.dag_runs import DagRuns
+from tests.airflow.people import People, phones, write
+from tests.airflow.running import Instance, Run, finish
+
+EXAMPLES = Path(__file__).parents[2] / "dags_examples"
+DAY = datetime(2026, 11, 22, tzinfo=UTC)
+Accepted = Callable[[], list[str]]
+
+
+def load(name: str) -> Any:
+    """The DAG of an example, made anew."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.dag
+
+
+def trigger(dag: Any, form: dict[str, Any], **dates: Any) -> Run:
+    """Runs the task *send* of a DAG, with these values in its form."""
+    operator, instance = dag.task_dict["send"], Instance(dag_id=dag.dag_id)
+    params = {**dag.params.dump(), **form}
+    context = {"dag": dag, "task": operator, "ti": instance, "run_id": instance.run_id, "params": params, **dates}
+    operator.render_template_fields(context)
+    return finish(Run(operator, instance, context, None))
+
+
+@pytest.mark.parametrize(
+    "name", ["table", "template_id", "sender_id", "campaign", "region", "dry_run", "max_recipients"]
+)
+def test_the_form_explains_what_one_would_set(name: str) -> None:
+    """Title, section, description and a type for each."""
+    about = load("send_batch_sms").params.get_param(name)
+    assert all(about.schema.get(part) for part in ("title", "section", "description_md", "type"))
+
+
+def test_the_schedule_runs_with_the_forms_own_values() -> None:
+    """Without a person to fill in the form, every field has a value that its own rule allows."""
+    dag = load("send_batch_sms")
+    assert dag.params.validate()["dry_run"] is False
+    assert not dag.catchup
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"region": "Hong Kong"},
+        {"table": ""},
+        {"sender_id": "longer than eleven"},
+        {"max_recipients": -1},
+        {"dry_run": "no"},
+    ],
+)
+def test_the_form_refuses_what_cannot_be_right(wrong: dict[str, Any]) -> None:
+    """Airflow checks the form before there is a run."""
+    from airflow.providers.common.compat.sdk import ParamValidationError
+
+    params = load("send_batch_sms").params
+    with pytest.raises(ParamValidationError):
+        params.update(wrong)
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"logical_date": DAY, "dag_run": SimpleNamespace()},  # Airflow 2 knows no run_after
+        {"logical_date": None, "dag_run": SimpleNamespace(run_after=DAY)},
+        {"dag_run": SimpleNamespace(run_after=DAY)},
+    ],
+)
+def test_a_day_is_a_table_and_a_campaign(
+    sandbox: Sandbox, people: People, tmp_path: Path, ledger: Path, accepted: Accepted, dates: dict[str, Any]
+) -> None:
+    """{date} is the run's date, also where a run has no logical date; the day's second run texts nobody again."""
+    rows = write(tmp_path / "due" / "2026-11-22" / "part-0.parquet", people(3))
+    form = {
+        "table": str(tmp_path / "due" / "{date}"),
+        "campaign": f"{tmp_path} {{date}}",
+        "template_id": "UTA_REMINDER",
+    }
+    first, second = (trigger(load("send_batch_sms"), form, **dates) for _ in range(2))
+    assert (first.error, first.counts) == (None, {"accepted": 3})
+    assert first.summary["campaign_id"] == f"{tmp_path} 2026-11-22"
+    assert (second.error, second.summary["accepted_now"]) == (None, 0)
+    assert sorted(accepted()) == phones(rows)
+
+
+def test_columns_can_take_the_place_of_fixed_values(
+    sandbox: Sandbox, people: People, tmp_path: Path, accepted: Accepted
+) -> None:
+    """A table with its own templates and senders, and phones that need the region."""
+    (row,) = people(1)
+    national = {**row, "phone": row["phone"].removeprefix("(86)"), "template": "UTA_CODE", "sender": "shop"}
+    write(tmp_path / "people.parquet", [national])
+    form = {
+        "table": str(tmp_path / "people.parquet"), "campaign": str(tmp_path), "region": "CN", "template_id": None,
+        "template_id_column": "template", "param_columns": ["amount"], "sender_id_column": "sender",
+    }  # fmt: skip
+    run = trigger(load("send_batch_sms"), form, logical_date=DAY, dag_run=SimpleNamespace())
+    assert (run.error, run.counts) == (None, {"accepted": 1})
+    entry = sandbox.journal()[-1]
+    assert (entry.phone, entry.template_id, entry.sender_id) == (row["phone"], "UTA_CODE", "shop")
+
+
+def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, accepted: Accepted
+) -> None:
+    """The whole of send_from_task.py in a DAG run of Airflow's own."""
+    runs = DagRuns(airflow_home)
+    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    states = runs.states("send_from_task")
+    assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
+    assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
+    assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
