@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.campaign.reading import Reading
 from airflow_provider_uspeedo.campaign.sending import Send, Sender
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.errors import USpeedoError
+from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
@@ -76,13 +76,21 @@ class Campaign:
         sender = Sender(self._ledger, attempt, self._send, self._halt, Pace(self._order.requests_per_second))
         with ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads:
             complete = self._send_all(attempt, sender, threads)
+        try:
+            return self._report(attempt, complete)
+        except LedgerError as error:
+            raise LedgerUnavailable(f"The campaign ran, and the ledger cannot say how it went: {error}") from None
+
+    def _report(self, attempt: Attempt, complete: bool) -> Report:
+        """Waits for others where it must, ends the try, and asks the ledger how it went."""
         tallies = self._ledger.tally(attempt)
         if others := _under_way_elsewhere(tallies, attempt):
             others = self._wait_for(others)
             tallies = self._ledger.tally(attempt)
-        self._ledger.end_attempt(attempt, complete=complete)
+        summary = self._summary(attempt, tallies)
+        self._end(attempt, complete)
         return Report(
-            summary=self._summary(attempt, tallies),
+            summary=summary,
             cause=self._halt.cause,
             stopped=bool(self._halt) and self._halt.cause is None,
             elsewhere=bool(others),
@@ -106,6 +114,9 @@ class Campaign:
                 threads.submit(deliver, request)
         except USpeedoError as error:
             self._halt.because(error)
+        except BaseException as error:
+            self._halt.because(error)  # what is claimed and waits for a thread must not leave any more
+            raise
         return not self._halt
 
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
@@ -120,6 +131,13 @@ class Campaign:
             requests = self._ledger.claim(attempt, portion)
             log.info("Read to row %s; claimed %d requests.", f"{portion.read_to:,}", len(requests))
             yield from requests
+
+    def _end(self, attempt: Attempt, complete: bool) -> None:
+        """Notes that the try is over. Where the ledger cannot be written, what it says is told all the same."""
+        try:
+            self._ledger.end_attempt(attempt, complete=complete)
+        except LedgerError as error:
+            self._halt.because(error)
 
     def _wait_for(self, others: set[bytes]) -> set[bytes]:
         """Waits one request time-out for requests of other tries; returns those that are still under way."""

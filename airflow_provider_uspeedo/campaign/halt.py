@@ -15,7 +15,7 @@ class Halt:
         self._lock = threading.Lock()
 
     def stop(self) -> None:
-        """Somebody wants the task to end. Safe in a signal handler: takes no lock."""
+        """Somebody wants the task to end. Safe in a signal handler of a thread that does not wait for the event."""
         self.event.set()
 
     def because(self, cause: BaseException) -> None:

@@ -49,6 +49,7 @@ class Order:
             len(self.campaign_id) <= LONGEST_CAMPAIGN_ID,
             f"campaign_id has {len(self.campaign_id)} characters: at most {LONGEST_CAMPAIGN_ID} are allowed.",
         )
+        _require(self.campaign_id.isprintable(), "campaign_id has a character that cannot be printed.")
         _require(bool(columns.phone), "phone_column is empty: name the column that holds the phones.")
         _require(
             bool(self.template_id) != bool(columns.template_id),

@@ -50,6 +50,7 @@ class Reading:
                 "digits and loses the rest of a phone. Write it as text or as a 64-bit integer.",
                 column=order.columns.phone,
             )
+        self._batches()  # checks every column now, before anything is sent; reads nothing yet
 
     def _spec(self, region: str | None) -> KeySpec:
         keys = self._columns.keys

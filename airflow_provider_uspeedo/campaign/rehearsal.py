@@ -33,17 +33,16 @@ def rehearse(order: Order, reading: Reading, ledger: Ledger | None) -> Summary:
     counts: Counter[str] = Counter()
     sessions: dict[str, None] = {}
     failures: list[ListedFailure] = []
-    for batch in _without_duplicates(reading):
-        keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
-        fates = ledger.fates(attempt, keys) if ledger and attempt else {}
-        for row in batch:
-            fate = _fate(row, fates)
-            counts[fate.status] += 1
-            sessions.update(dict.fromkeys((fate.session_no or "").split(",") if fate.session_no else ()))
-            if fate.status in (INVALID, REJECTED, UNKNOWN) and len(failures) < MOST_FAILURES:
-                failures.append(
-                    ListedFailure.masked(row.row_number, row.phone, row.user_id, fate.status, fate.reason or "")
-                )
+    with _met_before() as met:
+        for batch in _without_duplicates(reading, met):
+            keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
+            fates = ledger.fates(attempt, keys) if ledger and attempt else {}
+            for row in batch:
+                fate = _fate(row, fates, met)
+                counts[fate.status] += 1
+                sessions.update(dict.fromkeys(fate.session_no.split(",") if fate.session_no else ()))
+                if fate.status in (INVALID, REJECTED, UNKNOWN) and len(failures) < MOST_FAILURES:
+                    failures.append(_listed(row, fate))
     return Summary(
         campaign_id=order.campaign_id,
         counts=counts,
@@ -63,8 +62,10 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
     """
     if rows_at_most is not None and rows_at_most <= most:
         return
-    recipients = (row for batch in _without_duplicates(reading) for row in batch if isinstance(row, Recipient))
-    if next(islice(recipients, most, None), None) is not None:
+    with _met_before() as met:
+        recipients = (r for batch in _without_duplicates(reading, met) for r in batch if isinstance(r, Recipient))
+        too_many = next(islice(recipients, most, None), None) is not None
+    if too_many:
         raise ConfigurationError(
             f"The table holds more than max_recipients={most:,} recipients; nothing was sent. Check that it is the "
             "right "
@@ -72,32 +73,40 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
         )
 
 
-def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate]) -> Fate:
+def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], met: sqlite3.Connection) -> Fate:
     known = fates.get(row.key) if row.key is not None else None
     if isinstance(row, Recipient):
         return known or Fate(NOT_SENT, None, None)
-    if known and known.status != NOT_SENT and not _is_duplicate(row):
-        return known
+    if known and known.status != NOT_SENT and not _is_duplicate(row) and _first_row(row, met) == row.row_number:
+        return known  # wrong today, but an earlier try texted it, and no other row stands for the recipient
     return Fate(row.status, row.reason, None)
+
+
+def _listed(row: Recipient | BadRow, fate: Fate) -> ListedFailure:
+    return ListedFailure.masked(row.row_number, row.phone, row.user_id, fate.status, fate.reason or "")
 
 
 def _is_duplicate(row: Recipient | BadRow) -> bool:
     return isinstance(row, BadRow) and row.status == DUPLICATE
 
 
-def _without_duplicates(reading: Reading) -> Iterator[list[Recipient | BadRow]]:
+def _without_duplicates(reading: Reading, met: sqlite3.Connection) -> Iterator[list[Recipient | BadRow]]:
     """The batches of a reading, in which a recipient's second row is a duplicate wherever its first one is."""
-    with _met_before() as met:
-        for batch in reading.rows():
-            yield [_unless_met(row, met) for row in batch]
+    for batch in reading.rows():
+        yield [_unless_met(row, met) for row in batch]
 
 
 def _unless_met(row: Recipient | BadRow, met: sqlite3.Connection) -> Recipient | BadRow:
-    if isinstance(row, BadRow):
+    if isinstance(row, BadRow) or (first := _first_row(row, met)) == row.row_number:
         return row
+    return as_duplicate(row, first)
+
+
+def _first_row(row: Recipient | BadRow, met: sqlite3.Connection) -> int:
+    """The row that stands for this one's recipient: from now on this one, if none did before."""
     met.execute("INSERT INTO met VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
     (first,) = met.execute("SELECT row_number FROM met WHERE key = ?", (row.key,)).fetchone()
-    return row if first == row.row_number else as_duplicate(row, first)
+    return int(first)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ class Sender:
                     if trial.retry_state.attempt_number > 1:
                         request = self._ledger.renew(self._attempt, request, new_id())
                     self._try(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, no other request may leave; the campaign reports it
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing more may leave; the campaign tells it
             self._halt.because(error)
 
     def _try(self, request: Request) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from airflow_provider_uspeedo.api.templates import Template
 from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.core.wording import counted
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError
 from airflow_provider_uspeedo.tables import Table
 
@@ -44,18 +45,15 @@ def check_templates(query: Callable[[Sequence[str]], list[Template]], order: Ord
 
 
 def _check(template: Template, order: Order) -> None:
+    name, columns = f"Template {template.template_id!r}", order.columns
     if template.status is not None and not template.approved:
         raise ConfigurationError(
-            f"Template {template.template_id!r} is {template.status_name}, not approved: choose an approved one, or "
-            "wait for "
-            "its review. Nothing was sent."
+            f"{name} is {template.status_name}, not approved: choose an approved one, or wait for its review. Nothing "
+            "was sent."
         )
-    given = len(order.columns.params)
-    if not template.text:
-        return
-    if not order.columns.params_list and not order.columns.template_id and template.variables != given:
+    one_for_all = not (columns.params_list or columns.template_id)
+    if template.text and one_for_all and template.variables != len(columns.params):
         raise ConfigurationError(
-            f"Template {template.template_id!r} has {template.variables} variables, but param_columns names {given} "
-            "columns: "
-            "name one column for each variable, in order. Nothing was sent."
+            f"{name} has {counted(template.variables, 'variable')}, but param_columns names "
+            f"{counted(len(columns.params), 'column')}: name one column for each variable, in order. Nothing was sent."
         )

@@ -38,7 +38,7 @@ class BadRow(NamedTuple):
     reason: str
     """What is wrong and in which column; never the value itself."""
     phone: str
-    """The phone as the table has it, for the results table only; shortened to 64 characters."""
+    """``(country code)number`` where it could be read, else as the table has it, cut to 64 characters."""
     user_id: str
     template_id: str
     sender_id: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
 from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, STATUSES, UNKNOWN
 
 MOST_SESSIONS = 1000
@@ -19,6 +19,8 @@ MOST_FAILURES = 1000
 
 TELLING_DIGITS = 7
 """So many digits of a phone can be dialled or looked up."""
+_WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
+"""So begins nobody's mark but a phone, be it another than the row's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,25 @@ class ListedFailure:
     @classmethod
     def masked(cls, row_number: int, phone: str, user_id: str, status: str, reason: str) -> ListedFailure:
         """From what the ledger holds."""
-        shown = mask_digits(user_id) if _quotes(user_id, phone) else user_id
-        return cls(row_number, mask_phone(phone) if phone else "", shown, status, mask_digits(reason))
+        return cls(row_number, mask_phone(phone) if phone else "", _shown(user_id, phone), status, mask_digits(reason))
+
+
+def _shown(user_id: str, phone: str) -> str:
+    """The caller's own mark as it is, unless it is a phone."""
+    if not (_quotes(user_id, phone) or _WRITTEN_AS_PHONE.match(user_id)):
+        return user_id
+    masked = mask_digits(user_id)
+    return HIDDEN if _quotes(masked, phone) else masked
 
 
 def _quotes(user_id: str, phone: str) -> bool:
-    """True if the caller's own mark is (most of) the phone."""
-    mark, number = (re.sub(r"\D", "", text) for text in (user_id, phone))
+    """True if the caller's own mark is (most of) this phone, or may be, where the row's phone cannot be read."""
+    mark, number = _digits(user_id), _digits(phone)
     return len(mark) >= TELLING_DIGITS and (mark in number or number[-TELLING_DIGITS:] in mark)
+
+
+def _digits(text: str) -> str:
+    return "".join(str(int(character)) for character in text if character.isdecimal())
 
 
 @dataclass(frozen=True, slots=True)

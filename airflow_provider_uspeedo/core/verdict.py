@@ -8,6 +8,7 @@ from enum import Enum
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, NOT_SENT, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import Summary
+from airflow_provider_uspeedo.core.wording import counted
 
 RUNBOOK = "docs/runbook.md"
 
@@ -41,28 +42,30 @@ def judge(
     """
     told = tell(summary)
     if stopped:
-        return _end(
-            End.RETRY, f"Stopped before the whole table was read. {told} The next try goes on from here.", "stopped"
-        )
+        text = f"The task was stopped; rows that it had not read yet are not counted. {told} The next try goes on."
+        return _end(End.RETRY, text, "stopped")
     if cause:
-        return _end(End.RETRY, f"The campaign stopped: {cause} {told}", "the-campaign-stopped")
+        text = f"The campaign stopped: {cause} Rows that it had not read yet are not counted. {told}"
+        return _end(End.RETRY, text, "the-campaign-stopped")
     if summary[NOT_SENT]:
-        return _end(
-            End.RETRY, f"{_recipients(summary[NOT_SENT])} not sent. {told} A later try sends only these.", "not-sent"
-        )
+        text = f"{_were(summary[NOT_SENT])} not sent. {told} A later try sends only those."
+        return _end(End.RETRY, text, "not-sent")
     if summary[UNKNOWN] and elsewhere:
         text = f"Another try of this campaign has a request under way or died in one. {told} Look again later."
         return _end(End.RETRY, text, "in-flight")
     if summary[UNKNOWN]:
         text = (
-            f"{summary[UNKNOWN]:,} recipients may or may not have been texted: the answer was lost. {told} They are "
-            "never "
-            "sent again by themselves; find out at USpeedo, then resolve them as sent or as not sent."
+            f"{counted(summary[UNKNOWN], 'recipient')} may or may not have been texted: the answer was lost. {told} "
+            "No later try texts them again: find out at USpeedo whether they arrived, then resolve them as sent or as "
+            "not sent."
         )
         return _end(End.FAIL, text, "unknown")
     if summary.rows and not (summary[ACCEPTED] + summary[REJECTED]):
-        reason = _first_reason(summary)
-        text = f"None of the {summary.rows:,} rows can be sent; is {phone_column!r} the phone column?{reason} {told}"
+        text = (
+            f"{'The only row cannot' if summary.rows == 1 else f'None of the {summary.rows:,} rows can'} be sent; is "
+            f"{phone_column!r} the phone column?"
+            f"{_first_reason(summary)} {told}"
+        )
         return _end(End.FAIL, text, "no-sendable-row")
     return Verdict(End.SUCCESS, told)
 
@@ -72,13 +75,14 @@ def tell(summary: Summary) -> str:
     counts = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status])
     where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
     return (
-        f"Of {summary.rows:,} rows: {counts or 'none'}; {summary.accepted_now:,} accepted now, by {summary.requests:,} "
-        f"requests. Campaign {summary.campaign_id!r}, table {summary.results_table} in {where}."
+        f"Of {counted(summary.rows, 'row')}: {counts or 'none'}; {summary.accepted_now:,} accepted now, by "
+        f"{counted(summary.requests, 'request')}. Campaign {summary.campaign_id!r}, table {summary.results_table} in "
+        f"{where}."
     )
 
 
-def _recipients(number: int) -> str:
-    return "1 recipient was" if number == 1 else f"{number:,} recipients were"
+def _were(number: int) -> str:
+    return f"{counted(number, 'recipient')} {'was' if number == 1 else 'were'}"
 
 
 def _first_reason(summary: Summary) -> str:

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Campaigns on a real ledger file against the sandbox, and the sandbox's journal as the witness of what they say.
+
+The phones that rows must be sent as are written down with the rows, and the results are read with ``sqlite3`` alone:
+nothing of the package judges itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from airflow_provider_uspeedo.api.client import USpeedoClient
+from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+from airflow_provider_uspeedo.core.rows import Columns
+from airflow_provider_uspeedo.core.summary import Summary
+from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.sandbox.journal import Entry
+from airflow_provider_uspeedo.sandbox.server import Sandbox
+
+CAMPAIGN = "due/2026-11-22"
+TIMEOUT = 20.0
+"""Seconds after which the client gives an answer up: more than a busy machine takes."""
+
+
+class Line(NamedTuple):
+    """One line of the results relation."""
+
+    row_number: int | None
+    phone: str
+    status: str
+    reason: str | None
+    session_no: str | None
+    template_id: str
+    sender_id: str
+
+
+@dataclass
+class Scene:
+    """One ledger, the sandbox, and what the sandbox had accepted before.
+
+    :param since: entries of the sandbox's journal that are none of this scene's.
+    """
+
+    sandbox: Sandbox
+    folder: Path
+    since: int
+    api: str = "action"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "ledger.db"
+
+    @contextlib.contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        ledger = Ledger(open_engine(f"sqlite:///{self.file}"), patience=0.2, settle_patience=0.2)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    @contextlib.contextmanager
+    def client(self, **settings: Any) -> Iterator[USpeedoClient]:
+        known = {"access_key_id": "sandbox", "access_key_secret": "sandbox-secret", "api": self.api}
+        client = USpeedoClient(ClientConfig(**{"base_url": self.sandbox.url, "timeout": TIMEOUT, **known, **settings}))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def run(
+        self, table: Any, order: Order | None = None, *, halt: Halt | None = None, ask: bool = True, **settings: Any
+    ) -> Report:
+        """One try, to its end.
+
+        :param ask: for the templates first.
+        :param settings: of the client, where they differ from the sandbox's.
+        """
+        with self.client(**settings) as client:
+            query = {"query": client.query_templates} if ask else {}
+            return self.run_with(client.send_batch, table, order, halt=halt, **query)
+
+    def run_with(
+        self,
+        send: Callable[..., Any],
+        table: Any,
+        order: Order | None = None,
+        *,
+        halt: Halt | None = None,
+        query: Callable[..., Any] = lambda _ids: [],
+    ) -> Report:
+        """One try with another way of sending."""
+        order = order or make_order()
+        with self.ledger() as ledger:
+            reading = prepare(order, table, query)
+            ledger.prepare()
+            return Campaign(order, reading, ledger, send, Halt() if halt is None else halt, patience=0.0).run()
+
+    def rehearse(self, table: Any, order: Order | None = None) -> Summary:
+        """A dry run."""
+        order = order or make_order()
+        with self.ledger() as ledger, self.client() as client:
+            return rehearse(order, prepare(order, table, client.query_templates), ledger)
+
+    # -- what is known afterwards -------------------------------------------------------------------------------
+
+    def journal(self) -> list[Entry]:
+        return self.sandbox.journal(self.since)
+
+    def texted(self) -> Counter[str]:
+        """The phones that the sandbox accepted, and how often."""
+        return Counter(entry.phone for entry in self.journal())
+
+    def lines(self, campaign: str = CAMPAIGN) -> list[Line]:
+        with contextlib.closing(sqlite3.connect(self.file)) as ledger:
+            query = (
+                "SELECT row_number, phone, status, reason, session_no, template_id, sender_id FROM uspeedo_results "
+                "WHERE campaign_id = ? ORDER BY row_number"
+            )
+            return [Line(*row) for row in ledger.execute(query, (campaign,))]
+
+    def statuses(self) -> list[str]:
+        """The status of every row, in the table's order."""
+        return [line.status for line in self.lines()]
+
+    def dump(self) -> list[str]:
+        """Everything that the ledger holds."""
+        with contextlib.closing(sqlite3.connect(self.file)) as ledger:
+            return list(ledger.iterdump())
+
+    def check(self, report: Report, rows: int) -> None:
+        """Asserts the guarantees: nobody twice, rows that add up, and no status that the journal contradicts."""
+        lines, texted = self.lines(), self.texted()
+        assert [line.row_number for line in lines] == list(range(1, rows + 1))
+        assert report.summary.rows == rows
+        assert {status: number for status, number in report.summary.counts.items() if number} == Counter(
+            line.status for line in lines
+        )
+        assert set(texted.values()) <= {1}
+        of_people = [line for line in lines if line.status not in ("invalid", "duplicate")]
+        accepted = {line.phone for line in of_people if line.status == "accepted"}
+        unknown = {line.phone for line in of_people if line.status == "unknown"}
+        assert accepted <= texted.keys() <= accepted | unknown
+        sessions = {entry.phone: entry.session_no for entry in self.journal()}
+        for line in of_people:
+            if line.status == "accepted":
+                assert sessions[line.phone] in str(line.session_no).split(",")
+
+
+def make_order(columns: Columns | None = None, **changes: Any) -> Order:
+    """An order of one request after the other, three people each, for the template with one variable."""
+    columns = columns or Columns("phone", ("name",))
+    template = "" if columns.template_id else "UTA_CODE"
+    return Order(
+        **{
+            "campaign_id": CAMPAIGN, "columns": columns, "template_id": template, "chunk_size": 3, "concurrency": 1,
+            **changes,
+        }
+    )  # fmt: skip
+
+
+def people(number: int, start: int = 0) -> list[dict[str, str]]:
+    """So many different people."""
+    return [{"phone": f"+8525{n:07d}", "name": f"N{n}"} for n in range(start, start + number)]
+
+
+def phones(table: Sequence[dict[str, Any]]) -> list[str]:
+    """The phones of :func:`people`, as they must be sent."""
+    return [f"(852){row['phone'][4:]}" for row in table]

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing is sent while the ledger cannot be written; an answer that it cannot take is in the log, without a phone."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.campaign import reading, sending
+from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.errors import LedgerUnavailable
+from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from tests.campaign.stage import Scene, make_order, people
+
+PEOPLE = 30
+
+
+class Spoiled:
+    """A campaign during whose n-th request something happens to the ledger."""
+
+    def __init__(self, scene: Scene, at: int, spoil: Any) -> None:
+        self.scene, self.at, self.spoil = scene, at, spoil
+        self.calls = self.calls_after = 0
+
+    def run(self) -> Report:
+        engine = open_engine(f"sqlite:///{self.scene.file}", connect_args={"timeout": 0.05})
+        ledger = Ledger(engine, patience=0.2, settle_patience=0.2)
+        order = make_order()
+        with contextlib.closing(ledger), self.scene.client() as client:
+            table = prepare(order, people(PEOPLE), lambda _ids: [])
+            ledger.prepare()
+
+            def send(content: Sequence[TaskContent]) -> Any:
+                self.calls += 1
+                self.calls_after += self.calls > self.at
+                answer = client.send_batch(content)
+                if self.calls == self.at:
+                    self.spoil(engine)
+                return answer
+
+            return Campaign(order, table, ledger, send, Halt(), patience=0.0).run()
+
+
+@pytest.fixture
+def locker(scene: Scene) -> Iterator[Any]:
+    """Locks the ledger as a stuck program would, until the test lets go."""
+    held: list[sqlite3.Connection] = []
+
+    def lock(_engine: Any) -> None:
+        connection = sqlite3.connect(scene.file, isolation_level=None, check_same_thread=False)
+        connection.execute("BEGIN IMMEDIATE")
+        held.append(connection)
+
+    def let_go() -> None:
+        while held:
+            held.pop().close()
+
+    lock.let_go = let_go  # type: ignore[attr-defined]
+    yield lock
+    let_go()
+
+
+@pytest.mark.parametrize("at", [1, 2, 5])
+def test_nothing_leaves_after_the_ledger_was_locked(
+    scene: Scene, locker: Any, at: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The request in flight has its answer in the log; its people are unknown, all later ones are not sent."""
+    monkeypatch.setattr(reading, "BATCH_ROWS", 300)
+    spoiled = Spoiled(scene, at, locker)
+    report = spoiled.run()
+    assert isinstance(report.cause, LedgerUnavailable)
+    assert spoiled.calls_after == 0
+    assert len(scene.texted()) == 3 * at
+    assert report.summary["accepted"] == 3 * (at - 1)
+    assert (report.summary["unknown"], report.summary["not_sent"]) == (3, PEOPLE - 3 * at)
+    (told,) = [record.getMessage() for record in caplog.records if "an answer is lost to it" in record.getMessage()]
+    assert scene.journal()[-1].session_no in told
+    assert not re.search(r"5\d{7}", re.sub(r"request [0-9a-f]{32}, SessionNo \S+,", "", told))
+
+    locker.let_go()
+    later = scene.run(people(PEOPLE), ask=False)
+    assert later.summary.accepted_now == PEOPLE - 3 * at
+    assert (later.summary["unknown"], later.elsewhere) == (3, True)
+    scene.check(later, rows=PEOPLE)
+
+
+def test_nothing_leaves_after_the_disk_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The campaign says so, tells what the ledger still knows, and goes on once there is room."""
+    monkeypatch.setattr(reading, "BATCH_ROWS", 300)
+
+    def fill(engine: Any) -> None:
+        with contextlib.closing(sqlite3.connect(scene.file)) as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+
+        def limit(connection: Any, *_: Any) -> None:
+            connection.execute(f"PRAGMA max_page_count={pages}")
+
+        event.listen(engine, "connect", limit)
+        engine.dispose()
+
+    scene.sandbox.fault("partial", count=3, at=2)
+    monkeypatch.setattr(sending, "outcomes", _with_long_reasons)  # to settle these takes more room than there is
+    report = Spoiled(scene, 1, fill).run()
+    assert isinstance(report.cause, LedgerUnavailable)
+    assert "the disk is full" in str(report.cause)
+    assert report.summary.rows == PEOPLE
+    assert report.summary.requests == 2
+    later = scene.run(people(PEOPLE), ask=False)
+    assert later.summary["accepted"] == PEOPLE - 3
+    scene.check(later, rows=PEOPLE)
+
+
+def _with_long_reasons(answer: Any, targets: Any) -> Any:
+    return [replace(found, reason="x" * 10_000) if found.reason else found for found in outcomes(answer, targets)]

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Memory does not grow with the table: reading, checking, sending and recording stream."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MANY, MORE = 20_000, 150_000
+MEGABYTES = 40
+"""What so many more rows may cost: less than their texts alone would take as Python objects."""
+CHILD = """
+import json, resource, sys
+from airflow_provider_uspeedo.api.answers import SendAnswer
+from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.campaign.campaign import Campaign
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+from airflow_provider_uspeedo.core.rows import Columns
+from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+table, ledger_file, tries = sys.argv[1], sys.argv[2], int(sys.argv[3])
+ledger = Ledger(open_engine(f"sqlite:///{ledger_file}"))
+order = Order("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
+
+def send(content):
+    return SendAnswer(0, ("s",), sum(len(group.targets) for group in content), (), "r")
+
+reading = prepare(order, table, lambda ids: [])
+rehearse(order, reading, ledger)
+ledger.prepare()
+for _ in range(tries):
+    summary = Campaign(order, reading, ledger, send, Halt()).run().summary
+seen = sum(len(portion) for portion in ledger.results("c"))
+print(json.dumps([summary.to_xcom()["accepted"], seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def peak(folder: Path, rows: int) -> float:
+    """Megabytes that a dry run, a run, a rerun and reading the results take at most."""
+    table = folder / f"{rows}.parquet"
+    columns = {
+        "phone": [f"+8525{n:07d}" for n in range(rows)],
+        "name": [f"Name {n}" for n in range(rows)],
+        "text": [f"{n:050d}" for n in range(rows)],
+    }
+    pq.write_table(pa.table(columns), table)
+    command = [sys.executable, "-c", CHILD, str(table), str(folder / f"{rows}.db"), "2"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    accepted, seen, megabytes = json.loads(done.stdout)
+    assert (accepted, seen) == (rows, rows)
+    return float(megabytes)
+
+
+@pytest.mark.slow
+def test_a_larger_table_needs_no_more_memory(tmp_path: Path) -> None:
+    """Peak memory of whole processes, run, rerun, dry run and results included."""
+    assert peak(tmp_path, MORE) - peak(tmp_path, MANY) < MEGABYTES

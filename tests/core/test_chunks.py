@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipients are cut into requests: everyone once, no phone twice in one, and little is held back."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_uspeedo.core.chunks import OPEN_AT_ONCE, Cutter, by_template_and_sender, content_of
+from airflow_provider_uspeedo.core.recipients import Recipient
+
+
+def recipient(row: int, phone: int, template: str = "T", sender: str = "") -> Recipient:
+    """One person; the key is the row's, so that two rows can share a phone."""
+    return Recipient(row, row.to_bytes(16, "big"), f"(852){phone}", (f"p{row}",), f"u{row}", f"{row}", template, sender)
+
+
+def cut(recipients: list[Recipient], size: int) -> list[list[Recipient]]:
+    cutter = Cutter(size)
+    closed = [chunk for one in recipients if (chunk := cutter.add(one))]
+    return [*closed, *cutter.rest()]
+
+
+people = st.lists(st.integers(0, 12)).map(lambda phones: [recipient(row, phone) for row, phone in enumerate(phones, 1)])
+sizes = st.integers(1, 5)
+
+
+@settings(deadline=None)
+@given(people, sizes)
+def test_everybody_is_in_exactly_one_chunk(recipients: list[Recipient], size: int) -> None:
+    """Nobody is lost, nobody is doubled, and no chunk is empty or too large."""
+    chunks = cut(recipients, size)
+    assert Counter(one for chunk in chunks for one in chunk) == Counter(recipients)
+    assert all(1 <= len(chunk) <= size for chunk in chunks)
+
+
+@settings(deadline=None)
+@given(people, sizes)
+def test_no_phone_is_twice_in_a_chunk(recipients: list[Recipient], size: int) -> None:
+    """The API names failures by phone; two messages to one phone could not be told apart."""
+    for chunk in cut(recipients, size):
+        assert len({one.phone for one in chunk}) == len(chunk)
+
+
+@settings(deadline=None)
+@given(people, sizes)
+def test_the_cutter_knows_whom_it_still_holds(recipients: list[Recipient], size: int) -> None:
+    """Whoever is added and not yet in a closed chunk is found by key, and they are never more than a few chunks."""
+    cutter = Cutter(size)
+    held: dict[bytes, int] = {}
+    for one in recipients:
+        held[one.key] = one.row_number
+        for closed in cutter.add(one) or ():
+            del held[closed.key]
+        assert {key: cutter.row_of(key) for key in held} == held
+        assert sum(cutter.row_of(any_one.key) is not None for any_one in recipients) == len(held)
+        assert cutter.first_open_row() == min(held.values(), default=None)
+        assert len(held) <= OPEN_AT_ONCE * size
+    assert {one.key for chunk in cutter.rest() for one in chunk} == held.keys()
+    assert cutter.first_open_row() is None
+
+
+@settings(deadline=None)
+@given(st.integers(0, 30), sizes)
+def test_people_with_phones_of_their_own_fill_every_chunk_but_the_last(number: int, size: int) -> None:
+    """No request is wasted where nobody shares a phone, and the order of the table is kept."""
+    recipients = [recipient(row, row) for row in range(1, number + 1)]
+    assert cut(recipients, size) == [recipients[start : start + size] for start in range(0, number, size)]
+
+
+def test_one_phone_for_everybody_makes_one_request_each() -> None:
+    """A switchboard's number in every row costs many requests, not much memory."""
+    recipients = [recipient(row, 1) for row in range(1, 101)]
+    assert sorted(cut(recipients, 1000)) == [[one] for one in recipients]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("AB"), st.sampled_from(["", "S"])), max_size=20))
+def test_a_group_has_one_template_and_one_sender(kinds: list[tuple[str, str]]) -> None:
+    """Groups come in the order of their first recipient, keep the order within, and no two could be one."""
+    recipients = [recipient(row, row, *kind) for row, kind in enumerate(kinds, 1)]
+    groups = by_template_and_sender(recipients)
+    assert [(group[0].template_id, group[0].sender_id) for group in groups] == list(dict.fromkeys(kinds))
+    for group in groups:
+        kind = (group[0].template_id, group[0].sender_id)
+        assert group == [one for one in recipients if (one.template_id, one.sender_id) == kind]
+
+
+def test_the_content_of_a_request_says_everything_of_everyone() -> None:
+    """Phone, parameters, mark and extend code go out under the group's template and sender."""
+    first, second = recipient(1, 11, "A", "Shop"), recipient(2, 12, "B")
+    shop, other = content_of(by_template_and_sender([first, second]))
+    assert (shop.template_id, shop.sender_id, other.template_id, other.sender_id) == ("A", "Shop", "B", "")
+    (target,) = shop.targets
+    assert (target.phone, target.template_params, target.user_id, target.extend_code) == ("(852)11", ("p1",), "u1", "1")

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a try ends follows from the counts, by fixed rules of fixed precedence, in words that say what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.core.summary import ListedFailure, Summary
+from airflow_provider_uspeedo.core.verdict import End, Verdict, judge, tell
+
+
+def summary(requests: int = 2, accepted_now: int = 0, conn: str | None = None, **counts: int) -> Summary:
+    listed = [
+        ListedFailure.masked(3, "nobody", "", status, "phone (column 'tel'): has letters; write digits only")
+        for status in ("rejected", "invalid")
+        if counts.get(status)
+    ]
+    return Summary("due/2026", counts, accepted_now, requests, (), listed, conn, "uspeedo_results")
+
+
+def end(found: Summary, **more: Any) -> tuple[End, str]:
+    """The end, and the section of the runbook that the message names."""
+    verdict = judge(found, phone_column="tel", **more)
+    return verdict.end, verdict.message.rpartition("docs/runbook.md#")[2].rstrip(".")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"accepted": 5},
+        {"accepted": 5, "rejected": 2, "invalid": 9, "duplicate": 3, "suppressed": 1},
+        {"rejected": 5},
+        {"rejected": 1, "invalid": 99},
+        {},
+    ],
+    ids=str,
+)
+def test_rejected_and_invalid_rows_alone_are_a_success(counts: dict[str, int]) -> None:
+    """So is an empty table: nothing is left that a retry or a person could mend."""
+    verdict = judge(summary(**counts), phone_column="tel")
+    assert verdict == Verdict(End.SUCCESS, tell(summary(**counts)))
+
+
+@pytest.mark.parametrize("counts", [{"invalid": 5}, {"invalid": 5, "duplicate": 1}, {"duplicate": 3, "suppressed": 1}])
+def test_a_table_of_which_nothing_can_be_sent_fails_for_good(counts: dict[str, int]) -> None:
+    """No retry mends a wrong phone column."""
+    assert end(summary(**counts)) == (End.FAIL, "no-sendable-row")
+
+
+def test_unknown_outcomes_alone_fail_for_good() -> None:
+    """They are never sent again by themselves, so only a person can go on."""
+    assert end(summary(accepted=5, unknown=1, invalid=1)) == (End.FAIL, "unknown")
+
+
+def test_a_request_of_another_try_is_looked_at_again() -> None:
+    """It may be answered yet."""
+    assert end(summary(accepted=5, unknown=1), elsewhere=True) == (End.RETRY, "in-flight")
+
+
+def test_another_tries_request_does_not_matter_once_it_is_answered() -> None:
+    """Whatever was under way: without an unknown row there is nothing to wait for."""
+    assert end(summary(accepted=5), elsewhere=True)[0] is End.SUCCESS
+
+
+def test_what_was_not_sent_is_tried_again_even_beside_unknown_outcomes() -> None:
+    """A retry sends the one and leaves the other alone."""
+    assert end(summary(accepted=5, unknown=3, not_sent=1), elsewhere=True) == (End.RETRY, "not-sent")
+
+
+def test_a_cause_comes_before_the_counts() -> None:
+    """It explains them; also when nobody is left over."""
+    found = summary(accepted=5, unknown=3, not_sent=1, invalid=1)
+    assert end(found, cause="No balance.", elsewhere=True) == (End.RETRY, "the-campaign-stopped")
+    assert end(summary(accepted=5), cause="No balance.") == (End.RETRY, "the-campaign-stopped")
+
+
+def test_a_stop_comes_before_everything() -> None:
+    """Somebody wanted it, and the counts describe only what was read by then."""
+    found = summary(accepted=5, unknown=3, not_sent=1)
+    assert end(found, stopped=True, cause="x", elsewhere=True) == (End.RETRY, "stopped")
+    assert end(summary(), stopped=True) == (End.RETRY, "stopped")
+
+
+TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
+
+
+@pytest.mark.parametrize(
+    ("found", "more", "message"),
+    [
+        (
+            summary(accepted=4998, invalid=2, requests=5, accepted_now=4998, conn="lake_pg"),
+            {},
+            (
+                "Of 5,000 rows: 4,998 accepted, 2 invalid; 4,998 accepted now, by 5 requests. Campaign 'due/2026', "
+                "table uspeedo_results in connection 'lake_pg'."
+            ),
+        ),
+        (summary(requests=0), {}, f"Of 0 rows: none; 0 accepted now, by 0 requests. {TOLD}"),
+        (
+            summary(unknown=1, requests=1),
+            {},
+            (
+                "1 recipient may or may not have been texted: the answer was lost. Of 1 row: 1 unknown; 0 accepted "
+                f"now, by 1 request. {TOLD} No later try texts them again: find out at USpeedo whether they arrived, "
+                "then resolve them as sent or as not sent. See docs/runbook.md#unknown."
+            ),
+        ),
+        (
+            summary(accepted=1, unknown=1000),
+            {},
+            (
+                "1,000 recipients may or may not have been texted: the answer was lost. Of 1,001 rows: 1 accepted, "
+                f"1,000 unknown; 0 accepted now, by 2 requests. {TOLD} No later try texts them again: find out at "
+                "USpeedo whether they arrived, then resolve them as sent or as not sent. See docs/runbook.md#unknown."
+            ),
+        ),
+        (
+            summary(not_sent=1),
+            {},
+            (
+                f"1 recipient was not sent. Of 1 row: 1 not_sent; 0 accepted now, by 2 requests. {TOLD} A later try "
+                "sends only those. See docs/runbook.md#not-sent."
+            ),
+        ),
+        (
+            summary(invalid=1),
+            {},
+            (
+                "The only row cannot be sent; is 'tel' the phone column? Row 3: phone (column 'tel'): has letters; "
+                f"write digits only. Of 1 row: 1 invalid; 0 accepted now, by 2 requests. {TOLD} See "
+                "docs/runbook.md#no-sendable-row."
+            ),
+        ),
+        (
+            summary(not_sent=1000, requests=0),
+            {"cause": "USpeedo refused the request; nobody was texted."},
+            (
+                "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that it had not read yet "
+                f"are not counted. Of 1,000 rows: 1,000 not_sent; 0 accepted now, by 0 requests. {TOLD} See "
+                "docs/runbook.md#the-campaign-stopped."
+            ),
+        ),
+        (
+            summary(not_sent=2),
+            {"stopped": True},
+            (
+                "The task was stopped; rows that it had not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
+                f"accepted now, by 2 requests. {TOLD} The next try goes on. See docs/runbook.md#stopped."
+            ),
+        ),
+        (
+            summary(unknown=2),
+            {"elsewhere": True},
+            (
+                "Another try of this campaign has a request under way or died in one. Of 2 rows: 2 unknown; 0 accepted "
+                f"now, by 2 requests. {TOLD} Look again later. See docs/runbook.md#in-flight."
+            ),
+        ),
+    ],
+)
+def test_the_message_says_what_happened_to_how_many_and_what_to_do(
+    found: Summary, more: dict[str, Any], message: str
+) -> None:
+    """Each message as whoever is on call reads it, in the singular where there is one."""
+    assert judge(found, phone_column="tel", **more).message == message
+
+
+def test_a_message_names_the_first_invalid_row_and_not_a_rejected_one() -> None:
+    """Only an invalid row tells what is wrong with the table."""
+    found = Summary("c", {"invalid": 2}, 0, 0, (), [ListedFailure.masked(7, "x", "", "unknown", "lost")], None, "r")
+    assert "Row 7" not in judge(found, phone_column="tel").message
