@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes planted into the loop, each the kind that a tired person makes; the crash test must see every one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+from airflow_provider_uspeedo.api.outcomes import ACCEPTED
+from airflow_provider_uspeedo.campaign import sending
+from airflow_provider_uspeedo.campaign.sending import Sender
+from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
+from airflow_provider_uspeedo.ledger import claims, readings
+from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+
+@contextmanager
+def claim_after_send() -> Iterator[None]:
+    """Recipients are written to the ledger only when their answer is there."""
+    claim, mark_sending, settle = Ledger.claim, Ledger.mark_sending, Ledger.settle
+    waiting: dict[bytes, Any] = {}
+
+    def claim_later(self: Ledger, attempt: Any, portion: Any) -> list[Any]:
+        waiting.update({request.id: request for request in portion.requests})
+        claim(self, attempt, claims.Portion((), portion.seen, portion.bad_rows, portion.read_to))
+        return list(portion.requests)
+
+    def settle_all(self: Ledger, attempt: Any, request_id: bytes, answer: Any) -> bool:
+        claim(self, attempt, claims.Portion([waiting.pop(request_id)], (), (), 0))
+        mark_sending(self, attempt, request_id)
+        return settle(self, attempt, request_id, answer)
+
+    with (
+        patch.object(Ledger, "claim", claim_later),
+        patch.object(Ledger, "mark_sending", lambda *_: True),
+        patch.object(Ledger, "settle", settle_all),
+    ):
+        yield
+
+
+@contextmanager
+def lost_answer_is_not_sent() -> Iterator[None]:
+    """An answer that did not come is taken for a request that did not arrive."""
+
+    def release(self: Sender, request: Any, error: OutcomeUnknown) -> None:
+        self._release(request, error)
+        raise NotSent(str(error))
+
+    with patch.object(Sender, "_doubt", release):
+        yield
+
+
+@contextmanager
+def mark_sending_after_send() -> Iterator[None]:
+    """*Sending* is marked together with the answer, to save a transaction."""
+    mark_sending, settle = Ledger.mark_sending, Ledger.settle
+
+    def settle_all(self: Ledger, attempt: Any, request_id: bytes, answer: Any) -> bool:
+        mark_sending(self, attempt, request_id)
+        return settle(self, attempt, request_id, answer)
+
+    with patch.object(Ledger, "mark_sending", lambda *_: True), patch.object(Ledger, "settle", settle_all):
+        yield
+
+
+@contextmanager
+def sending_may_be_taken() -> Iterator[None]:
+    """What a dead try marked *sending* is taken over like what it only claimed."""
+    taken = (states.CLAIMED, states.RELEASED, states.SENDING)
+    with patch.object(claims, "MAY_BE_TAKEN", taken), patch.object(readings, "MAY_BE_TAKEN", taken):
+        yield
+
+
+@contextmanager
+def claim_is_not_looked_at_again() -> Iterator[None]:
+    """*Sending* is not tested for being still ours: whoever claimed first sends, taken over or not."""
+
+    def mark(self: Ledger, attempt: Any, request_id: bytes) -> bool:
+        requests = self.tables.requests
+        change = requests.update().where(requests.c.id == request_id).values(state=states.SENDING)
+        self.database.write(lambda connection: connection.execute(change).rowcount)
+        return True
+
+    with patch.object(Ledger, "mark_sending", mark):
+        yield
+
+
+@contextmanager
+def answered_is_accepted() -> Iterator[None]:
+    """Whoever was in a request that was answered is taken for accepted."""
+    with patch.object(sending, "outcomes", lambda _answer, targets: [ACCEPTED] * len(targets)):
+        yield
+
+
+MISTAKES: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "": nullcontext,
+    "claim after send": claim_after_send,
+    "a lost answer is not sent": lost_answer_is_not_sent,
+    "mark sending after send": mark_sending_after_send,
+    "sending may be taken": sending_may_be_taken,
+    "claim is not looked at again": claim_is_not_looked_at_again,
+    "answered is accepted": answered_is_accepted,
+}
