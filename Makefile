@@ -13,7 +13,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs databases slow airflows constraints ci clean
+.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows constraints ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ databases: .venv/.ready ## Run the ledger's tests on PostgreSQL and MariaDB
 
 slow: .venv/.ready ## Run the slow tests: the whole crash matrix
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "slow and not airflow and not database"
+
+airflow: .venv/.ready ## Run Airflow's own tests on the newest minor
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
 
 airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: airflow-2.11 ... airflow-3.3
 	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS)

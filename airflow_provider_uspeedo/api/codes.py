@@ -39,6 +39,7 @@ _CALL = "Check template, sender and parameters."
 _ASK = "Ask the vendor with the request id."
 _ACCOUNT = ReturnCode(Verdict.REFUSED, "the account or key is not known, not permitted or not signed rightly", _KEY)
 _PHONES = ReturnCode(Verdict.REFUSED_PHONES, "phones, parameters, template or content are wrong", _CALL)
+_ACTION = ReturnCode(Verdict.REFUSED, "the action is missing or not known", "Check the host.")
 _GATEWAY = ReturnCode(Verdict.UNKNOWN, "a gateway failed or gave up waiting", _ASK)
 _UNCLEAR = ReturnCode(Verdict.UNKNOWN, "the vendor does not say what it means", _ASK)
 _UNLISTED = ReturnCode(Verdict.UNKNOWN, "a code that no document explains", _ASK, listed=False)
@@ -53,7 +54,7 @@ RETURN_CODES = {
     215400: ReturnCode(Verdict.UNKNOWN, "server error", _ASK),
     150: ReturnCode(Verdict.RETRY_LATER, "the service is not available", "Try again later."),
     153: ReturnCode(Verdict.RETRY_LATER, "too many requests", "Try again later, with fewer requests per second."),
-    **dict.fromkeys((160, 161), ReturnCode(Verdict.REFUSED, "the action is missing or not known", "Check the host.")),
+    **dict.fromkeys((160, 161), _ACTION),
     **dict.fromkeys((*range(170, 175), *range(290, 300)), _ACCOUNT),
     **dict.fromkeys((110, 130, 151, 200), _GATEWAY),
     18013: ReturnCode(Verdict.REFUSED, "the balance is too low", "Top up the account."),
@@ -72,6 +73,6 @@ def explain(code: int | None) -> ReturnCode:
     return _UNLISTED if code is None else RETURN_CODES.get(code, _UNLISTED)
 
 
-def is_about_the_key(code: int | None) -> bool:
-    """True if the code says that the key or the account may not call at all."""
-    return explain(code) is _ACCOUNT
+def refuses_every_call(code: int | None) -> bool:
+    """Tell whether the code means that this key may not call, or that this host is not the API."""
+    return explain(code) in (_ACCOUNT, _ACTION)

@@ -21,8 +21,8 @@ def prepare(order: Order, recipients: Any, query_templates: Callable[[Sequence[s
     :raises SourceNotFound: the table is not there (yet).
     """
     table = open_table(recipients)
-    Reading(table, order)
-    reading = Reading(table, order, variables=check_templates(query_templates, order, table))
+    reading = Reading(table, order)
+    reading.expect(check_templates(query_templates, order, table))
     if order.max_recipients is not None:
         refuse_too_many(order.max_recipients, table.rows_at_most(), reading)
     return reading

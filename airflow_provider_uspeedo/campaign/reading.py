@@ -9,16 +9,15 @@ from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.core.chunks import Cutter
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.rows import RowReader
-from airflow_provider_uspeedo.core.statuses import DUPLICATE
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.records import Request, new_id
 from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 
-BATCH_ROWS = 20_000
+BATCH_ROWS = 30_000
 """Rows read, and claimed in one transaction, at a time."""
 
 
@@ -29,7 +28,7 @@ class Reading:
     :raises ConfigurationError: there is no such default region.
     """
 
-    def __init__(self, table: Table, order: Order, *, variables: Mapping[str, int] | None = None) -> None:
+    def __init__(self, table: Table, order: Order) -> None:
         self._table = table
         self._order = order
         self._columns = order.columns
@@ -41,7 +40,6 @@ class Reading:
             sender_id=order.sender_id,
             phones=phones,
             keys=KeyMaker(self.spec),
-            variables=variables,
         )
         if table.loses_digits(order.columns.phone):
             raise TableError(
@@ -51,6 +49,13 @@ class Reading:
                 column=order.columns.phone,
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
+
+    def expect(self, variables: Mapping[str, int]) -> None:
+        """From now on rows must have as many parameters as their template has variables.
+
+        :param variables: by template, as far as they are known.
+        """
+        self._rows.variables = variables
 
     def _spec(self, region: str | None) -> KeySpec:
         keys = self._columns.keys
@@ -88,7 +93,7 @@ class Reading:
             requests = []
             for recipient in good:
                 if (row := cutter.row_of(recipient.key)) is not None:
-                    bad.append(as_duplicate(recipient, row))
+                    bad.append(duplicate_of(recipient, row))
                 elif recipient.key not in not_ours and (closed := cutter.add(recipient)):
                     requests.append(Request(new_id(), tuple(closed)))
             last_row = batch[-1].row_number
@@ -98,16 +103,8 @@ class Reading:
             yield Portion(rest, (), (), read_to=last_row)
 
 
-def as_duplicate(one: Recipient, row_number: int) -> BadRow:
-    """The row ``one`` as a duplicate of the row with that number."""
-    return BadRow(
-        one.row_number, DUPLICATE, f"same recipient as row {row_number}", one.phone, one.user_id, one.template_id,
-        one.sender_id, one.key,
-    )  # fmt: skip
-
-
 def _unless_seen(row: Recipient | BadRow, seen: dict[bytes, int]) -> Recipient | BadRow:
     if isinstance(row, BadRow):
         return row
     first = seen.setdefault(row.key, row.row_number)
-    return row if first == row.row_number else as_duplicate(row, first)
+    return row if first == row.row_number else duplicate_of(row, first)

@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 
 from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.reading import Reading, as_duplicate
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID, NOT_SENT, REJECTED, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -99,7 +99,7 @@ def _without_duplicates(reading: Reading, met: sqlite3.Connection) -> Iterator[l
 def _unless_met(row: Recipient | BadRow, met: sqlite3.Connection) -> Recipient | BadRow:
     if isinstance(row, BadRow) or (first := _first_row(row, met)) == row.row_number:
         return row
-    return as_duplicate(row, first)
+    return duplicate_of(row, first)
 
 
 def _first_row(row: Recipient | BadRow, met: sqlite3.Connection) -> int:

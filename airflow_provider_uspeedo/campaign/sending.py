@@ -46,6 +46,7 @@ class Sender:
             for trial in again(self._halt.event):
                 with trial:
                     if trial.retry_state.attempt_number > 1:
+                        log.info("Trying again to send to %d recipients.", len(request.recipients))
                         request = self._ledger.renew(self._attempt, request, new_id())
                     self._try(request)
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing more may leave; the campaign tells it
@@ -96,13 +97,16 @@ class Sender:
 
     def _release(self, request: Request, error: CallError | ConfigurationError) -> None:
         ret_code, vendor_id = _facts(error)
+        log.warning("%d recipients were surely not texted: %s", len(request.recipients), mask_digits(str(error)))
         self._ledger.release(
             self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
         )
 
     def _doubt(self, request: Request, error: OutcomeUnknown) -> None:
         ret_code, vendor_id = _facts(error)
-        log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
+        log.warning(
+            "Nobody knows whether %d recipients were texted: %s", len(request.recipients), mask_digits(str(error))
+        )
         self._ledger.doubt(
             self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
         )

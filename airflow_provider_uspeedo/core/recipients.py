@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from airflow_provider_uspeedo.core.statuses import DUPLICATE
+
 
 class Recipient(NamedTuple):
     """One row that can be sent.
@@ -47,3 +49,9 @@ class BadRow(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<{self.status} row {self.row_number}: {self.reason}>"
+
+
+def duplicate_of(one: Recipient, row_number: int) -> BadRow:
+    """The row ``one`` as a duplicate of the row with that number."""
+    reason = f"same recipient as row {row_number}"
+    return BadRow(one.row_number, DUPLICATE, reason, one.phone, one.user_id, one.template_id, one.sender_id, one.key)

@@ -84,7 +84,6 @@ class RowReader:
 
     :param template_id: for rows whose template is not in a column.
     :param sender_id: for rows whose sender is not in a column.
-    :param variables: how many variables the templates have, as far as that is known.
     """
 
     def __init__(
@@ -95,7 +94,6 @@ class RowReader:
         sender_id: str,
         phones: PhoneReader,
         keys: KeyMaker,
-        variables: Mapping[str, int] | None = None,
     ) -> None:
         self._columns = columns
         self._template_id = template_id
@@ -105,7 +103,8 @@ class RowReader:
         self._good_senders = {sender_id}
         self._read_phone = phones.read
         self._keys = keys
-        self._variables = variables or {}
+        self.variables: Mapping[str, int] = {}
+        """How many variables the templates have, as far as that is known."""
         self._param_names = [f"parameter {{{n}}} (column {name!r})" for n, name in enumerate(columns.params, 1)]
 
     def read(self, batch: Batch) -> Iterator[Recipient | BadRow]:
@@ -157,7 +156,7 @@ class RowReader:
             if not clean:
                 params = self._checked_params(params)
             template = self._good_templates.get(template_id) or self._template(template_id)
-            if self._variables:
+            if self.variables:
                 self._check_count(template, params)
             return _recipient(
                 (
@@ -205,7 +204,7 @@ class RowReader:
         return tuple(params)
 
     def _check_count(self, template_id: str, params: Sequence[str]) -> None:
-        expected = self._variables.get(template_id)
+        expected = self.variables.get(template_id)
         if expected is not None and expected != len(params):
             has, given = counted(expected, "variable"), counted(len(params), "parameter")
             raise _BadValue(f"template {template_id} has {has}, the row has {given}")

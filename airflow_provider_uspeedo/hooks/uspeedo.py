@@ -150,9 +150,9 @@ class USpeedoHook(BaseHook):
         try:
             self.client.query_templates(["connection-test"])
         except Refused as refused:
-            from airflow_provider_uspeedo.api.codes import is_about_the_key
+            from airflow_provider_uspeedo.api.codes import refuses_every_call
 
-            if is_about_the_key(refused.ret_code):
+            if refuses_every_call(refused.ret_code):
                 raise
         except CallError as error:
             return False, f"{self.config.host} does not answer as USpeedo does: {error}"

@@ -40,18 +40,6 @@ def insert_new(
             start += size
 
 
-def count_by_keys(
-    connection: Connection, table: sa.Table, same: Sequence[tuple[str, Any]], keys: Sequence[bytes]
-) -> int:
-    """How many rows have one of ``keys`` and the same value in each column of ``same``."""
-    total = 0
-    for portion in portions(keys):
-        text = _count_text(connection.dialect, table, tuple(name for name, _ in same), len(portion))
-        found = connection.exec_driver_sql(text, (*(value for _, value in same), *portion))
-        total += int(found.scalar_one())
-    return total
-
-
 def portions(values: Iterable[T], size: int = IN_ONE_SELECT) -> Iterator[list[T]]:
     """Lists of at most ``size`` values, in order."""
     rest = iter(values)
@@ -67,13 +55,6 @@ def _insert_text(dialect: Dialect, table: sa.Table, columns: tuple[str, ...], ro
     if list(compiled.positiontup or ()) != expected:
         raise AssertionError(f"columns of {table.name} must be given in the table's order")
     return str(compiled)
-
-
-@lru_cache(maxsize=64)
-def _count_text(dialect: Dialect, table: sa.Table, same: tuple[str, ...], keys: int) -> str:
-    equal = [table.c[name] == sa.bindparam(name) for name in same]
-    among = table.c.key.in_([sa.bindparam(f"key_{number}") for number in range(keys)])
-    return str(sa.select(sa.func.count()).select_from(table).where(*equal, among).compile(dialect=dialect))
 
 
 def new_only(dialect_name: str, table: sa.Table) -> Any:

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Row
 
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
-from airflow_provider_uspeedo.ledger.bulk import count_by_keys, insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.bulk import insert_new, new_only, portions
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -62,16 +62,18 @@ class Claims:
         self, connection: Connection, attempt: Attempt, requests: Sequence[Request]
     ) -> tuple[list[Request], list[Request]]:
         """Parts the requests whose recipients all came with them from those that met recipients of other requests."""
-        new: list[Request] = []
-        mixed: list[Request] = []
-        for request in requests:
-            same = (
-                ("campaign_no", attempt.campaign_no), ("request_id", request.id), ("first_attempt", attempt.number),
-            )  # fmt: skip
-            keys = sorted(recipient.key for recipient in request.recipients)
-            ours = count_by_keys(connection, self._t.recipients, same, keys)
-            (new if ours == len(keys) else mixed).append(request)
-        return new, mixed
+        recipients = self._t.recipients.c
+        query = (
+            sa.select(recipients.request_id, sa.func.count().label("ours"))
+            .where(
+                recipients.request_id.in_([request.id for request in requests]),
+                recipients.first_attempt == attempt.number,
+            )
+            .group_by(recipients.request_id)
+        )
+        ours = {row.request_id: row.ours for row in connection.execute(query)} if requests else {}
+        new = [request for request in requests if ours.get(request.id) == len(request.recipients)]
+        return new, [request for request in requests if ours.get(request.id) != len(request.recipients)]
 
     def _claim_known(
         self,

@@ -41,6 +41,7 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
     options = {
         "hide_parameters": True,
         "pool_pre_ping": True,
+        "pool_use_lifo": True,  # few connections stay busy: each of SQLite has a page cache of its own
         "poolclass": QueuePool,
         "pool_size": connections,
         **options,
@@ -55,6 +56,8 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         engine = sa.create_engine(url, **options)
     except ImportError as error:
         raise LedgerError(f"The driver of {kind} is not installed ({error.name}): {_EXTRA[kind]}") from None
+    except exc.NoSuchModuleError:  # SQLAlchemy 1.4 and psycopg 3
+        raise LedgerError(f"This SQLAlchemy cannot use the driver {url.drivername!r}: {_EXTRA[kind]}") from None
     if kind == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
@@ -76,7 +79,8 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
-    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA cache_size=-32768")
+    cursor.execute("PRAGMA wal_autocheckpoint=4096")
     cursor.close()
 
 

@@ -14,8 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.statuses import DUPLICATE
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.records import Attempt, Request
@@ -62,7 +61,7 @@ class Readings:
         seated = {row_number for key, row_number in texted.items() if row_of.get(key) == row_number}
         self._insert_bad(connection, attempt, [row for row in bad_rows if row.row_number not in seated])
         duplicates = [one for one in recipients if row_of.get(one.key, one.row_number) != one.row_number]
-        self._insert_bad(connection, attempt, [_as_duplicate(one, row_of[one.key]) for one in duplicates])
+        self._insert_bad(connection, attempt, [duplicate_of(one, row_of[one.key]) for one in duplicates])
         return {one.row_number for one in duplicates}
 
     def _seat(
@@ -123,10 +122,3 @@ def _stable_request(row: Any, attempt: Attempt) -> bytes | None:
     """The request that will still hold the recipient when the rows are counted, if that is certain."""
     certain = row.proven_request_id is None and not is_free(row, attempt)
     return row.request_id if certain else None
-
-
-def _as_duplicate(one: Recipient, row_number: int) -> BadRow:
-    return BadRow(
-        one.row_number, DUPLICATE, f"same recipient as row {row_number}", one.phone, one.user_id, one.template_id,
-        one.sender_id, one.key,
-    )  # fmt: skip

@@ -26,8 +26,11 @@ HALF = "\ud83d" + SEEN
 def reader(columns: Columns, *, region: str | None = None, **settings: Any) -> RowReader:
     kinds = ("text",) * len(columns.keys or ())
     keys = KeyMaker(KeySpec(columns.keys, kinds, None if columns.keys else region))
+    variables = settings.pop("variables", {})
     settings = {"template_id": "" if columns.template_id else "T", "sender_id": "", **settings}
-    return RowReader(columns, phones=PhoneReader(region), keys=keys, **settings)
+    made = RowReader(columns, phones=PhoneReader(region), keys=keys, **settings)
+    made.variables = variables
+    return made
 
 
 def read(columns: Columns, table: Mapping[str, Sequence[Any]], **settings: Any) -> list[Recipient | BadRow]:
