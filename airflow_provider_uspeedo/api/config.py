@@ -77,6 +77,8 @@ class ClientConfig:
         :param schema: ``http`` or ``https``, as connection URIs have it; used if ``host`` names no scheme.
         :raises ConfigurationError: if one of them is wrong; the message names the field of the connection.
         """
+        if not isinstance(extra or {}, Mapping):
+            raise ConfigurationError("Connection extra must be a JSON object.")
         given = dict(extra or {})
         return cls(
             base_url=_url_of(host or "", port, schema or ""),

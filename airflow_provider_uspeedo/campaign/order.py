@@ -12,6 +12,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 MOST_AT_ONCE = 64
 """Requests in flight of one task; more is a matter for mapped tasks."""
 LONGEST_CAMPAIGN_ID = 1000
+LEAST_PACE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class Order:
             f"sender_id has {len(self.sender_id)} characters: at most {LONGEST_SENDER_ID} are allowed.",
         )
         _require(len(self.template_id) <= LONGEST_TEMPLATE_ID, "template_id is too long to be the id of a template.")
+        for name in ("template_id", "sender_id"):
+            _require(getattr(self, name).isprintable(), f"{name} has a character that cannot be printed.")
         _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
         _require(
             columns.keys != (),
@@ -69,7 +72,10 @@ class Order:
         _in_range("chunk_size", self.chunk_size, 1, MOST_IN_ONE_REQUEST)
         _in_range("concurrency", self.concurrency, 1, MOST_AT_ONCE)
         if self.requests_per_second is not None:
-            _require(self.requests_per_second > 0, "requests_per_second must be above 0, or left out for no limit.")
+            _require(
+                self.requests_per_second >= LEAST_PACE,
+                f"requests_per_second must be at least {LEAST_PACE}, or left out for no limit.",
+            )
         if self.max_recipients is not None:
             _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")
 

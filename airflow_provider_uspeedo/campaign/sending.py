@@ -17,7 +17,6 @@ from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender, content_of
 from airflow_provider_uspeedo.core.content import TaskContent
-from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import ACCEPTED
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError, LedgerError, NotSent, OutcomeUnknown, Refused
@@ -97,19 +96,13 @@ class Sender:
 
     def _release(self, request: Request, error: CallError | ConfigurationError) -> None:
         ret_code, vendor_id = _facts(error)
-        log.warning("%d recipients were surely not texted: %s", len(request.recipients), mask_digits(str(error)))
-        self._ledger.release(
-            self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
-        )
+        log.warning("%d recipients were surely not texted: %s", len(request.recipients), error)
+        self._ledger.release(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
     def _doubt(self, request: Request, error: OutcomeUnknown) -> None:
         ret_code, vendor_id = _facts(error)
-        log.warning(
-            "Nobody knows whether %d recipients were texted: %s", len(request.recipients), mask_digits(str(error))
-        )
-        self._ledger.doubt(
-            self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=mask_digits(str(error))
-        )
+        log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
+        self._ledger.doubt(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 
 from airflow_provider_uspeedo.api.templates import Template
 from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.core.wording import counted
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError
 from airflow_provider_uspeedo.tables import Table
@@ -37,7 +36,7 @@ def check_templates(query: Callable[[Sequence[str]], list[Template]], order: Ord
     try:
         templates = query(ids)
     except CallError as error:
-        log.warning("The templates could not be checked before sending: %s", mask_digits(str(error)))
+        log.warning("The templates could not be checked before sending: %s", error)
         return {}
     for template in templates:
         _check(template, order)

@@ -9,7 +9,7 @@ HIDDEN = "****"
 """Stands for what is left out, whatever its length."""
 
 _PHONE = re.compile(r"\((\d{1,4})\)(\d+)")
-_RUN = re.compile(r"[+(]?\d(?:[\s\-./()\u2010-\u2015]{0,2}\d){4,}")
+_RUN = re.compile(r"[+(]?\d(?:(?:[\s\-./()\u2010-\u2015]{0,3}|[,_])\d){4,}")
 
 
 def mask_phone(phone: str) -> str:
@@ -33,7 +33,7 @@ def mask_phone(phone: str) -> str:
 def mask_digits(text: str) -> str:
     """Shorten every run of 5 digits or more; what the vendor writes may quote a phone.
 
-    A run goes on over spaces, dashes, dots, slashes and brackets.
+    A run goes on over spaces, dashes, dots, commas, slashes and brackets.
 
     >>> mask_digits("phone (852) 5531-1111 is in the black list")
     'phone ****1111 is in the black list'

@@ -22,6 +22,14 @@ DRIVERS = {
     "mysql": ("MySQLdb", "pymysql"),
 }
 """Drivers in the order of preference, by the module they are imported as."""
+SERVER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "postgresql": {
+        "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {"connect_timeout": 10, "read_timeout": 300, "write_timeout": 300, "charset": "utf8mb4"},
+}  # fmt: skip
+"""What the drivers are told unless the connection's extra says otherwise: a server that is gone must be noticed."""
 DRIVER_NAMES = {"MySQLdb": "mysqldb"}
 NOT_FOR_THE_DRIVER = {
     "iam", "redshift", "redshift-serverless", "redshift_serverless", "cluster-identifier", "workgroup-name",
@@ -127,7 +135,9 @@ def _sqlite_url(path: str) -> URL:
 def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[str, Any]]:
     from sqlalchemy.engine import URL
 
-    extra = dict(connection.extra_dejson)
+    extra = connection.extra_dejson
+    if not isinstance(extra, dict):
+        raise ConfigurationError(f"Extra of connection {conn_id!r} is not a JSON object.")
     if str(extra.get("iam", "")).lower() == "true":
         raise ConfigurationError(
             f"Connection {conn_id!r} uses IAM: its password expires while a campaign runs. Use a password."
@@ -138,9 +148,7 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     if isinstance(arguments.get("ssl"), str):
         arguments["ssl"] = _json(arguments["ssl"], conn_id)
     arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
-    arguments.setdefault("connect_timeout", 10)
-    if backend == "mysql":
-        arguments.setdefault("charset", "utf8mb4")
+    arguments = {**SERVER_DEFAULTS[backend], **arguments}
     url = URL.create(
         f"{backend}+{_driver(backend)}",
         username=connection.login or None,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_provider_uspeedo.core.content import Target, TaskContent
-from airflow_provider_uspeedo.errors import CallError, Refused, USpeedoError
+from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.errors import CallError, ConfigurationError, Refused, USpeedoError
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
@@ -123,6 +124,8 @@ class USpeedoHook(BaseHook):
         """
         import pandas as pd
 
+        if statuses is not None and (isinstance(statuses, str) or not set(statuses) <= set(STATUSES)):
+            raise ConfigurationError(f"statuses must be a list of some of {', '.join(STATUSES)}.")
         from airflow_provider_uspeedo.hooks.ledger import open_ledger
         from airflow_provider_uspeedo.ledger.lines import COLUMNS
 

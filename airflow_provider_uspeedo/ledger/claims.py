@@ -205,7 +205,8 @@ class Claims:
         free = self._superseded(connection, attempt, old)
         rows = [
             {
-                "of": r.key, "old": found[r.key].request_id, "new": mine[r.key], "to_user": r.user_id,
+                "of": r.key, "old": found[r.key].request_id, "new": mine[r.key], "to_phone": r.phone,
+                "to_user": r.user_id,
                 "to_template": r.template_id, "to_sender": r.sender_id,
             }
             for r in sorted(moving, key=_key)
@@ -222,6 +223,7 @@ class Claims:
                 )
                 .values(
                     request_id=sa.bindparam("new"),
+                    phone=sa.bindparam("to_phone"),
                     user_id=sa.bindparam("to_user"),
                     template_id=sa.bindparam("to_template"),
                     sender_id=sa.bindparam("to_sender"),

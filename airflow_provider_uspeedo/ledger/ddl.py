@@ -17,7 +17,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.engine import Database
-from airflow_provider_uspeedo.ledger.lines import Lines
+from airflow_provider_uspeedo.ledger.lines import COLUMNS, Lines
 from airflow_provider_uspeedo.ledger.names import RelationName
 from airflow_provider_uspeedo.ledger.tables import VERSION, Tables
 
@@ -82,7 +82,12 @@ def _has_view(connection: Connection, results: RelationName) -> bool:
         raise LedgerError(
             f"{results} is a table already, and the results relation is a view: choose another results_table."
         )
-    return results.name in inspector.get_view_names(schema=results.schema)
+    if results.name not in inspector.get_view_names(schema=results.schema):
+        return False
+    found = {column["name"] for column in inspector.get_columns(results.name, schema=results.schema)}
+    if not found >= set(COLUMNS):
+        raise LedgerError(f"{results} is a view of something else already: choose another results_table.")
+    return True
 
 
 def _create(connection: Connection, tables: Tables, lines: Lines, results: RelationName) -> None:

@@ -61,8 +61,8 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
     if kind == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
-    elif kind != "postgresql":
-        event.listen(engine, "connect", _on_mysql_connect)
+    else:
+        event.listen(engine, "connect", _on_postgresql_connect if kind == "postgresql" else _on_mysql_connect)
     return engine
 
 
@@ -82,6 +82,15 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA cache_size=-32768")
     cursor.execute("PRAGMA wal_autocheckpoint=4096")
     cursor.close()
+
+
+def _on_postgresql_connect(connection: Any, _record: Any) -> None:
+    # A try that froze inside a transaction would keep all others waiting for as long as it sleeps.
+    cursor = connection.cursor()
+    cursor.execute("SET lock_timeout = '20s'")
+    cursor.execute("SET idle_in_transaction_session_timeout = '120s'")
+    cursor.close()
+    connection.commit()
 
 
 def _on_mysql_connect(connection: Any, _record: Any) -> None:

@@ -14,6 +14,7 @@ from airflow_provider_uspeedo.core.recipients import Recipient
 LONGEST_REQUEST_ID = 128
 LONGEST_TEXT = 10_000
 """Characters kept of a vendor's text; the smallest column for long text holds 65,535 bytes."""
+LONGEST_SESSIONS = 60_000
 LARGEST_NUMBER = 2**63 - 1
 
 
@@ -57,7 +58,7 @@ class Answer:
     def fitting(self) -> Answer:
         """The same, short enough for the columns: whatever the vendor sends, its answer can be recorded."""
         return Answer(
-            self.session_no and self.session_no[:LONGEST_TEXT],
+            self.session_no and _whole_numbers(self.session_no),
             _storable(self.ret_code),
             self.request_id[:LONGEST_REQUEST_ID],
             tuple((key, status, reason[:LONGEST_TEXT]) for key, status, reason in self.outcomes),
@@ -111,6 +112,13 @@ def fitting(ret_code: int | None, vendor_id: str, reason: str) -> Cause:
         "vendor_id": vendor_id[:LONGEST_REQUEST_ID],
         "reason": reason[:LONGEST_TEXT],
     }
+
+
+def _whole_numbers(session_nos: str) -> str:
+    """As many session numbers as the column holds; none of them cut."""
+    if len(session_nos) <= LONGEST_SESSIONS:
+        return session_nos
+    return session_nos[:LONGEST_SESSIONS].rpartition(",")[0]
 
 
 def _storable(number: int | None) -> int | None:

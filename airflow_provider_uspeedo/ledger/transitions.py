@@ -121,3 +121,8 @@ class Transitions:
                 )
                 .values(proven_request_id=request_id)
             )
+            # They have left the request that they still point at: counting must ask each of them.
+            here = sa.and_(recipients.c.campaign_no == attempt.campaign_no, recipients.c.key.in_(keys))
+            query = sa.select(recipients.c.request_id, recipients.c.key).where(here)
+            rows = sorted(tuple(row) for row in connection.execute(query))
+            insert_new(connection, past, ("request_id", "key"), rows)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.order import Order
 
 N = TypeVar("N", int, float)
+LONGEST_PATH = 4096
 NOTHING = ("", "none", "null")
 """What an empty field of a form, or ``None`` in a template, is rendered as."""
 
@@ -28,7 +29,9 @@ class Rows:
     @classmethod
     def hiding(cls, given: Any) -> Any:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
-        return given if given is None or isinstance(given, (str, os.PathLike, cls, *_references())) else cls(given)
+        if isinstance(given, str):
+            return cls(given) if _is_rows_as_text(given) else given
+        return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -41,14 +44,20 @@ class Rows:
 
     def __str__(self) -> str:
         try:
-            return f"<{len(self.rows):,} recipients>"
-        except TypeError:
+            return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} recipients>"
+        except Exception:  # noqa: BLE001 - whatever it is, Airflow must be able to write it down
             return f"<recipients in a {type(self.rows).__name__}>"
 
     __repr__ = __str__
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Rows:
         return self
+
+
+def _is_rows_as_text(text: str) -> bool:
+    """True of rows that a template turned into text: refused later, and shown to nobody meanwhile."""
+    begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > LONGEST_PATH
+    return begins_as_rows and "{{" not in text and "{%" not in text
 
 
 def _references() -> tuple[type, ...]:
@@ -70,7 +79,7 @@ def order_of(operator: Any, context: Any) -> Order:
     task = f"{task_instance.dag_id}/{task_instance.task_id}"
     map_index = getattr(task_instance, "map_index", -1)
     return Order(
-        campaign_id=str(operator.campaign_id),
+        campaign_id=(text_or_none(operator.campaign_id) or "").strip(),
         columns=Columns(
             phone=str(operator.phone_column or ""),
             params=names("param_columns", operator.param_columns) or (),

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
 
+RESULTS_TABLE = "uspeedo_results"
+
 
 class SendBatchSMSOperator(BaseOperator):
     """Texts the people of a table through USpeedo, **each of them at most once per campaign**.
@@ -95,7 +97,7 @@ class SendBatchSMSOperator(BaseOperator):
         requests_per_second: float | str | None = None,
         max_recipients: int | str | None = None,
         results_conn_id: str | None = None,
-        results_table: str = "uspeedo_results",
+        results_table: str = RESULTS_TABLE,
         dry_run: bool | str = False,
         uspeedo_conn_id: str = USpeedoHook.default_conn_name,
         **kwargs: Any,
@@ -142,15 +144,19 @@ class SendBatchSMSOperator(BaseOperator):
         try:
             return self._execute(context)
         except (SourceNotFound, LedgerUnavailable) as error:
-            raise AirflowException(f"{error} Nothing more was sent; a later try may find it mended.") from None
+            page = (
+                "docs/runbook.md#table-not-there"
+                if isinstance(error, SourceNotFound)
+                else "docs/runbook.md#ledger-away"
+            )
+            text = f"{error} Nothing more was sent; a later try may find it mended. See {page}."
+            raise AirflowException(text) from None
         except (ConfigurationError, LedgerError) as error:
             raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
-        except USpeedoError as error:
-            raise AirflowException(str(error)) from None
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw may quote the row it met
-            raise AirflowException(f"{self._unforeseen(error)} Look at the log, then try again.") from None
+            raise AirflowException(f"{self._unforeseen(error)} See docs/runbook.md#unforeseen.") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.halt import Halt
@@ -158,8 +164,10 @@ class SendBatchSMSOperator(BaseOperator):
 
         self._halt = Halt()
         order = arguments.order_of(self, context)
-        ledger = open_ledger(arguments.text_or_none(self.results_conn_id), str(self.results_table))
-        hook = USpeedoHook(self.uspeedo_conn_id)
+        ledger = open_ledger(
+            arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
+        )
+        hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._rehearse(order, ledger, hook))

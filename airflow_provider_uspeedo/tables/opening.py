@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,7 +42,10 @@ def _source(recipients: Any) -> Source:
         return ParquetFiles(find(recipients))
     if isinstance(recipients, list | tuple):
         return Rows(recipients)
-    return _frame(recipients) or _arrow(recipients)
+    frame = _frame(recipients)
+    if frame is None and isinstance(recipients, Sequence) and not isinstance(recipients, bytes):
+        return Rows(list(recipients))  # what Airflow hands over of mapped tasks
+    return frame or _arrow(recipients)
 
 
 def _frame(recipients: Any) -> Source | None:

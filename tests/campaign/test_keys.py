@@ -38,6 +38,15 @@ def test_two_phones_under_one_key_are_one_recipient(scene: Scene) -> None:
     assert scene.statuses() == ["accepted", "duplicate", "duplicate"]
 
 
+def test_a_phone_that_was_corrected_between_two_tries_is_the_one_in_the_results(scene: Scene) -> None:
+    """Who was not sent yet is texted at the new number, and the results say which number that was."""
+    scene.sandbox.fault("ret_code", code=18013)
+    assert scene.run([{"phone": "+85255000001", "name": "x", "id": 7}], make_order(BY_ID), ask=False).cause is not None
+    scene.run([{"phone": "+85255000002", "name": "x", "id": 7}], make_order(BY_ID))
+    assert list(scene.texted()) == ["(852)55000002"]
+    assert [(line.phone, line.status) for line in scene.lines()] == [("(852)55000002", "accepted")]
+
+
 @pytest.mark.parametrize("ids", [[1, 2], [1.0, 2.0], ["1", "2"], [Decimal("1.00"), Decimal(2)], ["2", "1"]], ids=str)
 def test_a_key_is_the_same_whatever_type_the_warehouse_gives_it(scene: Scene, ids: list[Any]) -> None:
     """``1``, ``1.0`` and ``"1"`` are one recipient: a schema that drifts overnight texts nobody again."""

@@ -113,8 +113,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"chunk_size": 1001}, "chunk_size=1001 is out of range"),
     ({"concurrency": 0}, "concurrency=0 is out of range"),
     ({"concurrency": 65}, "concurrency=65 is out of range"),
-    ({"requests_per_second": 0.0}, "requests_per_second must be above 0"),
-    ({"requests_per_second": float("nan")}, "requests_per_second must be above 0"),
+    ({"requests_per_second": 0.0}, "requests_per_second must be at least 0.001"),
+    ({"requests_per_second": float("nan")}, "requests_per_second must be at least 0.001"),
     ({"max_recipients": -1}, "max_recipients must be 0 or more"),
 ]
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import ledger as ledgers
-from airflow_provider_uspeedo.hooks.ledger import FILE_NAME, default_file, open_ledger
+from airflow_provider_uspeedo.hooks.ledger import FILE_NAME, SERVER_DEFAULTS, default_file, open_ledger
 
 SECRET = "canary-secret-5c0ffee"
 Connect = Callable[..., str]
@@ -82,10 +82,10 @@ def test_a_servers_address_is_taken_from_the_connection(
 
 
 def test_what_the_connection_leaves_out_is_left_to_the_driver(connect: Connect) -> None:
-    """Such as the user of a Unix socket; only waiting for ever is not."""
+    """Such as the user of a Unix socket; only waiting for ever, for a server that is gone, is not."""
     url, arguments = address(connect("lake", conn_type="postgres"))
     assert (url.username, url.password, url.host, url.port, url.database) == (None,) * 5
-    assert arguments == {"connect_timeout": 10}
+    assert arguments == SERVER_DEFAULTS["postgresql"]
 
 
 def test_extras_for_the_driver_reach_it_and_those_of_airflow_do_not(connect: Connect) -> None:
@@ -95,7 +95,8 @@ def test_extras_for_the_driver_reach_it_and_those_of_airflow_do_not(connect: Con
         "iam": "false", "sqlalchemy_scheme": "postgresql+asyncpg", "isolation_level": "AUTOCOMMIT", "__extra__": "{}",
     }  # fmt: skip
     _, arguments = address(connect("lake", conn_type="postgres", extra=extra))
-    assert arguments == {"sslmode": "verify-full", "sslrootcert": "/ca.pem", "connect_timeout": 3}
+    given = {"sslmode": "verify-full", "sslrootcert": "/ca.pem", "connect_timeout": 3}
+    assert arguments == {**SERVER_DEFAULTS["postgresql"], **given}
 
 
 def test_mysql_speaks_all_of_unicode_and_takes_tls_settings_as_text(connect: Connect) -> None:
@@ -103,7 +104,7 @@ def test_mysql_speaks_all_of_unicode_and_takes_tls_settings_as_text(connect: Con
     extra = {"ssl": '{"ca": "/ca.pem"}', "read_timeout": "30"}
     _, arguments = address(connect("lake", conn_type="mysql", extra=extra))
     assert arguments == {
-        "ssl": {"ca": "/ca.pem"}, "read_timeout": 30, "connect_timeout": 10, "charset": "utf8mb4",
+        "ssl": {"ca": "/ca.pem"}, "read_timeout": 30, "connect_timeout": 10, "write_timeout": 300, "charset": "utf8mb4",
     }  # fmt: skip
 
 
