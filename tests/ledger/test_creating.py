@@ -92,6 +92,17 @@ def test_a_table_in_the_way_is_not_touched(open_ledger: OpenLedger, empty_url: U
     assert select(empty_url, "SELECT COUNT(*) FROM my_table") == [(0,)]
 
 
+def test_a_view_of_something_else_in_the_way_is_named(open_ledger: OpenLedger, empty_url: URL) -> None:
+    """Nothing would be found in it afterwards."""
+    open_ledger(empty_url).prepare()
+    connection = plain_connection(empty_url)
+    connection.cursor().execute("CREATE VIEW my_view AS SELECT 1 AS x")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LedgerError, match=r"my_view is a view of something else already.*choose another results_table"):
+        open_ledger(empty_url, "my_view").prepare()
+
+
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)
 def test_a_ledger_may_live_in_a_schema_of_its_own(open_ledger: OpenLedger, empty_url: URL, kind: str) -> None:
     """``schema.name`` puts all of it there, and two schemas are two ledgers."""
