@@ -72,6 +72,17 @@ def test_empty_fields_of_a_form_are_left_out(
     assert sorted(accepted()) == phones(rows)
 
 
+@pytest.mark.parametrize("empty", ["", None, "None", "  "])
+def test_a_campaign_without_a_name_is_refused(
+    params: dict[str, Any], people: People, tmp_path: Path, empty: str | None, accepted: Accepted
+) -> None:
+    """Else all tasks that forget the name would share one campaign, and nobody in the second would be texted."""
+    people.table(tmp_path / "people.parquet", 2)
+    run = try_task(FORM, {**params, "campaign_id": empty})
+    assert "campaign_id is empty" in str(run.error)
+    assert accepted() == []
+
+
 @pytest.mark.parametrize("native", [False, True])
 def test_numbers_and_switches_may_be_texts(
     params: dict[str, Any], people: People, tmp_path: Path, native: bool, accepted: Accepted
@@ -100,6 +111,7 @@ def test_rows_turned_into_text_are_refused_unseen(params: dict[str, Any], people
     rows = people(2)
     run = try_task(FORM, {**params, "recipients": rows})
     assert "render_template_as_native_obj" in str(run.error)
+    assert str(run.operator.recipients) == "<rows as text>"
     assert not any(row["phone"] in str(run.error) for row in rows)
 
 
