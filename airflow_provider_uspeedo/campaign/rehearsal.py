@@ -68,8 +68,7 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
     if too_many:
         raise ConfigurationError(
             f"The table holds more than max_recipients={most:,} recipients; nothing was sent. Check that it is the "
-            "right "
-            "table, or raise max_recipients."
+            "right table, or raise max_recipients."
         )
 
 

@@ -80,10 +80,8 @@ def refuse_file_on_many_machines() -> None:
     if others:
         raise ConfigurationError(
             f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where the "
-            "SQLite "
-            "ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL connection. "
-            "If "
-            "every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
+            "SQLite ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL "
+            "connection. If every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
         )
 
 
@@ -105,8 +103,7 @@ def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
     if backend is None:
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
-            "postgres "
-            "or mysql."
+            "postgres or mysql."
         )
     if backend == "sqlite":
         return _sqlite_url(_sqlite_path(connection, conn_id)), {}
@@ -118,8 +115,7 @@ def _sqlite_path(connection: Any, conn_id: str) -> str:
     if not Path(path).is_absolute():
         raise ConfigurationError(
             f"Connection {conn_id!r} must name the SQLite file by an absolute path in its host field: what a "
-            "relative path "
-            "means differs from one try to the next, and an empty ledger texts everyone again."
+            "relative path means differs from one try to the next, and an empty ledger texts everyone again."
         )
     return path
 

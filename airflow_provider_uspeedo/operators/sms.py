@@ -58,8 +58,7 @@ class SendBatchSMSOperator(BaseOperator):
     :param requests_per_second: no more than this many, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
-        and the
-        results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where every try runs on one machine.
+        and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where every try runs on one machine.
     :param results_table: the relation with one row per source row, ``name`` or ``schema.name``.
     :param dry_run: reads the table and the ledger, sends and writes nothing, returns the same summary.
     :param uspeedo_conn_id: the connection to USpeedo.
