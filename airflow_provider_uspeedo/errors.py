@@ -7,6 +7,7 @@
     ├── ConfigurationError      an argument, connection or template is wrong: change it; nothing was sent
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): try again later
+    ├── CampaignHalted          a person or a brake stopped the campaign: nothing more is sent until somebody decides
     ├── CallError               one call to the API did not succeed: carries code, request id, HTTP status
     │   ├── NotSent             it surely did not reach anybody: safe to try again
     │   ├── Refused             refused as a whole, for good: mend the cause first; nobody was texted
@@ -44,6 +45,17 @@ class TableError(ConfigurationError):
 
 class SourceNotFound(USpeedoError):
     """There is no table at the given place; a late partition may still appear."""
+
+
+class CampaignHalted(USpeedoError):
+    """A person or a brake stopped the campaign. No retry goes on by itself: somebody must decide first.
+
+    :param section: the section of the runbook that says what to do.
+    """
+
+    def __init__(self, message: str, *, section: str) -> None:
+        super().__init__(message)
+        self.section = section
 
 
 class CallError(USpeedoError):

@@ -13,10 +13,11 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.campaign.pace import Pace
@@ -42,12 +43,14 @@ class Report:
     :param cause: why it stopped before its time; ``None`` if it did not, or if somebody stopped it.
     :param stopped: somebody stopped it.
     :param elsewhere: another try still has a request under way that concerns this table.
+    :param complete: it has read its whole table.
     """
 
     summary: Summary
     cause: BaseException | None
     stopped: bool
     elsewhere: bool
+    complete: bool
 
 
 class Campaign:
@@ -66,6 +69,8 @@ class Campaign:
         self._send = send
         self._halt = halt
         self._patience = patience
+        self._brakes = Brakes(order.max_failure_ratio)
+        self._complete = False
 
     def run(self) -> Report:
         """Sends what is not sent yet; returns when nothing of this try is in flight any more.
@@ -73,36 +78,43 @@ class Campaign:
         :raises USpeedoError: it could not begin, or the ledger cannot say how it went.
         """
         attempt = self._ledger.open_attempt(
-            self._order.campaign_id, self._reading.spec, part=self._order.part, name=self._order.attempt_name
+            self._order.campaign_id,
+            self._reading.spec,
+            part=self._order.part,
+            slice_=self._order.slice_,
+            name=self._order.attempt_name,
         )
-        sender = Sender(self._ledger, attempt, self._send, self._halt, Pace(self._order.requests_per_second))
+        pace = Pace(self._order.requests_per_second)
+        sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
         with (
             _calm_collector(),
             ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads,
         ):
-            complete = self._send_all(attempt, sender, threads)
+            self._send_all(attempt, sender, threads)
         try:
-            return self._report(attempt, complete)
+            return self._report(attempt)
         except LedgerError as error:
             raise LedgerUnavailable(f"The campaign ran, and the ledger cannot say how it went: {error}") from None
 
-    def _report(self, attempt: Attempt, complete: bool) -> Report:
+    def _report(self, attempt: Attempt) -> Report:
         """Waits for others where it must, ends the try, and asks the ledger how it went."""
         tallies = self._ledger.tally(attempt)
-        if others := _under_way_elsewhere(tallies, attempt):
-            others = self._wait_for(others)
-            tallies = self._ledger.tally(attempt)
+        deadline = time.monotonic() + self._patience
+        while (others := _under_way_elsewhere(tallies, attempt)) and not self._halt and time.monotonic() < deadline:
+            self._wait_for(others, deadline)
+            tallies = self._ledger.tally(attempt)  # meanwhile the other may have begun its next request
         summary = self._summary(attempt, tallies)
-        self._end(attempt, complete)
+        self._end(attempt)
         return Report(
             summary=summary,
             cause=self._halt.cause,
             stopped=bool(self._halt) and self._halt.cause is None,
             elsewhere=bool(others),
+            complete=self._complete,
         )
 
-    def _send_all(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> bool:
-        """Claims and hands out until the table ends; true if it did."""
+    def _send_all(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> None:
+        """Claims and hands out until the table ends."""
         places = threading.BoundedSemaphore(CLAIMED_AHEAD + self._order.concurrency)
 
         def deliver(request: Request) -> None:
@@ -111,18 +123,32 @@ class Campaign:
             finally:
                 places.release()
 
+        canary: list[Future[None]] = []
         try:
             for request in self._claimed(attempt):
+                if canary and not request.canary:
+                    self._await_canary(canary)
                 while not places.acquire(timeout=0.2):
                     if self._halt:
-                        return False
-                threads.submit(deliver, request)
+                        return
+                delivery = threads.submit(deliver, request)
+                if request.canary:
+                    canary.append(delivery)
         except USpeedoError as error:
             self._halt.because(error)
         except BaseException as error:
             self._halt.because(error)  # what is claimed and waits for a thread must not leave any more
             raise
-        return not self._halt
+
+    def _await_canary(self, deliveries: list[Future[None]]) -> None:
+        """Waits until the canary is answered, and goes on only if it has passed.
+
+        :raises CampaignHalted: it has not.
+        """
+        wait(deliveries)
+        deliveries.clear()
+        if not self._halt:
+            self._brakes.check_canary()
 
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
@@ -138,21 +164,20 @@ class Campaign:
                 people = sum(len(request.recipients) for request in requests)
                 log.info("Claimed %d requests with %d recipients.", len(requests), people)
             yield from requests
+        self._complete = True
 
-    def _end(self, attempt: Attempt, complete: bool) -> None:
+    def _end(self, attempt: Attempt) -> None:
         """Notes that the try is over. Where the ledger cannot be written, what it says is told all the same."""
         try:
-            self._ledger.end_attempt(attempt, complete=complete)
+            self._ledger.end_attempt(attempt, complete=self._complete)
         except LedgerError as error:
             self._halt.because(error)
 
-    def _wait_for(self, others: set[bytes]) -> set[bytes]:
-        """Waits one request time-out for requests of other tries; returns those that are still under way."""
-        deadline = time.monotonic() + self._patience
+    def _wait_for(self, others: set[bytes], deadline: float) -> None:
+        """Waits until requests of other tries are no longer under way, or the time is up."""
         while others and not self._halt and time.monotonic() < deadline:
             self._halt.event.wait(0.2)
             others = self._ledger.still_sending(others)
-        return others
 
     def _summary(self, attempt: Attempt, tallies: Sequence[Tally]) -> Summary:
         counts = {status: sum(t.rows for t in tallies if t.status == status) for status in STATUSES}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_uspeedo.core.chunks import MOST_IN_ONE_REQUEST
 from airflow_provider_uspeedo.core.rows import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, Columns
+from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 MOST_AT_ONCE = 64
@@ -24,7 +25,10 @@ class Order:
     :param template_id: for all rows, or ``""`` if a column has them.
     :param sender_id: for all rows, unless a column has them; ``""`` for none.
     :param default_region: ISO 3166 alpha-2; reads phones without a country code.
-    :param max_recipients: more than this are refused before the first message.
+    :param max_recipients: more than this in the whole table are refused before the first message.
+    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign.
+    :param canary: so many recipients go first and alone; the others only if they pass.
+    :param slice_: which of the table's rows are this try's affair.
     :raises ConfigurationError: an argument is out of range, or two contradict one another.
     """
 
@@ -37,6 +41,9 @@ class Order:
     concurrency: int = 4
     requests_per_second: float | None = None
     max_recipients: int | None = None
+    max_failure_ratio: float | None = None
+    canary: int | None = None
+    slice_: Slice = WHOLE
     part: str = ""
     attempt_name: str = ""
 
@@ -78,6 +85,14 @@ class Order:
             )
         if self.max_recipients is not None:
             _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")
+        if self.max_failure_ratio is not None:
+            _require(
+                0 <= self.max_failure_ratio <= 1,
+                f"max_failure_ratio={self.max_failure_ratio:g} is out of range: it is a share such as 0.05, from 0 to "
+                "1, or left out for no limit.",
+            )
+        if self.canary is not None:
+            _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")
 
 
 def _in_range(name: str, value: int, least: int, most: int) -> None:

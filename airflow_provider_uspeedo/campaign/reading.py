@@ -11,6 +11,7 @@ from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.rows import RowReader
+from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.records import Request, new_id
@@ -64,11 +65,20 @@ class Reading:
         kinds = self._table.kinds(keys)
         return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
 
-    def rows(self) -> Iterator[list[Recipient | BadRow]]:
-        """Every row in order, a batch at a time; a second row of a key *in one batch* is a duplicate already."""
+    def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
+        """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
+
+        :param slice_: another one than the order's.
+        """
         for batch in self._batches():
-            seen: dict[bytes, int] = {}
-            yield [_unless_seen(row, seen) for row in self._rows.read(batch)]
+            yield self._read(batch, slice_ or self._order.slice_)
+
+    def _read(self, batch: TextBatch, slice_: Slice) -> list[Recipient | BadRow]:
+        rows = self._rows.read(batch)
+        if not slice_.is_whole:
+            rows = filter(slice_.holds, rows)
+        seen: dict[bytes, int] = {}
+        return [_unless_seen(row, seen) for row in rows]
 
     def _batches(self) -> Iterator[TextBatch]:
         return self._table.batches(
@@ -83,24 +93,51 @@ class Reading:
 
         :param held: those of some keys that are not to be had, so that requests are cut of what can be sent.
         """
-        cutter = Cutter(self._order.chunk_size)
+        cutter = _RequestCutter(self._order.chunk_size, self._order.canary or 0)
         last_row = 0
-        for batch in self.rows():
-            bad = [row for row in batch if isinstance(row, BadRow)]
-            good = [row for row in batch if isinstance(row, Recipient)]
+        for batch in self._batches():
+            rows = self._read(batch, self._order.slice_)
+            bad = [row for row in rows if isinstance(row, BadRow)]
+            good = [row for row in rows if isinstance(row, Recipient)]
             not_ours = held([recipient.key for recipient in good])
             seen = [recipient for recipient in good if recipient.key in not_ours]
-            requests = []
+            requests: list[Request] = []
             for recipient in good:
                 if (row := cutter.row_of(recipient.key)) is not None:
                     bad.append(duplicate_of(recipient, row))
-                elif recipient.key not in not_ours and (closed := cutter.add(recipient)):
-                    requests.append(Request(new_id(), tuple(closed)))
-            last_row = batch[-1].row_number
+                elif recipient.key not in not_ours:
+                    requests += cutter.add_to_request(recipient)
+            last_row = batch.first_row + batch.length - 1
             first_open = cutter.first_open_row()
             yield Portion(requests, seen, bad, read_to=last_row if first_open is None else first_open - 1)
-        if rest := [Request(new_id(), tuple(chunk)) for chunk in cutter.rest()]:
+        if rest := cutter.last_requests():
             yield Portion(rest, (), (), read_to=last_row)
+
+
+class _RequestCutter(Cutter):
+    """Cuts requests; the first ``canary`` recipients have some of their own."""
+
+    def __init__(self, size: int, canary: int) -> None:
+        super().__init__(size)
+        self._canary = canary
+
+    def add_to_request(self, recipient: Recipient) -> Sequence[Request]:
+        """Takes one recipient in; returns the requests that are now closed."""
+        closed = self.add(recipient)
+        if self._canary:
+            return self._add_canary(closed)
+        return (Request(new_id(), tuple(closed)),) if closed else ()
+
+    def _add_canary(self, closed: list[Recipient] | None) -> list[Request]:
+        requests = [Request(new_id(), tuple(closed), canary=True)] if closed else []
+        if self._canary == 1:
+            requests += self.last_requests()
+        self._canary -= 1
+        return requests
+
+    def last_requests(self) -> list[Request]:
+        """Closes what is still open."""
+        return [Request(new_id(), tuple(chunk), canary=self._canary > 0) for chunk in self.rest()]
 
 
 def _unless_seen(row: Recipient | BadRow, seen: dict[bytes, int]) -> Recipient | BadRow:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.campaign.reading import Reading
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
+from airflow_provider_uspeedo.core.slices import WHOLE
 from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID, NOT_SENT, REJECTED, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -34,7 +35,7 @@ def rehearse(order: Order, reading: Reading, ledger: Ledger | None) -> Summary:
     sessions: dict[str, None] = {}
     failures: list[ListedFailure] = []
     with _met_before() as met:
-        for batch in _without_duplicates(reading, met):
+        for batch in _without_duplicates(reading.rows(), met):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
             fates = ledger.fates(attempt, keys) if ledger and attempt else {}
             for row in batch:
@@ -63,7 +64,8 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
     if rows_at_most is not None and rows_at_most <= most:
         return
     with _met_before() as met:
-        recipients = (r for batch in _without_duplicates(reading, met) for r in batch if isinstance(r, Recipient))
+        rows = _without_duplicates(reading.rows(WHOLE), met)
+        recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
         too_many = next(islice(recipients, most, None), None) is not None
     if too_many:
         raise ConfigurationError(
@@ -89,9 +91,11 @@ def _is_duplicate(row: Recipient | BadRow) -> bool:
     return isinstance(row, BadRow) and row.status == DUPLICATE
 
 
-def _without_duplicates(reading: Reading, met: sqlite3.Connection) -> Iterator[list[Recipient | BadRow]]:
-    """The batches of a reading, in which a recipient's second row is a duplicate wherever its first one is."""
-    for batch in reading.rows():
+def _without_duplicates(
+    batches: Iterable[list[Recipient | BadRow]], met: sqlite3.Connection
+) -> Iterator[list[Recipient | BadRow]]:
+    """The same batches, in which a recipient's second row is a duplicate wherever its first one is."""
+    for batch in batches:
         yield [_unless_met(row, met) for row in batch]
 
 

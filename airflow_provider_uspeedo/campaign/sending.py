@@ -13,13 +13,22 @@ from collections.abc import Callable, Sequence
 from airflow_provider_uspeedo.api.answers import SendAnswer
 from airflow_provider_uspeedo.api.backoff import again
 from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender, content_of
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipients import Recipient
-from airflow_provider_uspeedo.core.statuses import ACCEPTED
-from airflow_provider_uspeedo.errors import CallError, ConfigurationError, LedgerError, NotSent, OutcomeUnknown, Refused
+from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
+from airflow_provider_uspeedo.errors import (
+    ConfigurationError,
+    LedgerError,
+    LedgerUnavailable,
+    NotSent,
+    OutcomeUnknown,
+    Refused,
+    USpeedoError,
+)
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, new_id
 
@@ -32,12 +41,13 @@ Send = Callable[[Sequence[TaskContent]], SendAnswer]
 class Sender:
     """Sends the requests of one attempt; any number of threads may use it."""
 
-    def __init__(self, ledger: Ledger, attempt: Attempt, send: Send, halt: Halt, pace: Pace) -> None:
+    def __init__(self, ledger: Ledger, attempt: Attempt, send: Send, halt: Halt, pace: Pace, brakes: Brakes) -> None:
         self._ledger = ledger
         self._attempt = attempt
         self._send = send
         self._halt = halt
         self._pace = pace
+        self._brakes = brakes
 
     def deliver(self, request: Request) -> None:
         """Sends one claimed request, and stops the campaign if going on makes no sense."""
@@ -58,12 +68,13 @@ class Sender:
         groups = by_template_and_sender(request.recipients)
         content = content_of(groups)
         self._pace.wait(self._halt.event)
-        if self._halt or not self._ledger.mark_sending(self._attempt, request.id):
+        if self._halt or not self._mark_sending(request):
             return
         try:
             answer = self._send(content)
         except OutcomeUnknown as error:
             self._doubt(request, error)
+            self._brakes.tell(UNKNOWN for _ in request.recipients)
         except (NotSent, Refused, ConfigurationError) as error:
             self._release(request, error)
             raise
@@ -72,6 +83,15 @@ class Sender:
             raise
         else:
             self._settle(request.id, [one for group in groups for one in group], content, answer)
+
+    def _mark_sending(self, request: Request) -> bool:
+        try:
+            return self._ledger.mark_sending(self._attempt, request.id)
+        except LedgerUnavailable as error:
+            # The mark may have been committed all the same, and nothing has left: it must not look like a lost answer.
+            self._halt.because(error)
+            self._release(request, error)
+            raise
 
     def _settle(
         self, request_id: bytes, sent: Sequence[Recipient], content: Sequence[TaskContent], answer: SendAnswer
@@ -93,8 +113,9 @@ class Sender:
                 request_id.hex(), session_no, answer.ret_code, len(sent), len(differing),
             )  # fmt: skip
             raise
+        self._brakes.tell(outcome.status for outcome in found)
 
-    def _release(self, request: Request, error: CallError | ConfigurationError) -> None:
+    def _release(self, request: Request, error: USpeedoError) -> None:
         ret_code, vendor_id = _facts(error)
         log.warning("%d recipients were surely not texted: %s", len(request.recipients), error)
         self._ledger.release(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))

@@ -32,21 +32,30 @@ class Verdict:
 
 
 def judge(
-    summary: Summary, *, phone_column: str, cause: str = "", stopped: bool = False, elsewhere: bool = False
+    summary: Summary,
+    *,
+    phone_column: str,
+    cause: str = "",
+    halted: str = "",
+    stopped: bool = False,
+    elsewhere: bool = False,
+    complete: bool = True,
 ) -> Verdict:
     """The end of a try.
 
     :param cause: what stopped the campaign before its time, in words; empty if nothing did.
+    :param halted: the section of the runbook, if a person or a brake stopped it: no retry goes on by itself.
     :param stopped: somebody stopped the task.
     :param elsewhere: another try of the campaign still has a request under way.
+    :param complete: the whole table was read.
     """
-    told = tell(summary)
+    told = tell(summary) if complete else f"Rows that it had not read yet are not counted. {tell(summary)}"
     if stopped:
-        text = f"The task was stopped; rows that it had not read yet are not counted. {told} The next try goes on."
-        return _end(End.RETRY, text, "stopped")
+        return _end(End.RETRY, f"The task was stopped. {told} The next try goes on.", "stopped")
+    if halted:
+        return _end(End.FAIL, f"{cause} {told}", halted)
     if cause:
-        text = f"The campaign stopped: {cause} Rows that it had not read yet are not counted. {told}"
-        return _end(End.RETRY, text, "the-campaign-stopped")
+        return _end(End.RETRY, f"The campaign stopped: {cause} {told}", "the-campaign-stopped")
     if summary[NOT_SENT]:
         text = f"{_were(summary[NOT_SENT])} not sent. {told} A later try sends only those."
         return _end(End.RETRY, text, "not-sent")

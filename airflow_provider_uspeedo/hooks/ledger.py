@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, Engine
 
     from airflow_provider_uspeedo.ledger.ledger import Ledger
 
@@ -39,6 +42,10 @@ NOT_FOR_THE_DRIVER = {
     "isolation_level",
 }  # fmt: skip
 """Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
+LONGEST_TIMEOUT = 31_536_000
+"""Seconds: a year, the most that every driver takes."""
+MILLISECONDS = {"tcp_user_timeout"}
+"""Time-outs that are in milliseconds, and of which 0 means what the system does by itself."""
 
 
 def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
@@ -53,12 +60,34 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
 
     if results_conn_id is None:
         refuse_file_on_many_machines()
-        return Ledger(open_engine(_sqlite_url(str(default_file()))), results_table)
-    from airflow.providers.common.compat.sdk import BaseHook
+        return Ledger(_guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger"), results_table)
+    url, arguments = _address(_connection(results_conn_id), results_conn_id)
+    return Ledger(_guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}"), results_table)
 
-    connection = BaseHook.get_connection(results_conn_id)
-    url, arguments = _address(connection, results_conn_id)
-    return Ledger(open_engine(url, connect_args=arguments), results_table)
+
+def _guarded(engine: Engine, what: str) -> Engine:
+    """The same engine; a new SQLite file is its owner's alone, and what a driver does not take is told as ours.
+
+    The files beside it (``-wal``, ``-shm``) get the rights of the file itself.
+    """
+    from sqlalchemy import event
+
+    def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        if dialect.name == "sqlite" and engine.url.database:
+            with suppress(OSError, ValueError):  # it exists, or SQLite says what is wrong
+                os.close(os.open(engine.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            return dialect.connect(*arguments, **options)
+        except dialect.dbapi.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - drivers raise anything for a wrong extra, and may quote it
+            raise ConfigurationError(
+                f"{what} cannot be used: a field or an extra of it is not what the database's driver takes "
+                f"({type(error).__name__})."
+            ) from None
+
+    event.listen(engine, "do_connect", connect)
+    return engine
 
 
 def default_file() -> Path:
@@ -83,6 +112,22 @@ def refuse_file_on_many_machines() -> None:
             "SQLite ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL "
             "connection. If every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
         )
+
+
+def _connection(conn_id: str) -> Any:
+    """The connection, as a task finds it; at a shell also one that is kept in Airflow's own database."""
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    if _is_run_by_airflow():
+        return BaseHook.get_connection(conn_id)
+    from airflow.models.connection import Connection
+
+    return Connection.get_connection_from_secrets(conn_id)
+
+
+def _is_run_by_airflow() -> bool:
+    """True in a task, a trigger or a DAG file: there Airflow 3 must be asked, which has the database to itself."""
+    return hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS")
 
 
 def _executor_names(configured: str) -> list[str]:
@@ -123,8 +168,10 @@ def _sqlite_path(connection: Any, conn_id: str) -> str:
 def _sqlite_url(path: str) -> URL:
     from sqlalchemy.engine import URL
 
-    if not Path(path).parent.is_dir():
+    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - for any text an answer, never an error
         raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: its folder does not exist.")
+    if os.path.isdir(path):  # noqa: PTH112
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: this is a folder. Name a file in it.")
     return URL.create("sqlite", database=path)
 
 
@@ -134,7 +181,13 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     extra = connection.extra_dejson
     if not isinstance(extra, dict):
         raise ConfigurationError(f"Extra of connection {conn_id!r} is not a JSON object.")
-    if str(extra.get("iam", "")).lower() == "true":
+    if "@" in (named := f"{connection.host} {connection.schema}") or "://" in named:
+        raise ConfigurationError(
+            f"Host and schema of connection {conn_id!r} must be the names of server and database alone: user and "
+            "password have fields of their own."
+        )
+    iam = extra.get("iam")
+    if iam is True or (isinstance(iam, str) and iam.lower() == "true"):
         raise ConfigurationError(
             f"Connection {conn_id!r} uses IAM: its password expires while a campaign runs. Use a password."
         )
@@ -157,13 +210,17 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
 
 
 def _seconds(name: str, value: Any, conn_id: str) -> Any:
-    """A time-out as a number: pymysql refuses the text that a form or a URI gives."""
-    if not (name.endswith("_timeout") and isinstance(value, str)):
+    """A time-out as a number: pymysql refuses the text that a form or a URI gives; to libpq 0 means for ever."""
+    if not name.endswith("_timeout"):
         return value
-    try:
-        return int(value)
-    except ValueError:
-        raise ConfigurationError(f"Extra {name!r} of connection {conn_id!r} is not a whole number.") from None
+    least, most = (0, 1000 * LONGEST_TIMEOUT) if name in MILLISECONDS else (1, LONGEST_TIMEOUT)
+    with suppress(ValueError):
+        number = int(value) if isinstance(value, str) else value
+        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= min(most, 2**31 - 1):
+            return number
+    raise ConfigurationError(
+        f"Extra {name!r} of connection {conn_id!r} is not a whole number, or not from {least} to {most:,}."
+    )
 
 
 def _json(text: str, conn_id: str) -> Any:
@@ -171,7 +228,7 @@ def _json(text: str, conn_id: str) -> Any:
 
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigurationError(f"Extra 'ssl' of connection {conn_id!r} is not JSON.") from None
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
@@ -10,9 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
-from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.records import Attempt, utc_now
+from airflow_provider_uspeedo.ledger.slicing import is_in_slice
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, Tables
 
 
@@ -23,13 +26,13 @@ class Campaigns:
         self._t = tables
 
     def find(self, connection: Connection, campaign_id: str) -> Any:
-        """The campaign of that name: ``campaign_no, key_spec``; ``None`` if there is none."""
+        """The campaign of that name: ``campaign_no, key_spec, pruned_at``; ``None`` if there is none."""
         campaigns = self._t.campaigns
-        query = sa.select(campaigns.c.campaign_no, campaigns.c.key_spec)
+        query = sa.select(campaigns.c.campaign_no, campaigns.c.key_spec, campaigns.c.pruned_at)
         return connection.execute(query.where(campaigns.c.name_hash == campaign_hash(campaign_id))).first()
 
     def open(
-        self, connection: Connection, campaign_id: str, spec: KeySpec, uuid: bytes, part: str, name: str
+        self, connection: Connection, campaign_id: str, spec: KeySpec, uuid: bytes, part: str, slice_: Slice, name: str
     ) -> Attempt:
         """Begins a try; repeated with the same ``uuid`` it finds itself."""
         new = {
@@ -40,11 +43,12 @@ class Campaigns:
         if found is None:
             connection.execute(new_only(connection.dialect.name, self._t.campaigns), [new])
             found = self.find(connection, campaign_id)
+        refuse_pruned(campaign_id, found.pruned_at)
         refuse_other_keys(campaign_id, found.key_spec, spec)
         attempts = self._t.attempts
         row = {
-            "uuid": uuid, "campaign_no": found.campaign_no, "part": _hash(part), "name": name, "read_to": 0,
-            "started_at": utc_now(),
+            "uuid": uuid, "campaign_no": found.campaign_no, "part": _hash(part), "slice_no": slice_.number,
+            "slice_count": slice_.count, "name": name, "read_to": 0, "started_at": utc_now(),
         }  # fmt: skip
         connection.execute(new_only(connection.dialect.name, attempts), [row])
         number = connection.execute(sa.select(attempts.c.attempt_no).where(attempts.c.uuid == uuid)).scalar_one()
@@ -52,6 +56,36 @@ class Campaigns:
             attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
         )
         return Attempt(found.campaign_no, campaign_id, number, first=connection.execute(others).scalar_one() == 0)
+
+    def is_going_on(self, attempt: Attempt) -> Any:
+        """A condition: nobody has stopped or pruned the attempt's campaign."""
+        campaigns = self._t.campaigns.c
+        return sa.exists(
+            sa.select(campaigns.campaign_no).where(
+                campaigns.campaign_no == attempt.campaign_no,
+                campaigns.stopped_at.is_(None),
+                campaigns.pruned_at.is_(None),
+            )
+        )
+
+    def refuse_halted(self, connection: Connection, attempt: Attempt) -> None:
+        """Holds the campaign as it is until the transaction ends, if it is going on.
+
+        :raises CampaignHalted: a person has stopped or pruned it.
+        """
+        campaigns = self._t.campaigns.c
+        query = sa.select(campaigns.stopped_at, campaigns.stopped_by, campaigns.pruned_at)
+        found = connection.execute(
+            query.where(campaigns.campaign_no == attempt.campaign_no).with_for_update(read=True)
+        ).one()
+        refuse_pruned(attempt.campaign_id, found.pruned_at)
+        if found.stopped_at is not None:
+            raise CampaignHalted(
+                f"Campaign {attempt.campaign_id!r} was stopped by {found.stopped_by} at "
+                f"{found.stopped_at:%Y-%m-%d %H:%M:%S} UTC. To go on, run `airflow-uspeedo resume`, then clear the "
+                "task.",
+                section="campaign-stopped-by-a-person",
+            )
 
     def end(self, connection: Connection, attempt: Attempt, complete: bool) -> None:
         """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
@@ -63,19 +97,31 @@ class Campaigns:
         connection.execute(sa.update(attempts).where(mine).values(**values))
         if not complete:
             return
-        part = sa.select(attempts.c.part).where(mine).scalar_subquery()
+        columns = (attempts.c.part, attempts.c.slice_no, attempts.c.slice_count)
+        me = connection.execute(sa.select(*columns).where(mine)).one()
         replaced = sa.select(attempts.c.attempt_no).where(
             attempts.c.campaign_no == attempt.campaign_no,
-            attempts.c.part == connection.execute(sa.select(part)).scalar_one(),
+            attempts.c.part == me.part,
             attempts.c.attempt_no < attempt.number,
             attempts.c.ended_at.is_not(None),
         )
+        read_again = is_in_slice(me, readings.c.row_number, readings.c.key) if me.slice_count > 1 else sa.true()
         for number in connection.execute(replaced).scalars().all():
-            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number))
+            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, read_again))
 
 
 def _hash(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16, person=b"uspeedo part").digest()
+
+
+def refuse_pruned(campaign_id: str, pruned_at: datetime | None) -> None:
+    """:raises CampaignHalted: the ledger no longer knows whom the campaign has texted."""
+    if pruned_at is not None:
+        raise CampaignHalted(
+            f"Campaign {campaign_id!r} was pruned at {pruned_at:%Y-%m-%d %H:%M:%S} UTC: whom it has texted is no "
+            "longer known, so nobody can be texted under its name. Name a new campaign_id.",
+            section="campaign-pruned",
+        )
 
 
 def refuse_other_keys(campaign_id: str, stored: str, spec: KeySpec) -> None:

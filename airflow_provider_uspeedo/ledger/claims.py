@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, Row
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -43,6 +44,7 @@ class Claims:
     def __init__(self, tables: Tables) -> None:
         self._t = tables
         self._readings = Readings(tables)
+        self._campaigns = Campaigns(tables)
 
     def held(self, connection: Connection, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
         """Those of ``keys`` that this attempt cannot have: worth knowing before requests are cut."""
@@ -51,6 +53,7 @@ class Claims:
 
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records ``portion`` and returns the requests with what is really ours; empty ones are left out."""
+        self._campaigns.refuse_halted(connection, attempt)
         self._insert(connection, attempt, portion.requests)
         new, mixed = self._new_and_mixed(connection, attempt, portion.requests)
         self._readings.record_new(connection, attempt, new)
@@ -130,7 +133,8 @@ class Claims:
             [{"of": key} for key in sorted(recipient.key for recipient in old.recipients)],
         )
         found = self._recipients(connection, attempt, [recipient.key for recipient in old.recipients])
-        return Request(new_id, tuple(r for r in old.recipients if found[r.key].request_id == new_id))
+        mine = tuple(r for r in old.recipients if found[r.key].request_id == new_id)
+        return Request(new_id, mine, old.canary)
 
     # -- the statements -----------------------------------------------------------------------------------------
 
@@ -240,7 +244,7 @@ class Claims:
         }
 
     def _kept(self, connection: Connection, requests: Sequence[Request], owned: set[bytes]) -> dict[bytes, Request]:
-        kept = {r.id: Request(r.id, tuple(one for one in r.recipients if one.key in owned)) for r in requests}
+        kept = {r.id: r.of(one for one in r.recipients if one.key in owned) for r in requests}
         if empty := sorted(request.id for request in kept.values() if not request.recipients):
             table = self._t.requests
             connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == states.CLAIMED))
@@ -256,4 +260,4 @@ def _key(recipient: Recipient) -> bytes:
 
 
 def _without(request: Request, rows: Container[int]) -> Request:
-    return Request(request.id, tuple(one for one in request.recipients if one.row_number not in rows))
+    return request.of(one for one in request.recipients if one.row_number not in rows)

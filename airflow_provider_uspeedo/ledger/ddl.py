@@ -1,23 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Creating the ledger, once, whoever comes first; and printing the DDL for those whose workers may not.
-
-``python -m airflow_provider_uspeedo.ledger.ddl --dialect postgresql`` prints it.
-"""
+"""Creating the ledger, once, whoever comes first; and printing the DDL for those whose workers may not."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.engine import Database
 from airflow_provider_uspeedo.ledger.lines import COLUMNS, Lines
+from airflow_provider_uspeedo.ledger.migrations import complete
 from airflow_provider_uspeedo.ledger.names import RelationName
 from airflow_provider_uspeedo.ledger.tables import VERSION, Tables
 
@@ -34,11 +31,32 @@ def prepare(database: Database, tables: Tables, lines: Lines, results: RelationN
         return
     try:
         database.write(lambda connection: _create(connection, tables, lines, results))
+    except LedgerUnavailable:
+        raise
     except LedgerError as error:
-        raise type(error)(
+        raise LedgerError(
             f"{error} If this user may not create tables, let somebody who may run the output of "
-            f"`python -m airflow_provider_uspeedo.ledger.ddl --dialect {database.dialect} --results-table {results}`."
+            f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect}`."
         ) from None
+
+
+def migrate(database: Database, tables: Tables, lines: Lines, results: RelationName) -> int:
+    """Brings a ledger to this package's version under the same lock; returns the version that it had.
+
+    :raises ConfigurationError: there is no ledger.
+    :raises LedgerError: it was made by a newer version, or this user may not change it.
+    """
+    before = database.read(lambda connection: _version_in(connection, tables))
+    if before is None:
+        raise ConfigurationError("There is no ledger in this database: the first campaign creates one.")
+    _refuse_newer(before)
+    try:
+        database.write(lambda connection: _upgrade(connection, tables, lines, results))
+    except LedgerUnavailable:
+        raise
+    except LedgerError as error:
+        raise LedgerError(f"{error} Migrating needs the rights of the tables' owner: run it as that user.") from None
+    return before
 
 
 def version_found(connection: Connection, tables: Tables) -> int | None:
@@ -46,16 +64,38 @@ def version_found(connection: Connection, tables: Tables) -> int | None:
 
     :raises LedgerError: it is not :data:`.tables.VERSION`.
     """
+    version = _version_in(connection, tables)
+    if version is None:
+        return None
+    _refuse_newer(version)
+    if version < VERSION:
+        raise LedgerError(
+            f"The ledger in this database has version {version}; this package works with version {VERSION}. Run "
+            "`airflow-uspeedo migrate`, as a user who may change its tables, then try again."
+        )
+    return version
+
+
+def _version_in(connection: Connection, tables: Tables) -> int | None:
     table = tables.ledger
     if not sa.inspect(connection).has_table(table.name, schema=table.schema):
         return None
-    version = connection.execute(sa.select(sa.func.max(table.c.version))).scalar()
-    if version is not None and version != VERSION:
-        raise LedgerError(
-            f"The ledger in this database has version {version}; this package works with version {VERSION}. "
-            "Install the package that made it, or migrate the ledger."
-        )
+    version: int | None = connection.execute(sa.select(sa.func.max(table.c.version))).scalar()
     return version
+
+
+def _refuse_newer(version: int) -> None:
+    if version > VERSION:
+        raise LedgerError(
+            f"The ledger in this database has version {version}; this package works with version {VERSION}. It was "
+            "made or migrated by a newer airflow-provider-uspeedo: install that version here, too."
+        )
+
+
+def script(dialect_name: str, results_table: str = "uspeedo_results") -> str:
+    """The DDL of a whole ledger, as text for a SQL client."""
+    dialect: Any = sa.engine.make_url(f"{dialect_name}://").get_dialect()()
+    return "".join(f"{statement};\n\n" for statement in statements(dialect, results_table))
 
 
 def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iterator[str]:
@@ -66,7 +106,9 @@ def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iter
         yield str(CreateTable(table).compile(dialect=dialect)).strip()
         for index in sorted(table.indexes, key=lambda one: str(one.name)):
             yield str(CreateIndex(index).compile(dialect=dialect)).strip()
-    yield _view(dialect, Lines(tables), results)
+    view = _view(dialect, Lines(tables), results)
+    # Our drivers take a per cent sign twice, a SQL client once.
+    yield view.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else view
     yield str(
         tables.ledger.insert().values(version=VERSION).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     )
@@ -96,11 +138,35 @@ def _create(connection: Connection, tables: Tables, lines: Lines, results: Relat
     try:
         if version_found(connection, tables) is None:
             tables.metadata.create_all(connection)
+            complete(connection, tables)  # an older version may have died here before it had noted its number
             connection.execute(new_only(connection.dialect.name, tables.ledger), [{"version": VERSION}])
         if not _has_view(connection, results):
             connection.exec_driver_sql(_view(connection.dialect, lines, results))
     finally:
         _unlock(connection)
+
+
+def _upgrade(connection: Connection, tables: Tables, lines: Lines, results: RelationName) -> None:
+    _lock(connection)
+    try:
+        tables.metadata.create_all(connection)
+        complete(connection, tables)
+        _replace_view(connection, lines, results)
+        table = tables.ledger
+        connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
+    finally:
+        _unlock(connection)
+
+
+def _replace_view(connection: Connection, lines: Lines, results: RelationName) -> None:
+    """Keeps the grants on it, and the views that somebody built on it, where the database can."""
+    replacing = _has_view(connection, results)
+    create = _view(connection.dialect, lines, results)
+    if replacing and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP VIEW {connection.dialect.identifier_preparer.quote(results.name)}")
+    elif replacing:
+        create = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
+    connection.exec_driver_sql(create)
 
 
 def _view(dialect: Dialect, lines: Lines, results: RelationName) -> str:
@@ -125,18 +191,3 @@ def _lock(connection: Connection) -> None:
 def _unlock(connection: Connection) -> None:
     if connection.dialect.name in ("mysql", "mariadb") and not connection.invalidated:
         connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{LOCK}')")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Prints the DDL."""
-    parser = argparse.ArgumentParser(prog="python -m airflow_provider_uspeedo.ledger.ddl", description=main.__doc__)
-    parser.add_argument("--dialect", choices=("sqlite", "postgresql", "mysql"), required=True)
-    parser.add_argument("--results-table", default="uspeedo_results", help="name or schema.name")
-    chosen = parser.parse_args(arguments)
-    dialect: Any = sa.engine.make_url(f"{chosen.dialect}://").get_dialect()()
-    for statement in statements(dialect, chosen.results_table):
-        print(f"{statement};\n")
-
-
-if __name__ == "__main__":
-    main()

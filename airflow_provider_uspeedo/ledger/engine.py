@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import QueuePool
-from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.failures import is_full, is_passing, summary_of
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 60.0
 """Seconds for which a transaction is repeated while the database fails in a passing way."""
+SILENCE = 3.0
+"""Seconds of that after which the log says so, once for each transaction."""
 SQLITE_BUSY_SECONDS = 60
 
 
@@ -89,6 +91,9 @@ def _on_postgresql_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("SET lock_timeout = '20s'")
     cursor.execute("SET idle_in_transaction_session_timeout = '120s'")
+    # A *sending* that a crash of the server takes back would be sent again.
+    sure = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    cursor.execute(sure)
     cursor.close()
     connection.commit()
 
@@ -96,13 +101,30 @@ def _on_postgresql_connect(connection: Any, _record: Any) -> None:
 def _on_mysql_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")  # else it cuts texts silently
+    cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
+    (written,) = cursor.fetchone()
     cursor.close()
+    if written == 0:  # only the server's administrator can change it
+        connection.close()
+        raise LedgerError(
+            "The ledger's server may lose the last second when it crashes, and what was sent in it would be sent "
+            "again: have its administrator set innodb_flush_log_at_trx_commit to 1."
+        )
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another one wrote in between.
     reading = connection.get_execution_options().get("uspeedo_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _place(url: URL) -> str:
+    """Where a database is, in words; without user and password."""
+    kind, name = url.get_backend_name(), url.database or ""
+    if kind == "sqlite":
+        return f"the SQLite file {name!r}"
+    at = f"{url.host or 'this machine'}{f':{url.port}' if url.port else ''}"
+    return f"{kind} at {at}, database {name!r}"
 
 
 class Database:
@@ -115,6 +137,7 @@ class Database:
         self.engine = engine
         self.dialect = engine.dialect.name
         self.file = Path(engine.url.database or "") if self.dialect == "sqlite" else None
+        self.place = _place(engine.url)
         self.patience = patience
         # SQLite lets one writer in; threads of one process wait better on a lock than by polling the file.
         self._writer: Any = threading.RLock() if self.dialect == "sqlite" else nullcontext()
@@ -142,7 +165,7 @@ class Database:
     def streaming(self) -> Iterator[Connection]:
         """A connection for one long SELECT, read in portions; not repeated."""
         engine = self.engine.execution_options(uspeedo_reading=True, stream_results=True, yield_per=10_000)
-        with _told(), engine.begin() as connection:
+        with _told(self.place), engine.begin() as connection:
             yield connection
 
     def _repeated(
@@ -156,11 +179,25 @@ class Database:
             retry=retry_if_exception(passing),
             wait=wait_random_exponential(multiplier=0.02, max=2),
             stop=stop_after_delay(patience),
+            before_sleep=self._say_once(patience),
             reraise=True,
         )
-        with _told():
+        with _told(self.place):
             result: T = repeating(_in_one_transaction, engine, work)
             return result
+
+    def _say_once(self, patience: float) -> Callable[[RetryCallState], None]:
+        said: list[bool] = []
+
+        def say(state: RetryCallState) -> None:
+            error = state.outcome.exception() if state.outcome else None
+            if said or state.seconds_since_start is None or state.seconds_since_start < SILENCE:
+                return
+            said.append(True)
+            why = summary_of(error) if isinstance(error, exc.SQLAlchemyError) else type(error).__name__
+            log.warning("Waiting up to %.0f s for the ledger's database: %s. It is %s.", patience, why, self.place)
+
+        return say
 
 
 def _in_one_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
@@ -185,10 +222,10 @@ def _commits_by_itself(driver_connection: Any) -> bool:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(place: str) -> Iterator[None]:
     """Turns the driver's errors into ours. Theirs may quote values, so they are not chained."""
     try:
         yield
     except exc.SQLAlchemyError as error:
         kind = LedgerUnavailable if is_passing(error) or is_full(error) else LedgerError
-        raise kind(f"The ledger's database failed: {summary_of(error)}.") from None
+        raise kind(f"The ledger's database failed: {summary_of(error)}. It is {place}.") from None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import exc
 
 PASSING_SQLSTATES = ("08", "40", "53", "55P03", "57P")
@@ -17,6 +19,55 @@ FULL_MYSQL = {1021, 1114}
 PASSING_SQLITE = {5, 6, 10, 14, 15}
 """BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
 FULL_SQLITE = 13
+
+
+@dataclass(frozen=True, slots=True)
+class _Meaning:
+    """What some codes mean to a person.
+
+    :param states: beginnings of PostgreSQL's states.
+    :param texts: of PostgreSQL's driver, which names no state while it connects; for words only, nothing is decided
+        by them.
+    """
+
+    words: str
+    states: tuple[str, ...] = ()
+    mysql: frozenset[int] = frozenset()
+    sqlite: frozenset[int] = frozenset()
+    texts: tuple[str, ...] = ()
+
+
+MEANINGS = (
+    _Meaning("the disk is full: make room", ("53100",), frozenset(FULL_MYSQL), frozenset({FULL_SQLITE})),
+    _Meaning(
+        "too many connections: raise its limit or the user's, or run fewer tasks and a lower concurrency at once",
+        ("53300",), frozenset({1040, 1203, 1226}),
+        texts=("too many clients", "too many connections", "remaining connection slots"),
+    ),
+    _Meaning(
+        "it does not let this user in: look at login, password and the server's rules",
+        ("28",), frozenset({1044, 1045, 1130, 1251, 1698}),
+        texts=("authentication failed", "no password supplied", "no pg_hba.conf entry", 'role "'),
+    ),
+    _Meaning(
+        "there is no such database: look at the connection's schema",
+        ("3D",), frozenset({1049}), texts=('database "',),
+    ),
+    _Meaning("this user lacks a right", ("42501",), frozenset({1142, 1143, 1227}), frozenset({3, 8, 23})),
+    _Meaning(
+        "it is starting or shutting down",
+        ("57P",), frozenset({1053, 1077, 1079}), texts=("starting up", "shutting down", "recovery mode"),
+    ),
+    _Meaning(
+        "other transactions were in the way for too long",
+        ("40", "55P03"), frozenset({1205, 1213}), frozenset({5, 6}),
+    ),
+    _Meaning(
+        "the file cannot be read or written: is its disk full, or a right missing?", sqlite=frozenset({10, 14, 15})
+    ),
+    _Meaning("the file is damaged, or no SQLite database", sqlite=frozenset({11, 26})),
+)  # fmt: skip
+NO_CONNECTION = "no connection: is it running, and can this machine reach it?"
 
 
 def is_passing(error: BaseException) -> bool:
@@ -36,12 +87,28 @@ def is_passing(error: BaseException) -> bool:
 
 
 def summary_of(error: exc.SQLAlchemyError) -> str:
-    """The failure's class and code; never the statement, its values, or the driver's own text."""
+    """The failure's class, code and meaning; never the statement, its values, or the driver's own text."""
+    if isinstance(error, exc.TimeoutError):
+        return "TimeoutError (all connections of this task are busy: it hangs, or is very slow)"
     if not isinstance(error, exc.DBAPIError):
         return type(error).__name__
     state, number = _sqlstate(error), _number(error)
     code = f" {state if number is None else number}" if state or number is not None else ""
-    return f"{type(error.orig).__name__}{code}" + (" (the disk is full)" if is_full(error) else "")
+    meaning = _meaning(error, state, number)
+    return f"{type(error.orig).__name__}{code}" + (f" ({meaning})" if meaning else "")
+
+
+def _meaning(error: exc.DBAPIError, state: str | None, number: int | None) -> str:
+    for one in MEANINGS:
+        if number is not None:
+            meant = number in (one.sqlite if _is_sqlite(error) else one.mysql)
+        elif state:
+            meant = state.startswith(one.states)
+        else:
+            meant = any(text in str(error.orig) for text in one.texts)
+        if meant:
+            return one.words
+    return NO_CONNECTION if is_passing(error) and not _is_sqlite(error) else ""
 
 
 def is_full(error: exc.SQLAlchemyError) -> bool:

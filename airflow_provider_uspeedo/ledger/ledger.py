@@ -5,17 +5,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from sqlalchemy.engine import Connection, Engine
 
 from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger import ddl
 from airflow_provider_uspeedo.ledger.claims import Claims, Portion
 from airflow_provider_uspeedo.ledger.engine import PATIENCE
 from airflow_provider_uspeedo.ledger.reader import LedgerReader
 from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, fitting
-from airflow_provider_uspeedo.ledger.reopening import Reopening
+from airflow_provider_uspeedo.ledger.reopening import Decision, Reopening
 from airflow_provider_uspeedo.ledger.transitions import Transitions
 
 SETTLE_PATIENCE = 300.0
@@ -53,16 +55,20 @@ class Ledger(LedgerReader):
         """
         ddl.prepare(self.database, self.tables, self.lines, self.results_name)
 
-    def open_attempt(self, campaign_id: str, spec: KeySpec, *, part: str = "", name: str = "") -> Attempt:
+    def open_attempt(
+        self, campaign_id: str, spec: KeySpec, *, part: str = "", slice_: Slice = WHOLE, name: str = ""
+    ) -> Attempt:
         """Begins a try of a campaign; the number it gets is larger than that of every try before it.
 
         :param part: which table of the campaign this try reads; a later try of the same part replaces its reading.
+        :param slice_: which rows of that table; a later try replaces those of its own slice, however many there are.
         :param name: for people: which task instance it was.
         :raises ConfigurationError: the campaign's keys were made otherwise; it would text everyone again.
+        :raises CampaignHalted: the campaign was pruned.
         """
         uuid = os.urandom(16)
         return self.database.write(
-            lambda connection: self._campaigns.open(connection, campaign_id, spec, uuid, part, name)
+            lambda connection: self._campaigns.open(connection, campaign_id, spec, uuid, part, slice_, name)
         )
 
     def end_attempt(self, attempt: Attempt, *, complete: bool) -> None:
@@ -76,7 +82,10 @@ class Ledger(LedgerReader):
         return self.database.read(lambda connection: self._claims.held(connection, attempt, keys))
 
     def claim(self, attempt: Attempt, portion: Portion) -> list[Request]:
-        """Claims recipients and records the rows that were read; returns what is ours to send."""
+        """Claims recipients and records the rows that were read; returns what is ours to send.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
         return self.database.write(lambda connection: self._claims.claim(connection, attempt, portion))
 
     def renew(self, attempt: Attempt, old: Request, new_id: bytes) -> Request:
@@ -84,7 +93,10 @@ class Ledger(LedgerReader):
         return self.database.write(lambda connection: self._claims.renew(connection, attempt, old, new_id))
 
     def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:
-        """True if the request may now be given to the socket, once."""
+        """True if the request may now be given to the socket, once.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
         return self.database.write(lambda connection: self._transitions.mark_sending(connection, attempt, request_id))
 
     def settle(self, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
@@ -114,25 +126,42 @@ class Ledger(LedgerReader):
             patience=self.settle_patience,
         )
 
-    def resolve(self, campaign_id: str, *, as_sent: bool, by: str, only: Iterable[bytes] | None = None) -> int:
+    def resolve(
+        self,
+        campaign_id: str,
+        *,
+        as_sent: bool,
+        by: str,
+        only: Iterable[bytes] | None = None,
+        in_flight: bool = True,
+        expected: int | None = None,
+    ) -> int:
         """A person's word on the unknown outcomes of a campaign; returns of how many recipients it was said.
 
         :param as_sent: they were sent (shown *accepted*), or they were not (a later run sends them).
         :param by: who says so.
         :param only: the recipient keys meant; all unknown ones otherwise.
+        :param in_flight: *not sent* may be said of requests that were given to the network within the last minutes.
+        :param expected: how many recipients it must be said of, or nothing is decided.
+        :raises ConfigurationError: there is no such campaign, or nothing was decided for the reason in the message.
+        :raises CampaignHalted: the campaign was pruned: there is nothing left to decide on.
         """
-        keys = None if only is None else set(only)
+        decision = Decision(as_sent, by, None if only is None else frozenset(only), in_flight, expected)
         found = self.database.read(lambda connection: self._campaigns.find(connection, campaign_id))
         if found is None:
             raise ConfigurationError(f"There is no campaign {campaign_id!r} in this ledger.")
         attempt = self.open_attempt(
             campaign_id, KeySpec.from_json(found.key_spec), part="resolve", name=f"resolve by {by}"
         )
-        counts = []
+        counts: list[int] = []
 
         def work(connection: Connection) -> None:
-            counts.append(self._reopening.resolve(connection, attempt, as_sent=as_sent, by=by, only=keys))
+            # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
+            again = replace(decision, expected=None) if counts else decision
+            counts.append(self._reopening.resolve(connection, attempt, again))
 
-        self.database.write(work)
-        self.end_attempt(attempt, complete=False)
-        return max(counts)  # a repetition after a lost acknowledgement finds nothing left to decide
+        try:
+            self.database.write(work)
+        finally:
+            self.end_attempt(attempt, complete=False)
+        return max(counts)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, NOT_SENT, UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.slicing import is_in_slice
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, ROW_NUMBER, Tables
 
 IN_FLIGHT = "in flight"
@@ -141,9 +142,26 @@ class Lines:
             recipient.key, self._fate.label("status"), self._why.label("reason"), self.request.c.session_no
         ).select_from(self._followed(self.recipient))
 
-    def is_current(self, row_number: Any) -> Any:
-        """True of a row of attempt ``a`` that no later try of the same part has read again."""
-        later, line = self._t.attempts.alias("b"), self._t.readings.alias("bl")
+    def is_current(self, row_number: Any, key: Any) -> Any:
+        """True of a row of attempt ``a`` that no later try of the same part has read again.
+
+        Such a try read the same slice, or one of another number of slices that holds the row. Asked one by one, so that
+        an index answers each: usually there is no other number.
+        """
+        mine, later = self.attempt.c, self._t.attempts.alias("b")
+        return sa.and_(
+            ~self._read_again(
+                later, row_number, later.c.slice_count == mine.slice_count, later.c.slice_no == mine.slice_no
+            ),
+            *(
+                ~self._read_again(later, row_number, other, is_in_slice(later.c, row_number, key))
+                for other in (later.c.slice_count < mine.slice_count, later.c.slice_count > mine.slice_count)
+            ),
+        )
+
+    def _read_again(self, later: Any, row_number: Any, *slices: Any) -> Any:
+        """A later try of attempt ``a``'s part, of these slices, has come to this row."""
+        line = self._t.readings.alias("bl")
         # A try that died with a chunk open had recorded some of the rows that come after it.
         ahead = sa.exists(
             sa.select(sa.literal_column("1"))
@@ -151,13 +169,14 @@ class Lines:
             .where(line.c.attempt_no == later.c.attempt_no, line.c.row_number == row_number)
             .correlate(later, self.attempt, self.reading, self.recipient)
         )
-        return ~sa.exists(
+        return sa.exists(
             sa.select(sa.literal_column("1"))
             .select_from(later)
             .where(
                 later.c.campaign_no == self.attempt.c.campaign_no,
                 later.c.part == self.attempt.c.part,
                 later.c.attempt_no > self.attempt.c.attempt_no,
+                *slices,
                 sa.or_(later.c.read_to >= row_number, ahead),
             )
             .correlate(self.attempt, self.reading, self.recipient)
@@ -181,25 +200,17 @@ class Lines:
                 row_number=reading.row_number, key=reading.key, status=self.status, reason=self.reason, **seen
             )
             .select_from(self._with_campaign(self.read(), self.attempt.c.campaign_no))
-            .where(self.is_current(reading.row_number))
+            .where(self.is_current(reading.row_number, reading.key))
         )
 
     def gone(self) -> sa.Select[Any]:
         """One line per recipient that no current reading holds."""
         recipient = self.recipient.c
         names = ("phone", "user_id", "template_id", "sender_id")
-        read_whole_since = sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(self.attempt)
-            .where(
-                self.attempt.c.campaign_no == recipient.campaign_no,
-                self.attempt.c.attempt_no > recipient.first_attempt,
-                self.attempt.c.read_to == READ_TO_THE_END,
-            )
-            .correlate(self.recipient)
-        )
         why = sa.case(
-            (sa.and_(self._fate == NOT_SENT, read_whole_since), GONE), (self._fate == NOT_SENT, UNREAD), else_=self._why
+            (sa.and_(self._fate == NOT_SENT, self._read_whole_since()), GONE),
+            (self._fate == NOT_SENT, UNREAD),
+            else_=self._why,
         )
         return (
             self._columns(
@@ -213,12 +224,32 @@ class Lines:
             .where(~self._first_row_is_current(), ~self._a_later_row_is_current())
         )
 
+    def _read_whole_since(self) -> Any:
+        """A later try has read the whole of what the recipient's first try was reading."""
+        recipient, first, later = self.recipient.c, self._t.attempts.alias("f"), self.attempt.c
+        return sa.exists(
+            sa.select(sa.literal_column("1"))
+            .select_from(
+                first.join(self.attempt, sa.and_(later.campaign_no == first.c.campaign_no, later.part == first.c.part))
+            )
+            .where(
+                first.c.attempt_no == recipient.first_attempt,
+                later.attempt_no > recipient.first_attempt,
+                later.read_to == READ_TO_THE_END,
+                is_in_slice(later, recipient.first_row, recipient.key),
+            )
+            .correlate(self.recipient)
+        )
+
     def _first_row_is_current(self) -> Any:
         recipient = self.recipient.c
         return sa.exists(
             sa.select(sa.literal_column("1"))
             .select_from(self.attempt)
-            .where(self.attempt.c.attempt_no == recipient.first_attempt, self.is_current(recipient.first_row))
+            .where(
+                self.attempt.c.attempt_no == recipient.first_attempt,
+                self.is_current(recipient.first_row, recipient.key),
+            )
             .correlate(self.recipient)
         )
 
@@ -230,7 +261,7 @@ class Lines:
             .where(
                 self.attempt.c.campaign_no == recipient.campaign_no,
                 reading.again == recipient.key,
-                self.is_current(reading.row_number),
+                self.is_current(reading.row_number, reading.key),
             )
             .correlate(self.recipient)
         )

@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, UNKNOWN
 from airflow_provider_uspeedo.ledger import ddl
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import portions
-from airflow_provider_uspeedo.ledger.campaigns import Campaigns, refuse_other_keys
+from airflow_provider_uspeedo.ledger.campaigns import Campaigns, refuse_other_keys, refuse_pruned
 from airflow_provider_uspeedo.ledger.engine import PATIENCE, Database
 from airflow_provider_uspeedo.ledger.lines import COLUMNS, Lines
 from airflow_provider_uspeedo.ledger.names import RelationName
@@ -58,6 +58,7 @@ class LedgerReader:
             found = self._campaigns.find(connection, campaign_id)
             if found is None:
                 return None
+            refuse_pruned(campaign_id, found.pruned_at)
             refuse_other_keys(campaign_id, found.key_spec, spec)
             return Attempt(found.campaign_no, campaign_id, number=READ_TO_THE_END, first=False)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -37,10 +38,16 @@ class Request:
     """At most one HTTP call, and the recipients that are its own.
 
     :param id: 16 bytes made by the client, so that a claim repeated after a lost acknowledgement finds itself.
+    :param canary: it goes before all others, and they only if it passes.
     """
 
     id: bytes
     recipients: tuple[Recipient, ...] = field(repr=False)
+    canary: bool = False
+
+    def of(self, recipients: Iterable[Recipient]) -> Request:
+        """The same request with (some of) its recipients."""
+        return replace(self, recipients=tuple(recipients))
 
 
 @dataclass(frozen=True, slots=True)

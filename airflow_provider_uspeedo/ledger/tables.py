@@ -22,8 +22,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
-VERSION = 1
-"""The version of these tables; a ledger of another version is refused."""
+VERSION = 2
+"""The version of these tables; a ledger of another version is refused (see :mod:`.migrations`)."""
 
 CLAIMED, SENDING, SETTLED = "claimed", "sending", "settled"
 RELEASED, UNKNOWN, SUPERSEDED = "released", "unknown", "superseded"
@@ -90,6 +90,13 @@ class Tables:
             column("name", LONG_TEXT, nullable=False),
             column("key_spec", LONG_TEXT, nullable=False),
             column("created_at", TIME, nullable=False),
+            # A person's word: no request of this campaign may begin.
+            column("stopped_at", TIME),
+            column("stopped_by", LONG_TEXT),
+            # The campaign is a tombstone: who was texted is no longer known, so nobody may be texted under its name.
+            column("pruned_at", TIME),
+            # JSON: what it counted when it was pruned, status -> rows.
+            column("pruned_counts", LONG_TEXT),
         )
         self.attempts = table(
             self.metadata,
@@ -98,11 +105,14 @@ class Tables:
             column("uuid", HASH, nullable=False, unique=True),
             column("campaign_no", NUMBER, nullable=False),
             column("part", HASH, nullable=False),
+            # Which slice of the part's table it reads: number ``slice_no`` (from 0) of ``slice_count``.
+            column("slice_no", sa.Integer, nullable=False, server_default="0"),
+            column("slice_count", sa.Integer, nullable=False, server_default="1"),
             column("name", LONG_TEXT, nullable=False),
             column("read_to", NUMBER, nullable=False),
             column("started_at", TIME, nullable=False),
             column("ended_at", TIME),
-            sa.Index("uspeedo_attempts_of_campaign", "campaign_no", "part", "attempt_no"),
+            sa.Index("uspeedo_attempts_of_part", "campaign_no", "part", "slice_count", "slice_no", "attempt_no"),
         )
         self.requests = table(
             self.metadata,

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.statuses import UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
+from airflow_provider_uspeedo.ledger.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.records import Answer, Attempt, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
 
@@ -24,11 +25,21 @@ class Transitions:
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
+        self._campaigns = Campaigns(tables)
 
     def mark_sending(self, connection: Connection, attempt: Attempt, request_id: bytes) -> bool:
-        """True if the request is *sending* and ours: it may now be given to the socket, once."""
-        self._move(connection, attempt, request_id, (states.CLAIMED,), state=states.SENDING, sent_at=utc_now())
-        return self._is(connection, attempt, request_id, states.SENDING)
+        """True if the request is *sending* and ours: it may now be given to the socket, once.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
+        going_on = self._campaigns.is_going_on(attempt)
+        self._move(
+            connection, attempt, request_id, (states.CLAIMED,), going_on, state=states.SENDING, sent_at=utc_now()
+        )
+        if self._is(connection, attempt, request_id, states.SENDING):
+            return True
+        self._campaigns.refuse_halted(connection, attempt)
+        return False
 
     def settle(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer with each recipient's outcome; true if that is what the ledger now says."""

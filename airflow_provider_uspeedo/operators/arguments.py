@@ -13,6 +13,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.core.slices import Slice
 
 N = TypeVar("N", int, float)
 LONGEST_PATH = 4096
@@ -74,10 +75,12 @@ def order_of(operator: Any, context: Any) -> Order:
     """
     from airflow_provider_uspeedo.campaign.order import Order
     from airflow_provider_uspeedo.core.rows import Columns
+    from airflow_provider_uspeedo.core.slices import WHOLE
 
     task_instance = context["ti"]
     task = f"{task_instance.dag_id}/{task_instance.task_id}"
     map_index = getattr(task_instance, "map_index", -1)
+    slice_ = slice_of(operator.slice)
     return Order(
         campaign_id=(text_or_none(operator.campaign_id) or "").strip(),
         columns=Columns(
@@ -97,9 +100,23 @@ def order_of(operator: Any, context: Any) -> Order:
         concurrency=whole_number("concurrency", operator.concurrency),
         requests_per_second=_unless_empty(number, "requests_per_second", operator.requests_per_second),
         max_recipients=_unless_empty(whole_number, "max_recipients", operator.max_recipients),
-        part=f"{task}/{map_index}",
+        max_failure_ratio=_unless_empty(number, "max_failure_ratio", operator.max_failure_ratio),
+        canary=_unless_empty(whole_number, "canary", operator.canary),
+        slice_=slice_ or WHOLE,
+        # Slices of one table are one part, however many there are; other mapped instances read tables of their own.
+        part=f"{task}/{map_index if slice_ is None else -1}",
         attempt_name=f"{task}/{task_instance.run_id} try {task_instance.try_number} map {map_index}",
     )
+
+
+def slice_of(given: Any) -> Slice | None:
+    """The slice written as ``"3/8"``, or as the two numbers; ``None`` where nothing is given."""
+    from airflow_provider_uspeedo.core.slices import Slice
+
+    if isinstance(given, (list, tuple)) and len(given) == 2:  # noqa: PLR2004 - a number and a count
+        given = f"{given[0]}/{given[1]}"
+    text = text_or_none(given)
+    return None if text is None else Slice.parse(text)
 
 
 def text_or_none(given: Any) -> str | None:

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_uspeedo.core.verdict import End, judge, tell
 from airflow_provider_uspeedo.errors import (
+    CampaignHalted,
     ConfigurationError,
     LedgerError,
     LedgerUnavailable,
@@ -31,6 +32,17 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.ledger import Ledger
 
 RESULTS_TABLE = "uspeedo_results"
+
+
+def slices(count: int) -> list[str]:
+    """The slices of a table, for ``SendBatchSMSOperator.partial(...).expand(slice=slices(8))``.
+
+    :param count: how many mapped tasks share the table, 1 to 1024. Another number on a later try is safe.
+
+    >>> slices(3)
+    ['1/3', '2/3', '3/3']
+    """
+    return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
 class SendBatchSMSOperator(BaseOperator):
@@ -57,6 +69,11 @@ class SendBatchSMSOperator(BaseOperator):
     :param concurrency: requests in flight at once, per task instance.
     :param requests_per_second: no more than this many, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
+    :param max_failure_ratio: stops the campaign once a larger share of the recipients answered so far was rejected,
+        such as ``0.05``; judged from 20 answers on (more for a small share).
+    :param canary: so many recipients go first and alone; the others only if these are accepted.
+    :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
+        keys; map over :func:`slices`.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
         and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where every try runs on one machine.
     :param results_table: the relation with one row per source row, ``name`` or ``schema.name``.
@@ -70,7 +87,8 @@ class SendBatchSMSOperator(BaseOperator):
         "param_columns",
         "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns", "campaign_id",
         "chunk_size",
-        "concurrency", "requests_per_second", "max_recipients", "results_conn_id", "results_table", "dry_run",
+        "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
+        "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
     )  # fmt: skip
     ui_color = "#d5f0e3"
@@ -95,6 +113,9 @@ class SendBatchSMSOperator(BaseOperator):
         concurrency: int | str = 4,
         requests_per_second: float | str | None = None,
         max_recipients: int | str | None = None,
+        max_failure_ratio: float | str | None = None,
+        canary: int | str | None = None,
+        slice: str | Sequence[int] | None = None,  # noqa: A002 - what Airflow's users map over is named for what it is
         results_conn_id: str | None = None,
         results_table: str = RESULTS_TABLE,
         dry_run: bool | str = False,
@@ -119,11 +140,15 @@ class SendBatchSMSOperator(BaseOperator):
         self.concurrency = concurrency
         self.requests_per_second = requests_per_second
         self.max_recipients = max_recipients
+        self.max_failure_ratio = max_failure_ratio
+        self.canary = canary
+        self.slice = slice
         self.results_conn_id = results_conn_id
         self.results_table = results_table
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._halt: Halt | None = None
+        self._told_to_end = False
 
     @property
     def recipients(self) -> Any:
@@ -150,6 +175,8 @@ class SendBatchSMSOperator(BaseOperator):
             )
             text = f"{error} Nothing more was sent; a later try may find it mended. See {page}."
             raise AirflowException(text) from None
+        except CampaignHalted as error:
+            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
         except (ConfigurationError, LedgerError) as error:
             raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
         except AirflowException:
@@ -162,6 +189,9 @@ class SendBatchSMSOperator(BaseOperator):
         from airflow_provider_uspeedo.hooks.ledger import open_ledger
 
         self._halt = Halt()
+        if self._told_to_end:  # while Airflow was still preparing the task: it does not tell it twice
+            self._told_to_end = False
+            self._halt.stop()
         order = arguments.order_of(self, context)
         ledger = open_ledger(
             arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
@@ -208,8 +238,10 @@ class SendBatchSMSOperator(BaseOperator):
             found,
             phone_column=order.columns.phone,
             cause=self._in_words(report.cause),
+            halted=report.cause.section if isinstance(report.cause, CampaignHalted) else "",
             stopped=report.stopped,
             elsewhere=report.elsewhere,
+            complete=report.complete,
         )
         if verdict.end is End.SUCCESS:
             self.log.info("%s", verdict.message)
@@ -240,5 +272,7 @@ class SendBatchSMSOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stops before the next request; what is in flight is settled as its answers come in."""
-        if self._halt is not None:
+        if self._halt is None:
+            self._told_to_end = True
+        else:
             self._halt.stop()

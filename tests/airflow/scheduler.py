@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,20 +18,60 @@ import psutil
 
 STARTED_WITHIN = 120.0
 """Seconds that Airflow may take for each step; it is slow on a busy machine."""
+ENDED_WITHIN = 5.0
+"""Seconds that its services are given to end by themselves."""
 
 
 @dataclass(frozen=True)
 class Airflow:
-    """A running Airflow with a home of its own."""
+    """A running Airflow with a home of its own.
+
+    :param port: of its API server, if it has one.
+    :param running: its services by name.
+    """
 
     home: Path
-    environment: dict[str, str] = field(repr=False)
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict, repr=False)
 
     def command(self, *arguments: str) -> None:
         """Runs one command of Airflow's."""
         subprocess.run(
             [sys.executable, "-m", "airflow", *arguments], check=True, capture_output=True, env=self.environment
         )
+
+    def start(self, name: str, command: Sequence[str]) -> None:
+        """Starts a service; its output is in its home."""
+        with (self.home / f"{name}.out").open("ab") as output:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *command], stdout=output, stderr=output, env=self.environment
+            )
+
+    def kill(self, name: str) -> None:
+        """``kill -9`` of a service, and of nothing that it has started."""
+        service = self.running.pop(name)
+        service.kill()
+        service.wait()
+
+    def family(self) -> list[psutil.Process]:
+        """All processes that were started with this home, also those whose parent is gone."""
+        return [process for process in psutil.process_iter() if process.pid != os.getpid() and self._is_of(process)]
+
+    def end(self) -> None:
+        """Ends all of it, the services gently first."""
+        for service in self.running.values():
+            service.terminate()
+        _, alive = psutil.wait_procs(self.family(), timeout=ENDED_WITHIN)
+        while alive:
+            for process in alive:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=ENDED_WITHIN)
+            alive = self.family()
+        for service in self.running.values():
+            service.wait()
+        self.running.clear()
 
     def wait_for(self, what: Callable[[sqlite3.Connection], bool], name: str) -> None:
         """Waits until Airflow's database says so."""
@@ -44,10 +84,17 @@ class Airflow:
         with closing(sqlite3.connect(self.home / "airflow.db")) as connection:
             return what(connection)
 
+    def _is_of(self, process: psutil.Process) -> bool:
+        try:
+            is_ours = process.environ().get("AIRFLOW_HOME") == str(self.home)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            return False
+        return is_ours and process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
 
 @contextmanager
 def started(home: Path, **environment: str) -> Iterator[Airflow]:
-    """A scheduler and what it needs; ended with all their children when the block is left."""
+    """A scheduler and what it needs; ended with all they started when the block is left."""
     port = free_port()
     settings = {
         "AIRFLOW_HOME": str(home),
@@ -59,47 +106,27 @@ def started(home: Path, **environment: str) -> Iterator[Airflow]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # Airflow 2 starts tasks by name
+        "SPT_NOENV": "1",  # a process that gives itself a title keeps its environment, by which it is found
     }
-    airflow = Airflow(home, {**os.environ, **settings, **environment})
+    airflow = Airflow(home, port, {**os.environ, **settings, **environment})
     airflow.command("db", "migrate")
-    with ExitStack() as stack:
-        for command in services(port):
-            stack.enter_context(service(airflow, command))
+    try:
+        for name, command in services(port).items():
+            airflow.start(name, command)
         yield airflow
+    finally:
+        airflow.end()
 
 
-def services(port: int) -> list[list[str]]:
+def services(port: int) -> dict[str, list[str]]:
     """The commands that run a task: one on Airflow 2, three on Airflow 3."""
     import airflow
 
-    scheduler = ["scheduler", "--skip-serve-logs"]
+    scheduler = {"scheduler": ["scheduler", "--skip-serve-logs"]}
     if airflow.__version__.startswith("2."):
-        return [scheduler]
-    return [["api-server", "--host", "127.0.0.1", "--port", str(port)], scheduler, ["dag-processor"]]
-
-
-@contextmanager
-def service(airflow: Airflow, command: list[str]) -> Iterator[None]:
-    """One process of Airflow; its output is in its home."""
-    with (airflow.home / f"{command[0]}.out").open("wb") as output:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "airflow", *command], stdout=output, stderr=output, env=airflow.environment
-        )
-        try:
-            yield
-        finally:
-            end(psutil.Process(running.pid))
-            running.wait()
-
-
-def end(process: psutil.Process) -> None:
-    """Ends a process of ours and its descendants, gently first."""
-    family = [*process.children(recursive=True), process]
-    process.terminate()
-    _, alive = psutil.wait_procs(family, timeout=10)
-    for left in alive:
-        left.kill()
-    psutil.wait_procs(alive, timeout=10)
+        return scheduler
+    api_server = ["api-server", "--host", "127.0.0.1", "--port", str(port)]
+    return {"api-server": api_server, **scheduler, "dag-processor": ["dag-processor"]}
 
 
 def free_port() -> int:

@@ -20,8 +20,8 @@ FORM = {
     for name in (
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
         "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns",
-        "chunk_size", "concurrency", "requests_per_second", "max_recipients", "results_conn_id", "results_table",
-        "dry_run", "uspeedo_conn_id", "campaign_id",
+        "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
+        "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id",
     )
 }  # fmt: skip
 """Every argument as a template of the parameter with its name."""
@@ -44,6 +44,29 @@ def params(tmp_path: Path, ledger: Path, sandbox: Sandbox) -> dict[str, Any]:
         "uspeedo_conn_id": "uspeedo_default",
         "campaign_id": "from a form",
     }
+
+
+@pytest.mark.parametrize("written", ["2/3", [2, 3], (2, 3), " 2 / 3 ", ["2", "3"]])
+def test_a_slice_is_a_text_or_two_numbers(
+    params: dict[str, Any], people: People, tmp_path: Path, written: Any, accepted: Accepted
+) -> None:
+    """The three slices of a table share out its people."""
+    rows = people.table(tmp_path / "people.parquet", 12)
+    one = try_task({**params, "slice": written})
+    others = [try_task({**params, "slice": f"{number}/3"}) for number in (1, 3)]
+    assert one.summary["rows"] + sum(other.summary["rows"] for other in others) == 12
+    assert sorted(accepted()) == sorted(phones(rows))
+
+
+@pytest.mark.parametrize("written", ["4/3", "0/3", "third", [1, 2, 3], 2])
+def test_what_is_no_slice_is_refused(
+    params: dict[str, Any], people: People, tmp_path: Path, written: Any, accepted: Accepted
+) -> None:
+    """Before anybody is texted, with the way to write one."""
+    people.table(tmp_path / "people.parquet", 2)
+    run = try_task({**params, "slice": written})
+    assert "is no slice: write it as '1/8'" in str(run.error)
+    assert accepted() == []
 
 
 def test_every_argument_is_a_template() -> None:

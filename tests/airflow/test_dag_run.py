@@ -77,6 +77,10 @@ def write_tables(folder: Path) -> list[Row]:
     )
     good = canaries(2, ending="57316")
     many.append(write(folder / "mixed.parquet", [*good, *rejected, *broken, good[0]]))
+    many.append(write(folder / "sliced.parquet", [*(people := canaries(30, ending="57316")), *broken, *people[:4]]))
+    for name in ("braked", "canary"):
+        rows = [*canaries(3, ending="99991"), *canaries(27, ending="57316")]
+        many.append(write(folder / f"{name}.parquet", rows))
     many.append(canaries.table(folder / "lost.parquet", 1, ending="99998"))
     many.append(canaries.table(folder / "topped_up.parquet", 6, ending="57316"))
     for name in ("rows_of_a_task", "frame_of_a_task"):
@@ -118,6 +122,23 @@ def test_mapped_tasks_share_one_campaign(battery: Battery) -> None:
     assert [summary["rows"] for summary in mapped] == [3, 3, 2]
     assert [summary["accepted"] for summary in mapped] == [3, 3, 2]
     assert sum(summary["accepted_now"] for summary in mapped) == 6
+
+
+def test_slices_of_one_table_add_up_to_it(battery: Battery) -> None:
+    """Every row is in one slice, and duplicates meet: each person is texted once."""
+    sliced = battery.summaries["sliced"]
+    totals = {name: sum(summary[name] for summary in sliced) for name in COUNTS}
+    assert {name: total for name, total in totals.items() if total} == {"accepted": 30, "invalid": 2, "duplicate": 4}
+    assert all(summary["accepted"] for summary in sliced)
+
+
+def test_a_brake_is_not_released_by_a_retry(battery: Battery) -> None:
+    """Too many rejected, or a canary that did not pass: somebody must look first."""
+    assert {name: battery.states[name] for name in ("braked", "canary")} == dict.fromkeys(
+        ("braked", "canary"), ("failed", 1)
+    )
+    assert battery.counts("braked") == {"accepted": 17, "rejected": 3, "not_sent": 10}
+    assert battery.counts("canary") == {"accepted": 2, "rejected": 3, "not_sent": 20}
 
 
 def test_a_task_downstream_gets_sessions_and_failures(battery: Battery) -> None:

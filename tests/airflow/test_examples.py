@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.dag_runs import DagRuns
 from tests.airflow.people import People, phones, write
-from tests.airflow.running import Instance, Run, finish
+from tests.airflow.running import Instance, Run, finish, try_task
 
 EXAMPLES = Path(__file__).parents[2] / "dags_examples"
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
@@ -128,3 +129,21 @@ def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
     assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
     assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
     assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
+
+
+SENT_IN_SLICES = ("recipients", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio")
+
+
+def test_the_slices_example_texts_everybody_once(
+    sandbox: Sandbox, accepted: Accepted, people: People, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each mapped instance as Airflow would run it, then once more in other slices."""
+    monkeypatch.setenv("AIRFLOW_CONN_USPEEDO_RESULTS", os.environ["AIRFLOW_CONN_LEDGER"])
+    rows = people.table(tmp_path / "due.parquet", 20)
+    tasks = load("send_in_slices").task_dict
+    given = {name: tasks["send"].partial_kwargs[name] for name in SENT_IN_SLICES}
+    form = {"table": str(tmp_path / "due.parquet"), "campaign": "slices"}
+    for written in (*tasks["cut"].python_callable({"slices": 3}), "1/2", "2/2"):
+        run = try_task({**given, "template_id": "UTA_REMINDER", "slice": written}, params=form)
+        assert run.error is None
+    assert sorted(accepted()) == sorted(phones(rows))

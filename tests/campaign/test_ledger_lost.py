@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Attempt
 from tests.campaign.stage import Scene, make_order, people
 
 PEOPLE = 30
@@ -120,6 +121,37 @@ def test_nothing_leaves_after_the_disk_is_full(scene: Scene, monkeypatch: pytest
     later = scene.run(people(PEOPLE), ask=False)
     assert later.summary["accepted"] == PEOPLE - 3
     scene.check(later, rows=PEOPLE)
+
+
+class Forgetful(Ledger):
+    """A ledger whose server goes away right after it has taken the mark of one request, before it says so."""
+
+    def __init__(self, scene: Scene, at: int) -> None:
+        super().__init__(open_engine(f"sqlite:///{scene.file}"), patience=0.2, settle_patience=0.2)
+        self._left = at
+
+    def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:
+        marked = super().mark_sending(attempt, request_id)
+        self._left -= 1
+        if not self._left:
+            raise LedgerUnavailable("The ledger's database is away.")
+        return marked
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_a_mark_that_was_taken_without_a_word_is_taken_back(scene: Scene, at: int) -> None:
+    """Nothing has left for it: its people are not sent, and not for ever in doubt."""
+    order = make_order()
+    with contextlib.closing(Forgetful(scene, at)) as ledger, scene.client() as client:
+        table = prepare(order, people(9), lambda _ids: [])
+        ledger.prepare()
+        report = Campaign(order, table, ledger, client.send_batch, Halt(), patience=0.0).run()
+    assert isinstance(report.cause, LedgerUnavailable)
+    assert report.summary["unknown"] == 0
+    assert report.summary["accepted"] == 3 * (at - 1)
+    later = scene.run(people(9), ask=False)
+    assert later.summary["accepted"] == 9
+    scene.check(later, rows=9)
 
 
 def _with_long_reasons(answer: Any, targets: Any) -> Any:

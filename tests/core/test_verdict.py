@@ -76,6 +76,12 @@ def test_a_cause_comes_before_the_counts() -> None:
     assert end(summary(accepted=5), cause="No balance.") == (End.RETRY, "the-campaign-stopped")
 
 
+def test_what_a_person_or_a_brake_stopped_is_not_tried_again() -> None:
+    """A retry would release the brake that somebody has pulled."""
+    found = summary(accepted=5, not_sent=1)
+    assert end(found, cause="No.", halted="too-many-failures", elsewhere=True) == (End.FAIL, "too-many-failures")
+
+
 def test_a_stop_comes_before_everything() -> None:
     """Somebody wanted it, and the counts describe only what was read by then."""
     found = summary(accepted=5, unknown=3, not_sent=1)
@@ -135,7 +141,7 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
         ),
         (
             summary(not_sent=1000, requests=0),
-            {"cause": "USpeedo refused the request; nobody was texted."},
+            {"cause": "USpeedo refused the request; nobody was texted.", "complete": False},
             (
                 "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that it had not read yet "
                 f"are not counted. Of 1,000 rows: 1,000 not_sent; 0 accepted now, by 0 requests. {TOLD} See "
@@ -144,10 +150,18 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
         ),
         (
             summary(not_sent=2),
-            {"stopped": True},
+            {"stopped": True, "complete": False},
             (
-                "The task was stopped; rows that it had not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
+                "The task was stopped. Rows that it had not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
                 f"accepted now, by 2 requests. {TOLD} The next try goes on. See docs/runbook.md#stopped."
+            ),
+        ),
+        (
+            summary(not_sent=2),
+            {"cause": "Campaign 'due/2026' was stopped by Pat.", "halted": "campaign-stopped-by-a-person"},
+            (
+                "Campaign 'due/2026' was stopped by Pat. Of 2 rows: 2 not_sent; 0 accepted now, by 2 requests. "
+                f"{TOLD} See docs/runbook.md#campaign-stopped-by-a-person."
             ),
         ),
         (

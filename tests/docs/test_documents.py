@@ -43,7 +43,8 @@ def _endings():
 def _sections_in_code():
     told = {ending.message for ending in _endings() if ending.end is not End.SUCCESS}
     told |= {path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
-    return {section for text in told for section in re.findall(r"runbook\.md#([a-z-]+)", text)}
+    named = r'(?:runbook\.md#|\bsection=")([a-z-]+)'
+    return {section for text in told for section in re.findall(named, text)}
 
 
 # -- what a user may meet ---------------------------------------------------------------------------------------

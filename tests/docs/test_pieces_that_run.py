@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 
 from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.cli.command import airflow_uspeedo
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.ledger.engine import open_engine
@@ -99,19 +102,34 @@ def test_the_dag_of_the_runbook_says_what_became_of_lost_answers(said, sandbox, 
     names = {}
     exec(text.replace("\nuspeedo_resolve()\n", "\nmade = uspeedo_resolve()\n"), names)
     resolve = names["made"].get_task("resolve").python_callable
-    form = {"campaign": CAMPAIGN, "outcome": said, "by": "Dana", "keys": [], "results_conn_id": "warehouse"}
+    form = {"campaign": CAMPAIGN, "outcome": said, "people": 3, "by": "Dana", "results_conn_id": "warehouse"}
     assert resolve(params={**form, "results_table": "uspeedo_results"}) == 3
     assert text_people(ledger, hook) == {"accepted": 3, "invalid": 1}
     assert len(sandbox.journal()) == 3
 
 
-def test_the_lines_of_the_runbook_say_it_too(sandbox, hook, ledger, capsys):
-    """Without a DAG, in a shell."""
+def test_the_lines_of_the_runbook_say_it_too(sandbox, hook, ledger):
+    """Typed in a shell: everything that the section of unknown outcomes tells one to type, in its order."""
     sandbox.fault("drop", at=1)
     text_people(ledger, hook)
-    exec(python("Saying sent, or not sent"), {})
-    assert capsys.readouterr().out.splitlines()[-1] == "3"
+    lines = [line for piece in code("console", [DOCS / "runbook.md"]) for line in piece.text.splitlines()]
+    typed = [shlex.split(line)[1:] for line in lines if " resolve " in line and "--as sent" in line]
+    assert typed
+    said = CliRunner().invoke(airflow_uspeedo, [*typed[0][1:], "--yes"])
+    assert (said.exit_code, "Said of 3 people" in said.output) == (0, True)
     assert text_people(ledger, hook) == {"accepted": 3, "invalid": 1}
+
+
+@pytest.mark.parametrize("piece", code("console"), ids=str)
+def test_every_command_that_the_documents_show_can_be_typed(piece):
+    """Its verb, options and arguments are those of the command."""
+    for line in piece.text.splitlines():
+        if line.startswith("$ airflow-uspeedo "):
+            words = shlex.split(line.partition(" > ")[0])[2:]
+            while words[0].startswith("--"):  # the options before the verb have a value each
+                assert words[0] in {name for option in airflow_uspeedo.params for name in option.opts}
+                words = words[2:]
+            airflow_uspeedo.commands[words[0]].make_context(words[0], words[1:])
 
 
 def test_receipts_show_who_was_texted_after_all(sandbox, hook, ledger, capsys):

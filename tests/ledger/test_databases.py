@@ -32,6 +32,14 @@ def test_transactions_read_what_is_committed(ledger: Ledger, kind: str) -> None:
     assert found.upper().replace("-", " ") == "READ COMMITTED"
 
 
+@pytest.mark.parametrize("kind", SERVERS[:1], indirect=True)
+@pytest.mark.parametrize(("told", "kept"), [("off", "on"), ("remote_apply", "remote_apply")])
+def test_a_commit_survives_a_crash_of_the_server(open_ledger: OpenLedger, told: str, kept: str) -> None:
+    """A *sending* that the server forgets would be sent again: what a user was told to be content with is made sure."""
+    ledger = open_ledger(connect_args={"options": f"-c synchronous_commit={told}"})
+    assert ledger.database.write(lambda c: c.exec_driver_sql("SHOW synchronous_commit").scalar_one()) == kept
+
+
 @ON_SERVERS
 def test_autocommit_is_refused(kind: str) -> None:
     """Its transactions would not hold; the first one says so."""

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.ledger import engine as engines
 from airflow_provider_uspeedo.ledger.engine import Database, open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
@@ -242,3 +244,46 @@ def test_a_server_that_is_not_there_is_told_as_such(url: URL) -> None:
     with pytest.raises(LedgerUnavailable) as caught:
         Database(engine, patience=0.2).read(lambda _: None)
     assert "hunter2" not in repr(caught.value) + repr(engine)
+
+
+@ON_SERVERS
+@pytest.mark.parametrize(
+    ("wrong", "meaning"),
+    [
+        ({"database": "nowhere"}, "there is no such database"),
+        ({"username": "nobody", "password": "hunter2"}, "it does not let this user in"),
+        ({"port": 1}, "no connection: is it running"),
+    ],
+    ids=["database", "user", "port"],
+)
+def test_a_failure_says_what_it_means_and_where_it_was(url: URL, wrong: dict[str, Any], meaning: str) -> None:
+    """In words, as far as it can be told; without the user or the password."""
+    address = url.set(**wrong)
+    with pytest.raises(LedgerError) as caught:
+        Database(open_engine(address), patience=0.0).read(lambda _: None)
+    told = str(caught.value)
+    assert meaning in told
+    assert f"{address.get_backend_name()} at 127.0.0.1" in told
+    assert f"database {address.database!r}" in told
+    assert "hunter2" not in told
+
+
+def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
+    """With its path: somebody must look at it."""
+    file = tmp_path / "ledger.db"
+    file.write_text("not a database " * 100)
+    with pytest.raises(LedgerError, match="damaged, or no SQLite database") as caught:
+        Database(open_engine(f"sqlite:///{file}")).read(lambda _: None)
+    assert str(file) in str(caught.value)
+
+
+def test_the_log_says_once_that_the_ledger_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Minutes of silence would look like a task that hangs."""
+    monkeypatch.setattr(engines, "SILENCE", 0.0)
+    database = Database(open_engine(f"sqlite:///{tmp_path}/no folder/ledger.db"), patience=0.3)
+    with pytest.raises(LedgerUnavailable):
+        database.write(lambda _: None)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith("Waiting up to 0 s for the ledger's database: OperationalError 14 (the file cannot be read")

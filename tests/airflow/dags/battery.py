@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG, task
 
-from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator, slices
 
 FOLDER = Path(os.environ.get("BATTERY", ""))
 HOW = {"template_id": "UTA_REMINDER", "param_columns": ["name", "amount"], "user_id_column": "customer"}
@@ -61,6 +61,11 @@ with DAG(
     send("rows_of_a_task", read_rows())
     send("frame_of_a_task", read_frame())
     SendBatchSMSOperator.partial(task_id="mapped", **HOW).expand(recipients=name_parts())
+    SendBatchSMSOperator.partial(task_id="sliced", recipients=str(FOLDER / "sliced.parquet"), **HOW).expand(
+        slice=slices(3)
+    )
+    send("braked", chunk_size=10, concurrency=1, max_failure_ratio=0.1)
+    send("canary", chunk_size=10, concurrency=1, canary=5)
     if FOLDER.name:
         by_value("a_frame")
         by_value("a_list")

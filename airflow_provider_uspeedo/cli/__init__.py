@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``airflow-uspeedo``: what a person on call types; the same verbs for a DAG are in ``administration``."""
+
+from airflow_provider_uspeedo.cli.command import main
+
+__all__ = ["main"]

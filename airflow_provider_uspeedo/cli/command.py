@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command itself: where the ledger is, and which verbs there are. What is heavy is imported when a verb runs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from airflow_provider_uspeedo import __version__
+from airflow_provider_uspeedo.cli import deciding, halting, keeping, looking
+from airflow_provider_uspeedo.cli.place import Place
+
+
+class InOrder(click.Group):
+    """Its verbs are listed as they are added: what is needed at night comes first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name for it
+        """The names of the verbs."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="What was seen, what it means, what to type: docs/runbook.md. Every verb: docs/command.md.",
+)
+@click.version_option(__version__, package_name="airflow-provider-uspeedo")
+@click.option(
+    "--conn-id",
+    metavar="NAME",
+    envvar="AIRFLOW_USPEEDO_CONN_ID",
+    show_envvar=True,
+    help="Connection of the ledger: the operator's results_conn_id. Not given: the SQLite file in AIRFLOW_HOME.",
+)
+@click.option(
+    "--results-table",
+    metavar="NAME",
+    default="uspeedo_results",
+    envvar="AIRFLOW_USPEEDO_RESULTS_TABLE",
+    show_default=True,
+    show_envvar=True,
+    help="The operator's results_table, name or schema.name.",
+)
+@click.option("--debug", is_flag=True, help="Show what Airflow says meanwhile, and tracebacks.")
+@click.pass_context
+def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: str, debug: bool) -> None:
+    """Look at campaigns of text messages, and decide what only a person can.
+
+    Give the same connection and table as the task: its last message names both.
+    """
+    context.obj = Place(conn_id or None, results_table, debug)
+
+
+for verb in (
+    looking.list_,
+    looking.show,
+    deciding.resolve,
+    halting.stop,
+    halting.resume,
+    keeping.ddl,
+    keeping.grants,
+    keeping.migrate,
+    keeping.prune,
+    keeping.forget,
+):
+    airflow_uspeedo.add_command(verb)
+
+
+def main() -> None:
+    """Runs the command; ends the process with its exit code."""
+    try:
+        airflow_uspeedo.main(prog_name="airflow-uspeedo")
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+        sys.stdout = sys.stderr
+        sys.exit(1)

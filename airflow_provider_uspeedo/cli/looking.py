@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs that change nothing: ``list`` and ``show``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from airflow_provider_uspeedo import administration
+from airflow_provider_uspeedo.cli.place import Place
+from airflow_provider_uspeedo.cli.verb import Verb
+from airflow_provider_uspeedo.cli.words import ago, as_json, as_object, listed, moment, people, table
+from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.core.wording import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_provider_uspeedo.administration import CampaignLine, CampaignOverview
+    from airflow_provider_uspeedo.ledger.findings import AttemptLine
+
+MOST_LINES = 20
+"""Tries and requests that are listed one by one; JSON has more."""
+
+
+@click.command(
+    "list",
+    cls=Verb,
+    short_help="List the campaigns of the ledger.",
+    examples=("airflow-uspeedo --conn-id warehouse list",),
+    runbook="docs/runbook.md#looking-at-a-campaign",
+)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
+@click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
+@click.pass_obj
+def list_(place: Place, limit: int, in_json: bool) -> None:
+    """List the campaigns of the ledger, the newest first."""
+    with place.reached():
+        campaigns = administration.list_campaigns(limit=limit, **place.where)
+        unknown = [_unknown_in(one, place) for one in campaigns]
+    if in_json:
+        both = zip(campaigns, unknown, strict=True)
+        click.echo(as_json([{**as_object(one), "unknown_recipients": number} for one, number in both]))
+    elif not campaigns:
+        click.echo(f"There are no campaigns in {place}.", err=True)
+    else:
+        heads = ("LAST TRY BEGAN (UTC)", "TRIES", "STATE", "UNKNOWN", "CAMPAIGN")
+        rows = [
+            (moment(one.last_started_at), f"{one.tries:,}", _state(one), f"{number:,}", one.campaign_id)
+            for one, number in zip(campaigns, unknown, strict=True)
+        ]
+        click.echo("\n".join(table(heads, rows, right=[1, 3])))
+        if len(campaigns) == limit:
+            click.echo(f"These are the newest {limit:,}; --limit shows more.", err=True)
+
+
+@click.command(
+    cls=Verb,
+    short_help="Show one campaign: counts, unknowns, tries.",
+    examples=("airflow-uspeedo --conn-id warehouse show 'invoices 2026-11-22'",),
+    runbook="docs/runbook.md#looking-at-a-campaign",
+)
+@click.argument("campaign")
+@click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
+@click.pass_obj
+def show(place: Place, campaign: str, in_json: bool) -> None:
+    """Show one campaign: counts, progress, what nobody knows, its tries. No phones."""
+    with place.reached():
+        found = _masked(administration.show_campaign(campaign, **place.where))
+    click.echo(as_json(found) if in_json else "\n".join(_told(found, place)))
+
+
+_OVER = ("superseded",)
+"""Requests that were claimed and then replaced: they tell nothing of what was sent."""
+
+
+def _unknown_in(campaign: CampaignLine, place: Place) -> int:
+    """How many people wait for a decision; asked only where a request says that there may be some."""
+    if campaign.pruned_at or not (campaign.requests.get("unknown") or campaign.requests.get("sending")):
+        return 0
+    return administration.count_unknown(campaign.campaign_id, **place.where).recipients
+
+
+def _state(campaign: CampaignLine) -> str:
+    if campaign.pruned_at:
+        return "pruned"
+    if campaign.stopped_at:
+        return "stopped"
+    return "ended" if campaign.last_ended_at else "running or killed"
+
+
+def _masked(found: CampaignOverview) -> CampaignOverview:
+    """The vendor's own words may quote a phone."""
+    shown = [replace(one, reason=one.reason and mask_digits(one.reason)) for one in found.unknown_requests]
+    return replace(found, unknown_requests=tuple(shown))
+
+
+def _told(found: CampaignOverview, place: Place) -> Iterator[str]:
+    yield f"Campaign {found.campaign_id}"
+    yield f"  began         {moment(found.created_at)} UTC, {ago(found.created_at)}"
+    yield f"  a recipient   is {found.keys}"
+    if found.pruned_at:
+        yield f"  pruned        {moment(found.pruned_at)} UTC: it can never run again; the counts are those of then"
+    if found.stopped_at:
+        yield f"  stopped       by {found.stopped_by} at {moment(found.stopped_at)} UTC"
+    yield ""
+    yield from _rows(found)
+    yield f"Requests, as they were answered: {listed(found.requests, _OVER)}"
+    yield from _unknown(found)
+    yield from _tries(found)
+    yield from _next(found, place)
+
+
+def _rows(found: CampaignOverview) -> Iterator[str]:
+    yield "Rows of the table, as last read"
+    counts = [(status, found.counts.get(status, 0)) for status in STATUSES]
+    shown = [(f"  {status}", f"{number:,}") for status, number in counts if number]
+    yield from table(("  status", "rows"), [*shown, ("  all", f"{sum(found.counts.values()):,}")], right=[1])
+    if any(found.gone.values()):
+        yield f"No longer in the table: {listed(found.gone)}"
+    yield ""
+
+
+def _unknown(found: CampaignOverview) -> Iterator[str]:
+    if not found.unknown.recipients:
+        return
+    yield ""
+    yield (
+        f"Unknown: {people(found.unknown.recipients)} in {counted(found.unknown.requests, 'request')}; each of them "
+        "may have been texted, or not"
+    )
+    heads = ("  SENT (UTC)", "PEOPLE", "IN FLIGHT", "SESSION NO", "REQUEST ID", "REASON")
+    rows = [
+        (
+            f"  {moment(one.sent_at)}", f"{one.recipients:,}", "yes" if one.in_flight else "no", one.session_no or "-",
+            one.request_id or "-", one.reason or "-",
+        )
+        for one in found.unknown_requests[:MOST_LINES]
+    ]  # fmt: skip
+    yield from table(heads, rows, right=[1])
+    if found.unknown.requests > MOST_LINES:
+        yield f"  and {found.unknown.requests - MOST_LINES:,} more"
+
+
+def _tries(found: CampaignOverview) -> Iterator[str]:
+    if not found.attempts:
+        return
+    yield ""
+    yield "Tries (a person's decision counts as one)"
+    heads = ("  NO", "BEGAN (UTC)", "ENDED (UTC)", "HAS READ", "REQUESTS", "NAME")
+    rows = [
+        (
+            f"  {one.number}", moment(one.started_at), moment(one.ended_at) if one.ended_at else "running or killed",
+            _read(one), listed(one.requests, _OVER),
+            one.name + (f", slice {one.slice_no} of {one.slice_count}" if one.slice_count > 1 else ""),
+        )
+        for one in found.attempts[-MOST_LINES:]
+    ]  # fmt: skip
+    if len(found.attempts) > MOST_LINES:
+        yield f"  {len(found.attempts) - MOST_LINES:,} earlier ones are left out"
+    yield from table(heads, rows)
+
+
+def _read(attempt: AttemptLine) -> str:
+    if attempt.read_whole:
+        return "the whole table" if attempt.slice_count == 1 else "its whole slice"
+    return counted(attempt.rows_read, "row") if attempt.rows_read else "-"
+
+
+def _next(found: CampaignOverview, place: Place) -> Iterator[str]:
+    """What may be typed next."""
+    name = found.campaign_id
+    if found.pruned_at:
+        return
+    if found.stopped_at:
+        yield f"\nTo let it go on: {place.command('resume', name)}"
+    if found.unknown.recipients:
+        yield "\nFind out at USpeedo what became of the unknown ones (docs/runbook.md#unknown), then say it, one of:"
+        for said in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
+            yield f"  {place.command('resolve', name, said)}"

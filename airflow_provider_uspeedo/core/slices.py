@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A slice of a table: the recipients that one of several tasks sends, chosen by their keys.
+
+Every row of a recipient is in one slice, so duplicates meet; and which slice that is depends on the key alone, not on
+the order of the table. A row without a key is in the slice of its row number: it must be counted somewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+MOST_SLICES = 1024
+"""As many mapped tasks as Airflow makes of one by default."""
+BUCKET_BYTES = 2
+"""So many leading bytes of a key decide; the ledger computes the same in SQL."""
+_WRITTEN = re.compile(r"\s*([0-9]{1,4})\s*/\s*([0-9]{1,4})\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Slice ``number`` (from 0) of ``count``.
+
+    >>> Slice.parse("3/8")
+    Slice(number=2, count=8)
+
+    :raises ConfigurationError: there is no such slice.
+    """
+
+    number: int = 0
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not (1 <= self.count <= MOST_SLICES and 0 <= self.number < self.count):
+            raise ConfigurationError(
+                f"slice={str(self)!r} is no slice: write it as '1/8' to '8/8', of at most {MOST_SLICES:,} slices."
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Slice:
+        """Reads ``"3/8"``: the third of eight."""
+        written = _WRITTEN.fullmatch(text)
+        if written is None:
+            raise ConfigurationError(f"slice={text[:20]!r} is no slice: write it as '1/8', the first of eight.")
+        return cls(int(written[1]) - 1, int(written[2]))
+
+    @property
+    def is_whole(self) -> bool:
+        """True if it is all of the table."""
+        return self.count == 1
+
+    def holds(self, row: Recipient | BadRow) -> bool:
+        """True if the row is in this slice."""
+        return slice_of(row.key, row.row_number, self.count) == self.number
+
+    def __str__(self) -> str:
+        return f"{self.number + 1}/{self.count}"
+
+
+WHOLE = Slice()
+"""The table as it is."""
+
+
+def slice_of(key: bytes | None, row_number: int, count: int) -> int:
+    """The number, from 0, of the slice that a row is in."""
+    return (row_number if key is None else int.from_bytes(key[:BUCKET_BYTES], "big")) % count

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is told of a ledger, and of what was done to it: plain records.
+
+All times are aware and in UTC. No record holds a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignLine:
+    """One campaign in a list.
+
+    :param tries: how many tries of it the ledger knows; a person's decision on unknown outcomes is one, too.
+    :param last_try: the name of the newest try: which task instance it was, or whose decision; ``None``: no try.
+    :param requests: how many requests there are in which state; a state without requests is left out.
+    :param pruned_at: when it became a tombstone; its requests are gone.
+    """
+
+    campaign_id: str
+    created_at: datetime
+    tries: int
+    last_try: str | None
+    last_started_at: datetime | None
+    last_ended_at: datetime | None
+    requests: Mapping[str, int]
+    stopped_at: datetime | None
+    stopped_by: str | None
+    pruned_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One try of a campaign.
+
+    :param slice_no: which slice of its table it reads, counted from 0, of ``slice_count``.
+    :param ended_at: ``None``: it is running, or was killed.
+    :param read_whole: it has read its whole table (or slice).
+    :param rows_read: every row up to this one was recorded; ``None`` once the whole table is read.
+    :param requests: how many of its requests are in which state.
+    """
+
+    number: int
+    name: str
+    slice_no: int
+    slice_count: int
+    started_at: datetime
+    ended_at: datetime | None
+    read_whole: bool
+    rows_read: int | None
+    requests: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownRequest:
+    """A request whose recipients may or may not have been texted.
+
+    :param request_id: the vendor's id of the call, ``""`` if no answer named one.
+    :param in_flight: it was given to the network and nothing was recorded since: an answer may still come.
+    :param sent_at: when it was given to the network, by the clock of the machine that did.
+    :param recipients: how many of its recipients are unknown.
+    """
+
+    request_id: str
+    session_no: str | None
+    in_flight: bool
+    sent_at: datetime | None
+    recipients: int
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCount:
+    """How much is unknown, and how much of it a list of phones is about.
+
+    :param recipients: unknown recipients; of a list of phones, those that it shows to have been sent.
+    :param requests: the requests that hold them.
+    :param in_flight: those of ``recipients`` whose request was given to the network and not answered yet.
+    :param newest_sent_at: when the newest of those requests was given to the network.
+    :param not_matched: listed phones that are no unknown recipient of the campaign.
+    :param ambiguous: unknown recipients of whom the list shows nothing for sure: the campaign has several messages to
+        their phone and the phone is listed fewer times, or a listed number can be read as two phones of the campaign.
+    :param unreadable: lines of the list that are no phone at all, such as a heading.
+    """
+
+    recipients: int
+    requests: int
+    in_flight: int
+    newest_sent_at: datetime | None
+    not_matched: int = 0
+    ambiguous: int = 0
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignOverview:
+    """All that the ledger counts of one campaign, at one moment.
+
+    :param keys: what makes a recipient one recipient: ``"the phone"``, or the key columns.
+    :param counts: rows of the table by status, as last read: one per row. Of a pruned campaign: what it counted then.
+    :param gone: recipients that no current reading holds any more, by status. The results relation shows these
+        lines as well, without a row number: its lines are ``counts`` and ``gone`` together.
+    :param requests: how many requests there are in which state.
+    :param unknown: the unknown recipients, those of ``gone`` included.
+    :param unknown_requests: their requests, the oldest first; at most :data:`MOST_REQUESTS` of them.
+    :param attempts: its tries, the oldest first.
+    """
+
+    campaign_id: str
+    created_at: datetime
+    keys: str
+    counts: Mapping[str, int]
+    gone: Mapping[str, int]
+    requests: Mapping[str, int]
+    unknown: UnknownCount
+    unknown_requests: tuple[UnknownRequest, ...]
+    attempts: tuple[AttemptLine, ...]
+    stopped_at: datetime | None
+    stopped_by: str | None
+    pruned_at: datetime | None
+
+
+MOST_REQUESTS = 100
+"""Unknown requests that are listed one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """What stopping or resuming a campaign did.
+
+    :param changed: false if it was so already.
+    :param stopped_at: ``None``: it may go on.
+    :param requests_in_flight: requests on their way at that moment; nothing calls them back.
+    :param recipients_in_flight: the recipients in these.
+    """
+
+    campaign_id: str
+    changed: bool
+    stopped_at: datetime | None
+    stopped_by: str | None
+    requests_in_flight: int
+    recipients_in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pruning:
+    """What became, or would become, of one campaign when old ones are pruned.
+
+    :param pruned: its people are deleted (in a dry run: they would be).
+    :param why_not: why it is left alone; ``""`` if it is not.
+    :param last_active_at: when its newest try began or ended, or it was created.
+    :param counts: lines of its results by status.
+    """
+
+    campaign_id: str
+    pruned: bool
+    why_not: str
+    last_active_at: datetime
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Where a phone was found and blanked.
+
+    :param campaigns: how many campaigns held it.
+    :param recipients: how many recipients had it.
+    :param rows: how many rows of readings had it: bad rows and duplicates.
+    :param texts: how many reasons and descriptions quoted it.
+    """
+
+    campaigns: int
+    recipients: int
+    rows: int
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """From which version to which a ledger went; equal if it was of the newest already."""
+
+    before: int
+    now: int

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an older ledger lacks is added to it, piece by piece, so that it may be done again after any crash.
+
+Every new column is nullable or has a default in the database, so that tries of the older version go on writing.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateColumn
+
+from airflow_provider_uspeedo.ledger.tables import Tables
+
+REPLACED = "uspeedo_attempts_of_campaign"
+"""An index of version 1, which knew no slices."""
+
+
+def complete(connection: Connection, tables: Tables) -> None:
+    """Adds the columns and indexes that tables of an older version lack, and drops the index that was replaced."""
+    inspector = sa.inspect(connection)
+    for table in tables.metadata.sorted_tables:
+        known = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
+        for column in table.columns:
+            if column.name not in known:
+                connection.exec_driver_sql(_addition(connection, table, column))
+        found = {str(index["name"]) for index in inspector.get_indexes(table.name, schema=table.schema)}
+        for index in table.indexes:
+            if index.name not in found:
+                index.create(connection)
+        if table is tables.attempts and REPLACED in found:
+            sa.Index(REPLACED, table.c.campaign_no, _table=table).drop(connection)
+
+
+def _addition(connection: Connection, table: sa.Table, column: sa.Column) -> str:  # type: ignore[type-arg]
+    name = connection.dialect.identifier_preparer.format_table(table)
+    return f"ALTER TABLE {name} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A try that ends while a newer one is in the middle of the same table waits for it, as long as it has patience."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.campaign.campaign import Campaign
+from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Answer, Request
+from tests.campaign.stage import CAMPAIGN, Scene, make_order, people
+
+TABLE = people(9)
+"""Three requests."""
+
+
+class Newer:
+    """A newer try: takes over what the older one has only claimed, and answers one request at each step."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._left: list[Request] = []
+
+    def begin(self) -> None:
+        reading = prepare(make_order(), TABLE, lambda _ids: [])
+        self._attempt = self._ledger.open_attempt(CAMPAIGN, reading.spec)
+        for portion in reading.portions(lambda keys: self._ledger.held(self._attempt, keys)):
+            self._left += self._ledger.claim(self._attempt, portion)
+        self._mark()
+
+    def step(self) -> None:
+        """Begins the next request and settles the one before, so that one is always under way, until none is left."""
+        if self._left:
+            answered = self._left.pop(0)
+            self._mark()
+            self._ledger.settle(self._attempt, answered.id, Answer("S2", 0, "r2"))
+
+    def _mark(self) -> None:
+        if self._left:
+            assert self._ledger.mark_sending(self._attempt, self._left[0].id)
+
+
+class Meanwhile(threading.Event):
+    """While the older try waits, the newer one takes a step."""
+
+    def __init__(self, newer: Newer) -> None:
+        super().__init__()
+        self._newer = newer
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._newer.step()
+        return False
+
+
+def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(scene: Scene) -> None:
+    """What the other one begins in the meantime is not called a lost answer."""
+    with scene.ledger() as ledger, scene.ledger() as other, scene.client() as client:
+        newer, halt = Newer(other), Halt()
+        halt.event = Meanwhile(newer)
+        begun: list[bool] = []
+
+        def send(content: Sequence[TaskContent]) -> Any:
+            if not begun:
+                begun.append(True)
+                newer.begin()
+            return client.send_batch(content)
+
+        reading = prepare(make_order(), TABLE, lambda _ids: [])
+        ledger.prepare()
+        report = Campaign(make_order(), reading, ledger, send, halt, patience=60.0).run()
+    assert (report.summary["accepted"], report.summary["unknown"], report.elsewhere) == (9, 0, False)
+    assert report.summary.accepted_now == 3

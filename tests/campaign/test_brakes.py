@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What stops a campaign that goes wrong, or that a person wants to stop: before the next request, with the numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.campaign.brakes import least_answered
+from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
+from tests.campaign.stage import Scene, make_order, people
+
+
+def table(number: int, refused: Sequence[int] = ()) -> list[dict[str, str]]:
+    """People, some of whom the sandbox rejects, for the last digits of their phones."""
+    rows = people(number)
+    for position in refused:
+        rows[position] = {**rows[position], "phone": f"+852{'569'[position // 100]}{position % 100:02d}99991"}
+    return rows
+
+
+def halt_of(report: Any) -> CampaignHalted:
+    assert isinstance(report.cause, CampaignHalted), report.cause
+    return report.cause
+
+
+# -- max_failure_ratio ----------------------------------------------------------------------------------------------
+
+
+def test_too_many_rejected_stop_the_campaign_before_the_next_request(scene: Scene) -> None:
+    """The message has the numbers; nobody else is texted, and everything answered is in the results."""
+    rows = table(60, refused=[0, 5, 10, 15, 19])
+    report = scene.run(rows, make_order(chunk_size=10, max_failure_ratio=0.2))
+    assert str(halt_of(report)) == (
+        "Of 20 recipients answered so far 5 were rejected (25.0%); max_failure_ratio=0.2 allows 20.0%."
+    )
+    assert halt_of(report).section == "too-many-failures"
+    assert report.summary.counts == {
+        **dict.fromkeys(report.summary.counts, 0),
+        "accepted": 15,
+        "rejected": 5,
+        "not_sent": 40,
+    }
+    assert report.summary.requests == 2
+    scene.check(report, 60)
+
+
+def test_a_share_that_is_just_allowed_is_borne(scene: Scene) -> None:
+    """More than the share is too much, not the share itself."""
+    report = scene.run(table(60, refused=[0, 5, 10, 15]), make_order(chunk_size=10, max_failure_ratio=0.2))
+    assert report.cause is None
+    assert report.summary["accepted"] == 56
+
+
+def test_a_share_of_few_answers_says_nothing(scene: Scene) -> None:
+    """The first ten were all rejected; of sixty, that is less than allowed."""
+    report = scene.run(table(60, refused=range(10)), make_order(chunk_size=10, max_failure_ratio=0.5))
+    assert report.cause is None
+    assert report.summary["rejected"] == 10
+
+
+def test_a_ratio_of_nothing_stops_at_the_first_rejection(scene: Scene) -> None:
+    report = scene.run(table(9, refused=[1]), make_order(max_failure_ratio=0))
+    assert str(halt_of(report)).startswith("Of 3 recipients answered so far 1 was rejected")
+    assert report.summary["not_sent"] == 6
+
+
+def test_the_next_try_goes_on_with_answers_of_its_own(scene: Scene) -> None:
+    """Somebody has decided to go on: what the last try met is not held against this one."""
+    rows = table(60, refused=[0, 5, 10, 15, 19])
+    order = make_order(chunk_size=10, max_failure_ratio=0.2)
+    halt_of(scene.run(rows, order))
+    report = scene.run(rows, order)
+    assert report.cause is None
+    assert report.summary["accepted"] == 55
+    scene.check(report, 60)
+
+
+def test_what_is_in_flight_is_settled_when_the_brake_is_pulled(scene: Scene) -> None:
+    """With four requests at once, three may be under way: their answers are recorded all the same."""
+    report = scene.run(
+        table(400, refused=range(0, 300, 3)), make_order(chunk_size=10, concurrency=4, max_failure_ratio=0.2)
+    )
+    halt_of(report)
+    assert report.summary["unknown"] == 0
+    assert report.summary["not_sent"] > 300
+    scene.check(report, 400)
+
+
+@pytest.mark.parametrize(("most", "least"), [(0.5, 20), (0.1, 20), (0.05, 40), (0.001, 2000), (0.0, 1)])
+def test_a_small_share_needs_more_answers(most: float, least: int) -> None:
+    """One failure is never a share."""
+    assert least_answered(most) == least
+
+
+@pytest.mark.parametrize("given", [-0.1, 1.01, 5.0])
+def test_a_ratio_is_a_share(given: float) -> None:
+    """Somebody who writes 5 means 5 percent, and would have no brake at all."""
+    with pytest.raises(ConfigurationError, match=r"max_failure_ratio=.* it is a share such as 0.05"):
+        make_order(max_failure_ratio=given)
+
+
+# -- canary ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("canary", "sizes"), [(2, [2, 3, 3, 1]), (3, [3, 3, 3]), (4, [3, 1, 3, 2]), (9, [3, 3, 3]), (50, [3, 3, 3])]
+)
+def test_the_canary_goes_first_and_alone(scene: Scene, canary: int, sizes: list[int]) -> None:
+    """So many recipients and no others, whatever the size of a request."""
+    report = scene.run(people(9), make_order(canary=canary))
+    assert report.cause is None
+    assert list(Counter(entry.session_no for entry in scene.journal()).values()) == sizes
+    scene.check(report, 9)
+
+
+def test_nobody_else_is_texted_before_the_canary_is_answered(scene: Scene) -> None:
+    """With many requests at once, too."""
+    under_way, most = [0], [0]
+
+    def counting(send: Callable[..., Any]) -> Callable[..., Any]:
+        def call(content: Sequence[TaskContent]) -> Any:
+            under_way[0] += 1
+            most[0] = max(most[0], under_way[0]) if len(seen) < 2 else most[0]
+            seen.append(sum(len(group.targets) for group in content))
+            try:
+                return send(content)
+            finally:
+                under_way[0] -= 1
+
+        return call
+
+    seen: list[int] = []
+    with scene.client() as client:
+        report = scene.run_with(counting(client.send_batch), people(40), make_order(canary=2, concurrency=8))
+    assert report.cause is None
+    assert seen[0] == 2
+    scene.check(report, 40)
+
+
+def test_a_rejected_canary_stops_the_campaign(scene: Scene) -> None:
+    """With the numbers; all the others can still be sent."""
+    report = scene.run(table(24, refused=[1]), make_order(canary=4, chunk_size=10, concurrency=4))
+    assert str(halt_of(report)) == (
+        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. Nobody else was texted."
+    )
+    assert halt_of(report).section == "canary-failed"
+    assert report.summary["not_sent"] == 20
+    scene.check(report, 24)
+
+
+def test_a_canary_may_have_as_many_failures_as_the_campaign(scene: Scene) -> None:
+    """Where a share of rejected ones is borne, it is borne here."""
+    order = make_order(canary=4, chunk_size=10, max_failure_ratio=0.25)
+    assert scene.run(table(30, refused=[1]), order).cause is None
+
+
+def test_a_canary_without_an_answer_does_not_pass(scene: Scene) -> None:
+    """Nobody knows what became of it."""
+    scene.sandbox.fault("drop", at=1)
+    order = make_order(canary=4, chunk_size=10, max_failure_ratio=0.5)
+    report = scene.run(people(24), order, ask=False)
+    assert "0 accepted, 0 rejected, 4 unknown" in str(halt_of(report))
+    assert report.summary["not_sent"] == 20
+    scene.check(report, 24)
+
+
+def test_the_canary_of_the_next_try_is_of_those_who_are_left(scene: Scene) -> None:
+    """After the mend, another few go first."""
+    rows = table(30, refused=[1])
+    order = make_order(canary=4, chunk_size=10)
+    halt_of(scene.run(rows, order))
+    before = len(scene.journal())
+    report = scene.run(rows, order)
+    assert report.cause is None
+    sizes = list(Counter(entry.session_no for entry in scene.journal()[before:]).values())
+    assert sizes == [4, 10, 10, 2]
+    scene.check(report, 30)
+
+
+def test_a_canary_of_nobody_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="canary must be 1 or more"):
+        make_order(canary=0)
+
+
+# -- a person's stop ------------------------------------------------------------------------------------------------
+
+
+def say(scene: Scene, words: str) -> None:
+    """A person's word, given to the database by another connection."""
+    with contextlib.closing(sqlite3.connect(scene.file)) as ledger:
+        ledger.execute(f"UPDATE uspeedo_campaigns SET {words}")
+        ledger.commit()
+
+
+STOPPED = "stopped_at = '2026-11-22 03:04:05', stopped_by = 'Pat'"
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_stop_is_honoured_before_the_next_request(scene: Scene, concurrency: int) -> None:
+    """Requests under way are settled, and not one more begins."""
+    calls: list[int] = []
+    begun: list[int] = []
+
+    def stopping(send: Callable[..., Any]) -> Callable[..., Any]:
+        def call(content: Sequence[TaskContent]) -> Any:
+            calls.append(1)
+            if len(calls) == 2:
+                say(scene, STOPPED)
+                begun.append(len(calls))
+            return send(content)
+
+        return call
+
+    with scene.client() as client:
+        report = scene.run_with(stopping(client.send_batch), people(60), make_order(concurrency=concurrency))
+    assert str(halt_of(report)) == (
+        "Campaign 'due/2026-11-22' was stopped by Pat at 2026-11-22 03:04:05 UTC. To go on, run `airflow-uspeedo "
+        "resume`, then clear the task."
+    )
+    assert len(calls) < begun[0] + concurrency  # the other threads may have marked one each before the stop
+    assert report.summary["unknown"] == 0
+    scene.check(report, 60)
+
+
+def test_a_stopped_campaign_sends_nothing_until_it_is_resumed(scene: Scene) -> None:
+    """Then it goes on with those who are left."""
+    scene.run(people(6))
+    say(scene, STOPPED)
+    report = scene.run(people(12))
+    assert halt_of(report).section == "campaign-stopped-by-a-person"
+    assert len(scene.journal()) == 6
+    say(scene, "stopped_at = NULL, stopped_by = NULL")
+    report = scene.run(people(12))
+    assert report.cause is None
+    scene.check(report, 12)
+
+
+def test_nobody_is_texted_under_the_name_of_a_pruned_campaign(scene: Scene) -> None:
+    """Whom it texted is forgotten: all of them would get it again."""
+    scene.run(people(6))
+    say(scene, "pruned_at = '2026-11-22 03:04:05'")
+    with pytest.raises(CampaignHalted, match=r"was pruned at 2026-11-22 03:04:05 UTC: .* Name a new campaign_id"):
+        scene.run(people(6))
+    assert len(scene.journal()) == 6

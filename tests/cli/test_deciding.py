@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``resolve``: a person says what became of lost answers, after having been told of how many people it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.campaign.stage import CAMPAIGN, make_order, people, phones
+from tests.cli.typing_it import ROOT, unknown
+
+DIES_IN_A_REQUEST = """
+import os, sys
+from pathlib import Path
+from tests.campaign.stage import Scene, people
+Scene(None, Path(sys.argv[1]), 0).run_with(lambda *_: os._exit(9), people(3))
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "accepted", "texted"), [("sent", 0, 0), ("not-sent", 3, 3)], ids=["said to be sent", "said to be not sent"]
+)
+def test_what_a_person_says_is_done(command, warehouse, said, accepted, texted):
+    """Sent: the task ends well and texts nobody. Not sent: the next try texts them, once."""
+    unknown(warehouse, people(3), make_order(), accepted=False)
+    told = command("resolve", CAMPAIGN, "--as", said, "--by", "Dana", "--yes")
+    assert (told.code, told.err) == (0, "")
+    assert "3 people in 1 request may or may not have been texted." in told.out
+    assert ("a later try will text 3 people" in told.out) == (said == "not-sent")
+    assert f"Said of 3 people of campaign {CAMPAIGN!r}: {said.replace('-', ' ')}, by Dana." in told.out
+    report = warehouse.run(people(3))
+    assert (report.summary.accepted_now, report.summary["accepted"]) == (accepted, 3)
+    assert len(warehouse.texted()) == texted
+
+
+def test_nothing_is_decided_without_a_terminal_or_a_yes(command, warehouse):
+    """A script must say --yes; the number is told all the same."""
+    unknown(warehouse, people(3), make_order())
+    said = command("resolve", CAMPAIGN, "--as", "not-sent")
+    assert (said.code, "3 people" in said.out) == (2, True)
+    assert said.line == "Error: There is no terminal to ask at, so nothing was changed. If you mean it, add --yes."
+    assert warehouse.statuses() == ["unknown"] * 3
+
+
+def test_a_campaign_without_unknown_outcomes_needs_no_decision(command, warehouse):
+    """That is no error."""
+    warehouse.run(people(3))
+    said = command("resolve", CAMPAIGN, "--as", "not-sent", "--yes")
+    assert (said.code, "there is nothing to decide" in said.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "Say what became of them"),
+        (["--sent-file", "x", "--as", "not-sent"], "nothing follows for the others"),
+        (["--as", "sent", "--column", "phone"], "--column is the column of a --sent-file"),
+        (["--as", "sent", "--in-flight"], "--in-flight goes with --as not-sent"),
+        (["--as", "perhaps"], "'sent', 'not-sent'"),
+    ],
+)
+def test_words_that_do_not_go_together_are_wrong_usage(command, words, told):
+    """Exit code 2, and the ledger is not even opened."""
+    said = command("resolve", CAMPAIGN, *words)
+    assert (said.code, told in said.err) == (2, True)
+
+
+def test_a_request_in_flight_is_not_called_not_sent_by_the_way(command, warehouse):
+    """A killed task left it a moment ago: it may still arrive. It takes a word of its own, and the time is told."""
+    child = [sys.executable, "-c", DIES_IN_A_REQUEST, str(warehouse.folder)]
+    assert subprocess.run(child, cwd=ROOT, check=False).returncode == 9
+    said = command("resolve", CAMPAIGN, "--as", "not-sent", "--yes")
+    assert "Of these people 3 are in flight" in said.out
+    assert (said.code, "Nothing was decided" in said.line, "--in-flight" in said.line) == (1, True, True)
+    assert command("resolve", CAMPAIGN, "--as", "not-sent", "--yes", "--in-flight").code == 0
+    assert warehouse.run(people(3)).summary["accepted"] == 3
+
+
+# -- a file of the vendor's console -----------------------------------------------------------------------------
+
+
+def test_a_file_of_sent_numbers_decides_on_whoever_is_in_it(command, warehouse):
+    """In whatever spelling; the others stay unknown, and the command says how many of the file were matched."""
+    unknown(warehouse, people(3), make_order())
+    file = warehouse.folder / "export.csv"
+    file.write_text("Time;Mobile Phone;Cost\n2026-11-22 03:00;85250000000;1\n2026-11-22 03:00;+852 5900 0999;1\n")
+    said = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes")
+    assert said.code == 0
+    assert "Of the file's 2 numbers 1 matched unknown recipients" in said.out
+    assert "Nothing follows for people who are not in the file." in said.out
+    assert "Still unknown: 2 people." in said.out
+    assert warehouse.statuses() == ["accepted", "unknown", "unknown"]
+
+
+def test_one_number_in_each_line_will_do(command, warehouse):
+    """Without a heading, with empty lines, as an editor saves it."""
+    unknown(warehouse, people(3), make_order())
+    file = warehouse.folder / "sent.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n\r\n".join(phones(people(3))).encode())
+    assert "Said of 3 people" in command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes").out
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: No such file"),
+        (b"", "is empty"),
+        (b"\n\n", "is empty"),
+        (b"SQLite format 3\x00\x10\x00", "is no text file"),
+        (b"PK\x03\x04\x14\x00", "is an Excel workbook"),
+        (b"phone\nnobody\n", "holds no phone number"),
+        (b"a,b\n1,2\n", "Name it with --column: a, b"),
+        (b"mobile,phone\n85250000000,85250000001\n", "it may be any of 1, 2"),
+    ],
+    ids=["absent", "empty", "blank", "binary", "workbook", "words", "no phone column", "two phone columns"],
+)
+def test_a_file_that_cannot_be_used_changes_nothing(command, warehouse, content, told):
+    """One line that says what to do; no line of the file is quoted."""
+    unknown(warehouse, people(3), make_order())
+    file = warehouse.folder / "export.csv"
+    if content is not None:
+        file.write_bytes(content)
+    said = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes")
+    assert (said.code, said.out, told in said.line) == (1, "", True)
+    assert warehouse.statuses() == ["unknown"] * 3
+
+
+def test_numbers_of_nobody_change_nothing(command, warehouse):
+    """Most likely it is the export of another campaign."""
+    unknown(warehouse, people(3), make_order())
+    file = warehouse.folder / "sent.txt"
+    file.write_text("+852 5999 0001\n+852 5999 0002\n")
+    said = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes")
+    assert (said.code, "Nothing was changed" in said.line) == (1, True)
+    assert warehouse.statuses() == ["unknown"] * 3

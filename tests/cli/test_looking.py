@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``list`` and ``show``: everything that a person wants to know before deciding, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.campaign.stage import make_order, people
+from tests.cli.typing_it import Command, unknown
+
+ONE, OTHER = make_order(campaign_id="invoices 2026-11-22"), make_order(campaign_id="all fine")
+
+
+def test_the_list_shows_campaigns_and_who_waits_for_a_decision(command, warehouse):
+    """The newest first, with the number of people that nobody knows about; decided ones wait no longer."""
+    warehouse.run(people(4), OTHER)
+    unknown(warehouse, people(7, 10), ONE)
+    lines = command("list").out.splitlines()
+    assert [line.split()[3:5] for line in lines[1:]] == [["ended", "3"], ["ended", "0"]]
+    assert lines[1].endswith("  invoices 2026-11-22")
+    command("resolve", ONE.campaign_id, "--as", "sent", "--yes")
+    assert command("list").out.splitlines()[1].split()[4] == "0"
+
+
+def test_the_list_for_a_program_is_json_with_times_in_utc(command, warehouse):
+    """Whatever reads it need not guess a zone."""
+    unknown(warehouse, people(3), ONE)
+    (campaign,) = json.loads(command("list", "--json").out)
+    assert (campaign["campaign_id"], campaign["unknown_recipients"]) == (ONE.campaign_id, 3)
+    assert datetime.fromisoformat(campaign["created_at"]).utcoffset() == timedelta(0)
+
+
+def test_a_long_list_is_cut_and_says_so(command, warehouse):
+    """Only the newest, and how to see more."""
+    for order in (OTHER, ONE):
+        warehouse.run(people(1), order)
+    said = command("list", "--limit", "1")
+    assert (len(said.out.splitlines()), "all fine" in said.out, "--limit shows more" in said.err) == (2, False, True)
+
+
+def test_a_campaign_is_shown_with_counts_unknowns_and_tries(command, warehouse):
+    """The counts add up, the unknown request is there with its number of people, and what may be typed next."""
+    unknown(warehouse, [*people(7), {"phone": "nobody", "name": "x"}], ONE, at=2)
+    told = command("show", ONE.campaign_id).out
+    rows = {
+        line.split()[0]: line.split()[1] for line in told.splitlines() if line.startswith("  ") and line.split()[1:]
+    }
+    assert {name: rows[name] for name in ("accepted", "invalid", "unknown", "all")} == {
+        "accepted": "4", "invalid": "1", "unknown": "3", "all": "8",
+    }  # fmt: skip
+    assert "Unknown: 3 people in 1 request" in told
+    assert "the whole table" in told
+    assert "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --as=not-sent" in told
+
+
+def test_a_campaign_for_a_program_is_json(command, warehouse):
+    """With the same numbers."""
+    unknown(warehouse, people(7), ONE)
+    found = json.loads(command("show", ONE.campaign_id, "--json").out)
+    assert (found["counts"], found["unknown"]["recipients"]) == ({"accepted": 4, "unknown": 3}, 3)
+    assert [attempt["read_whole"] for attempt in found["attempts"]] == [True]
+
+
+def test_what_the_vendor_wrote_is_masked(command, warehouse):
+    """A reason may quote a phone; the terminal shows none of it."""
+    unknown(warehouse, people(3), ONE)
+    with closing(sqlite3.connect(warehouse.file)) as ledger, ledger:
+        ledger.execute("UPDATE uspeedo_requests SET reason = 'phone +852 5531 1111 is odd'")
+    for words in ([], ["--json"]):
+        told = command("show", ONE.campaign_id, *words).out
+        assert ("5531" in told, "phone ****1111 is odd" in told) == (False, True)
+
+
+@pytest.mark.parametrize("verb", [["show"], ["stop"], ["resume"], ["resolve", "--as", "sent"]])
+def test_an_unknown_campaign_is_one_line_that_says_where_to_look(command, warehouse, verb):
+    """The nearest name is offered, and the list."""
+    warehouse.run(people(1), ONE)
+    said = command(*verb, "invoices 2026-11-2")
+    assert (said.code, said.out) == (1, "")
+    assert said.line.startswith("Error: There is no campaign 'invoices 2026-11-2'")
+    assert "Did you mean 'invoices 2026-11-22'?" in said.line
+    assert "`airflow-uspeedo --conn-id warehouse list`" in said.line
+
+
+def test_looking_makes_no_ledger(command, warehouse):
+    """Where none is, the message says where it looked; an empty file would only confuse the next one."""
+    assert command("list", "--json").out.strip() == "[]"
+    assert "There are no campaigns in connection 'warehouse'" in command("list").line
+    said = command("show", "x")
+    assert said.code == 1
+    assert "There is no ledger here yet" in said.line
+    assert "connection 'warehouse', table uspeedo_results" in said.line
+    assert not warehouse.file.exists()
+
+
+def test_without_a_connection_the_message_names_the_file(warehouse):
+    """The usual mistake at night: --conn-id forgotten."""
+    said = Command()("show", "x")
+    assert "uspeedo_ledger.db (no --conn-id was given)" in said.line
+
+
+@pytest.mark.parametrize(("version", "what"), [(1, "Run `airflow-uspeedo migrate`"), (99, "install that version here")])
+def test_a_ledger_of_another_version_is_refused(command, warehouse, version, what):
+    """One line that says what to do."""
+    warehouse.run(people(1), ONE)
+    with closing(sqlite3.connect(warehouse.file)) as ledger, ledger:
+        ledger.execute("UPDATE uspeedo_ledger SET version = ?", (version,))
+    said = command("list")
+    assert (said.code, what in said.line) == (1, True)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command as it is typed: within this process where that is enough, else as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from click.testing import CliRunner
+
+from airflow_provider_uspeedo.cli.command import airflow_uspeedo
+
+SCRIPT = "import sys; from airflow_provider_uspeedo.cli import main; sys.exit(main())"
+"""What the installed script does."""
+ROOT = Path(__file__).parents[2]
+
+
+class Said(NamedTuple):
+    """What a command has written, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def line(self) -> str:
+        """Its only line on stderr."""
+        (line,) = self.err.splitlines()
+        return line
+
+
+class Command:
+    """The command with its first options."""
+
+    def __init__(self, *options: str) -> None:
+        self.options = options
+
+    def __call__(self, *words: str, stdin: str = "") -> Said:
+        """Types it within this process; stdin is no terminal."""
+        done = CliRunner().invoke(airflow_uspeedo, [*self.options, *words], input=stdin)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return _private(Said(done.exit_code, done.stdout, done.stderr))
+
+    def process(self, *words: str, stdin: str = "", **environment: str) -> Said:
+        """Types it at a shell."""
+        done = subprocess.run(
+            self.line(*words),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            timeout=120,
+            check=False,
+        )
+        return _private(Said(done.returncode, done.stdout, done.stderr))
+
+    def line(self, *words: str) -> list[str]:
+        """What the shell starts."""
+        return [sys.executable, "-c", SCRIPT, *self.options, *words]
+
+
+def _private(said: Said) -> Said:
+    """Nothing that the command writes holds a phone, whatever it was asked."""
+    assert not re.search(r"5[05]\d{6}", said.out + said.err)
+    return said
+
+
+def unknown(scene: Any, table: Any, order: Any, *, at: int = 1, accepted: bool = True) -> None:
+    """One try of a campaign that loses the answer to its ``at``-th request."""
+    scene.sandbox.fault("drop", at=at, accepted=accepted)
+    scene.run(table, order)
+    scene.sandbox.clear_faults()

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person decides on unknown outcomes: all of them, or those that the vendor's console lists as sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
+from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Request, utc_now
+from tests.ledger.acting import Try, key_of, people, person, state_of
+from tests.ledger.faults import lost_acknowledgement
+
+
+def lose_the_answer(one: Try, rows: list[Recipient]) -> Request:
+    (request,) = one.claim(rows)
+    assert one.mark(request)
+    assert one.doubt(request)
+    return request
+
+
+def resolve(ledger: Ledger, campaign: str, **how: Any) -> int:
+    said = {"as_sent": True, "by": "ann", "phones": None, "in_flight": False, "expected": None}
+    return LedgerKeeper(ledger).resolve(campaign, **{**said, **how})
+
+
+def phone(name: str) -> str:
+    return person(name, 1).phone
+
+
+def national(name: str) -> str:
+    return phone(name).partition(")")[2]
+
+
+def sent_ago(ledger: Ledger, request: Request, ago: timedelta) -> None:
+    table = ledger.tables.requests
+    ledger.database.write(
+        lambda c: c.execute(sa.update(table).where(table.c.id == request.id).values(sent_at=utc_now() - ago))
+    )
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as stored": phone,
+    "with a plus": lambda name: "+852" + national(name),
+    "bare digits": lambda name: "852" + national(name),
+    "blanks and dashes": lambda name: f" 852 {national(name)[:4]}-{national(name)[4:]} ",
+    "as text of a spreadsheet": lambda name: "'852" + national(name),
+    "with zeros": lambda name: "00852" + national(name),
+    "as dialled at home": national,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=list(SPELLINGS))
+def test_who_is_listed_was_sent_and_nothing_follows_for_the_others(
+    ledger: Ledger, campaign: str, spelling: Callable[[str], str]
+) -> None:
+    """Whatever the spelling; headings and strangers are counted."""
+    one = Try(ledger, campaign)
+    lose_the_answer(one, people("abc"))
+    phones = ["phone", "", spelling("a"), spelling("b"), spelling("somebody else")]
+    count = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    assert (count.recipients, count.requests, count.in_flight) == (2, 1, 0)
+    assert (count.not_matched, count.ambiguous, count.unreadable) == (1, 0, 1)
+    assert resolve(ledger, campaign, phones=phones, expected=2) == 2
+    assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
+    again = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    assert (again.recipients, again.not_matched) == (0, 3)
+
+
+def test_a_list_never_shows_who_was_not_sent(ledger: Ledger, campaign: str) -> None:
+    """An export may be late or cut."""
+    lose_the_answer(Try(ledger, campaign), people("a"))
+    with pytest.raises(ConfigurationError, match="as_sent must be True"):
+        resolve(ledger, campaign, as_sent=False, phones=[phone("a")])
+    with pytest.raises(ConfigurationError, match="not one text"):
+        resolve(ledger, campaign, phones=phone("a"))
+
+
+def two_messages_to_one_phone(ledger: Ledger, campaign: str) -> Try:
+    """The first is accepted, nobody knows of the second."""
+    one = Try(ledger, campaign)
+    first, second = person("order 1", 1), person("order 2", 2)._replace(phone=phone("order 1"))
+    for request in one.claim([first]):
+        one.send(request)
+    lose_the_answer(one, [second])
+    return one
+
+
+def test_a_phone_listed_once_does_not_tell_which_of_two_messages_it_was(ledger: Ledger, campaign: str) -> None:
+    """The accepted one is in the export, too."""
+    two_messages_to_one_phone(ledger, campaign)
+    count = LedgerKeeper(ledger).count_unknown(campaign, [phone("order 1")])
+    assert (count.recipients, count.ambiguous, count.not_matched) == (0, 1, 0)
+    assert resolve(ledger, campaign, phones=[phone("order 1")]) == 0
+
+
+def test_a_phone_listed_as_often_as_it_was_texted_is_sent(ledger: Ledger, campaign: str) -> None:
+    """Then all its messages left."""
+    two_messages_to_one_phone(ledger, campaign)
+    assert resolve(ledger, campaign, phones=[phone("order 1")] * 2) == 1
+
+
+def test_a_message_that_did_not_leave_is_no_rival(ledger: Ledger, campaign: str) -> None:
+    """Only what may be in the export counts."""
+    one = Try(ledger, campaign)
+    lose_the_answer(one, [person("order 1", 1)])
+    one.claim([person("order 2", 2)._replace(phone=phone("order 1"))])
+    assert resolve(ledger, campaign, phones=[phone("order 1")]) == 1
+
+
+# -- requests that may still arrive -------------------------------------------------------------------------------
+
+
+def test_not_sent_is_not_said_of_what_may_still_arrive(ledger: Ledger, campaign: str) -> None:
+    """A request of the last minutes may be alive: it must be included by name."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    one.mark(request)
+    with pytest.raises(ConfigurationError, match=r"requests with 2 recipients.*less than 5 minutes ago.*in_flight"):
+        resolve(ledger, campaign, as_sent=False)
+    assert state_of(ledger, request) == "sending"
+    assert LedgerKeeper(ledger).count_unknown(campaign, None).in_flight == 2
+    assert resolve(ledger, campaign, as_sent=False, in_flight=True) == 2
+    assert one.status(*"ab") == ["not_sent"] * 2
+
+
+def test_what_was_given_to_the_network_long_ago_may_be_decided(ledger: Ledger, campaign: str) -> None:
+    """Its process is dead."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    one.mark(request)
+    sent_ago(ledger, request, timedelta(minutes=6))
+    assert resolve(ledger, campaign, as_sent=False) == 2
+
+
+def test_a_word_on_some_does_not_make_the_others_of_a_live_request_free(ledger: Ledger, campaign: str) -> None:
+    """The request counts as unknown from then on, and is as alive as before."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    one.mark(request)
+    assert resolve(ledger, campaign, phones=[phone("a")]) == 1
+    with pytest.raises(ConfigurationError, match="requests with 1 recipient were given"):
+        resolve(ledger, campaign, as_sent=False)
+    sent_ago(ledger, request, timedelta(hours=1))
+    assert resolve(ledger, campaign, as_sent=False) == 1
+
+
+def test_sent_may_be_said_of_what_is_in_flight(ledger: Ledger, campaign: str) -> None:
+    """Nobody is texted for that; and the answer corrects it."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    one.mark(request)
+    assert resolve(ledger, campaign) == 2
+    assert one.settle(request, "b")
+    assert one.status(*"ab") == ["accepted", "rejected"]
+
+
+# -- what was agreed on -------------------------------------------------------------------------------------------
+
+
+def test_another_number_than_agreed_decides_nothing(ledger: Ledger, campaign: str) -> None:
+    """A campaign that runs has more unknowns a minute later."""
+    one = Try(ledger, campaign)
+    lose_the_answer(one, people("abc"))
+    with pytest.raises(ConfigurationError, match="3 recipients now, not of 2"):
+        resolve(ledger, campaign, expected=2)
+    assert one.status(*"abc") == ["unknown"] * 3
+    assert LedgerKeeper(ledger).show(campaign).attempts[-1].ended_at is not None
+
+
+def test_the_agreed_number_survives_a_lost_acknowledgement(ledger: Ledger, campaign: str) -> None:
+    """The repetition finds nothing left, and must not call that a change."""
+    lose_the_answer(Try(ledger, campaign), people("abc"))
+    # Commits before it: finding the campaign twice, and the attempt.
+    with lost_acknowledgement(ledger.database.engine, after=3) as happened:
+        assert resolve(ledger, campaign, expected=3) == 3
+    assert happened
+
+
+def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> None:
+    """That is when one does it."""
+    one = Try(ledger, campaign)
+    lose_the_answer(one, people("ab"))
+    LedgerKeeper(ledger).stop(campaign, by="ann")
+    assert resolve(ledger, campaign, as_sent=False) == 2
+    with pytest.raises(CampaignHalted):
+        Try(ledger, campaign).claim(people("ab"))
+
+
+def test_keys_still_name_recipients(ledger: Ledger, campaign: str) -> None:
+    """The ledger's own verb takes keys, and counts as before."""
+    lose_the_answer(Try(ledger, campaign), people("ab"))
+    assert ledger.resolve(campaign, as_sent=True, by="ann", only=[key_of("a")], expected=1) == 1

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The printed grants are enough for what each part does, and not one of them could be left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
+from airflow_provider_uspeedo.ledger import ddl, grants
+from airflow_provider_uspeedo.ledger.claims import Portion
+from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Request, new_id
+from tests.ledger.acting import OpenLedger, Try, invalid, people
+from tests.ledger.servers import SERVERS, plain_connection, run, select
+
+ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
+As = Callable[[str], URL]
+
+
+def execute(url: URL, *statements: str) -> None:
+    connection = plain_connection(url)
+    for statement in statements:
+        connection.cursor().execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def cut(script: str) -> list[str]:
+    return [one.strip() for one in script.split(";\n") if one.strip()]
+
+
+@contextmanager
+def new_user(url: URL, kind: str, name: str) -> Iterator[URL]:
+    account = f"'{name}'@'%'" if kind == "mysql" else f'"{name}"'
+    run(kind, f"CREATE USER {account} {'IDENTIFIED BY' if kind == 'mysql' else 'PASSWORD'} 'pass word'")
+    try:
+        yield url.set(username=name, password="pass word")
+    finally:
+        if kind == "postgresql":
+            execute(url, f"DROP OWNED BY {account}")
+        run(kind, f"DROP USER {account}")
+
+
+@pytest.fixture
+def user(empty_url: URL, kind: str) -> Iterator[URL]:
+    """The address for a user without any right on the ledger that is there."""
+    execute(empty_url, *cut(ddl.script(kind)))
+    with new_user(empty_url, kind, f"Some.One-{empty_url.database}"[-60:]) as address:
+        yield address
+
+
+def granted(user: URL, kind: str, role: str) -> list[str]:
+    return cut(grants.script(kind, role, str(user.username)))
+
+
+def run_a_campaign(ledger: Ledger) -> None:
+    """All that a worker does: two tries, one taken over, one released, one unknown, one resolved, and counting."""
+    ledger.prepare()
+    one = Try(ledger, "x")
+    first, second, third, _ = one.claim([*people("abcdefgh"), invalid(9)], size=2)
+    one.send(first, "b")
+    one.mark(second)
+    one.doubt(second)
+    one.mark(third)
+    one.release(third)
+    one.send(ledger.renew(one.attempt, third, b"n" * 16))
+    one.end()
+    assert ledger.resolve("x", as_sent=False, by="ann", only=[second.recipients[0].key]) == 1
+    assert ledger.resolve("x", as_sent=True, by="ann") == 1
+    rerun = Try(ledger, "x", vendor=one.vendor)
+    late = Request(new_id(), tuple(people("a")))  # of a claim that found everybody taken
+    assert ledger.claim(rerun.attempt, Portion([late], [], [], 1)) == []
+    rerun.text([*people("abcdefgh"), invalid(9)])
+    assert rerun.counts() == {"accepted": 7, "rejected": 1, "invalid": 1}
+    assert ledger.failures(rerun.attempt, 10)
+    assert sum(len(portion) for portion in ledger.results("x")) == 9
+
+
+def administer(ledger: Ledger) -> None:
+    """All that a person does but create and migrate."""
+    keeper = LedgerKeeper(ledger)
+    assert keeper.campaigns(9)[0].campaign_id == "x"
+    assert keeper.stop("x", by="ann").changed
+    assert keeper.resume("x").changed
+    assert keeper.show("x").counts
+    keeper.resolve("x", as_sent=True, by="ann", phones=None, in_flight=False, expected=None)
+    assert keeper.forget(people("a")[0].phone, None).recipients == 1
+    (done,) = keeper.prune(timedelta(0), None, with_unknown=True, dry_run=False)
+    assert done.pruned
+
+
+@ON_SERVERS
+def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str) -> None:
+    """From an empty ledger to the end, and what a person has stopped it cannot let go on."""
+    execute(empty_url, *granted(user, kind, "worker"))
+    ledger = open_ledger(user)
+    run_a_campaign(ledger)
+    for verb in (
+        lambda: LedgerKeeper(ledger).resume("x"),
+        lambda: LedgerKeeper(ledger).prune(timedelta(0), None, with_unknown=True, dry_run=False),
+        lambda: LedgerKeeper(ledger).migrate(),
+    ):
+        with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
+            verb()
+    assert LedgerKeeper(ledger).campaigns(1)[0].pruned_at is None
+
+
+@ON_SERVERS
+def test_a_reader_sees_the_results_and_nothing_behind_them(
+    open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str
+) -> None:
+    """One SELECT is all it has."""
+    run_a_campaign(open_ledger(empty_url))
+    execute(empty_url, *granted(user, kind, "reader"))
+    assert select(user, "SELECT COUNT(*) FROM uspeedo_results") == [(9,)]
+    for statement in (
+        "SELECT * FROM uspeedo_recipients", "SELECT * FROM uspeedo_campaigns", "DELETE FROM uspeedo_readings",
+        "UPDATE uspeedo_ledger SET version = 1",
+    ):  # fmt: skip
+        with pytest.raises(Exception, match=r"denied"):
+            select(user, statement)
+
+
+@ON_SERVERS
+def test_an_administrator_does_all_but_create_and_migrate(
+    open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str
+) -> None:
+    """Deleting, too."""
+    run_a_campaign(open_ledger(empty_url))
+    execute(empty_url, *granted(user, kind, "administrator"))
+    ledger = open_ledger(user)
+    administer(ledger)
+    with pytest.raises(LedgerError, match="needs the rights of the tables' owner"):
+        LedgerKeeper(ledger).migrate()
+
+
+def single_rights(statements: list[str]) -> Iterator[list[str]]:
+    """The same grants, each time without one right."""
+    for place, statement in enumerate(statements):
+        found = re.fullmatch(r"GRANT (.*?) ON (.*)", statement)
+        assert found
+        rights = re.findall(r"\w+(?: \([\w, ]+\))?", found[1])
+        for right in rights:
+            less = [one for one in rights if one != right]
+            rest = [f"GRANT {', '.join(less)} ON {found[2]}"] if less else []
+            yield [*statements[:place], *rest, *statements[place + 1 :]]
+
+
+@ON_SERVERS
+def test_none_of_a_workers_grants_could_be_left_out(
+    open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str
+) -> None:
+    """Without any one of them something that a worker does fails."""
+    enough = [one for one in granted(user, kind, "worker") if "SCHEMA" not in one]  # everybody may look into public
+    needless = []
+    for statements in single_rights(enough):
+        execute(empty_url, *_taken_away(user, kind), *statements)
+        try:
+            run_a_campaign(open_ledger(user))
+        except LedgerError:
+            pass
+        else:
+            needless.append(set(enough) - set(statements))
+        _empty(open_ledger(empty_url))
+    assert needless == []
+
+
+def _taken_away(user: URL, kind: str) -> list[str]:
+    if kind == "mysql":
+        return [f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM '{user.username}'@'%'"]
+    name = f'"{user.username}"'
+    return [
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {name}",
+        f"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {name}",
+        f"REVOKE UPDATE (campaign_no) ON uspeedo_campaigns FROM {name}",
+    ]
+
+
+def _empty(ledger: Ledger) -> None:
+    def work(connection: sa.engine.Connection) -> None:
+        for table in ledger.tables.metadata.sorted_tables:
+            if not table.name.endswith("_ledger"):
+                connection.execute(sa.delete(table))
+
+    ledger.database.write(work)
+
+
+@ON_SERVERS
+def test_grants_of_a_ledger_in_a_schema_name_it(empty_url: URL, open_ledger: OpenLedger, kind: str) -> None:
+    """``schema.name`` is where the tables are, too; a database is a schema of MySQL."""
+    schema = "Texts" if kind == "postgresql" else str(empty_url.database)
+    if kind == "postgresql":
+        execute(empty_url, 'CREATE SCHEMA "Texts"')
+    table = f"{schema}.results"
+    execute(empty_url, *cut(ddl.script(kind, table)))
+    with new_user(empty_url, kind, f"w_{empty_url.database}"[-60:]) as user:
+        execute(empty_url, *cut(grants.script(kind, "worker", str(user.username), table)))
+        run_a_campaign(open_ledger(user, table))
+
+
+@pytest.mark.parametrize(
+    ("user", "quoted"), [("ann", "'ann'@'%'"), ("ann@10.0.0.%", "'ann'@'10.0.0.%'"), ("o'hara", "'o''hara'@'%'")]
+)
+def test_accounts_of_mysql_are_quoted(user: str, quoted: str) -> None:
+    """With any host, unless one is named."""
+    assert grants.script("mysql", "reader", user).replace("`", "") == f"GRANT SELECT ON uspeedo_results TO {quoted};\n"
+
+
+def test_roles_of_postgresql_are_quoted() -> None:
+    """Whatever they are called."""
+    assert grants.script("postgresql", "reader", 'a"b').endswith('TO "a""b";\n')
+
+
+@pytest.mark.parametrize("user", ["", "a\nb", "a\\b", "ann@x'y", "ann@"])
+def test_what_is_no_user_is_refused(user: str) -> None:
+    """It does not reach any SQL."""
+    with pytest.raises(ConfigurationError, match="user must be"):
+        grants.script("mysql", "reader", user)
+
+
+def test_there_are_three_roles_and_two_kinds_of_servers() -> None:
+    """SQLite has no users: the file's rights decide."""
+    with pytest.raises(ConfigurationError, match="worker, reader, administrator"):
+        grants.script("mysql", "owner", "ann")
+    with pytest.raises(ConfigurationError, match="owner and mode"):
+        grants.script("sqlite", "worker", "ann")

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A ledger that version 1 made becomes one of this version, and nobody whom it had texted is texted again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection
+
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
+from airflow_provider_uspeedo.ledger import ddl
+from airflow_provider_uspeedo.ledger.findings import Migration
+from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from tests.ledger.acting import SPEC, OpenLedger, Try, invalid, key_of, people
+from tests.ledger.killing import dies_at
+from tests.ledger.processes import at_once
+from tests.ledger.servers import plain_connection, select
+
+OLD = Path(__file__).parent / "version_1"
+
+
+@pytest.fixture
+def old_url(empty_url: URL, kind: str) -> URL:
+    """The address of a ledger as version 1 left it."""
+    connection = plain_connection(empty_url)
+    cursor = connection.cursor()
+    if kind == "mysql":
+        cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')")
+    rows = (OLD / "rows.sql").read_text()
+    if kind == "postgresql":
+        rows = re.sub(r"X'([0-9A-F]+)'", r"'\\x\1'", rows)
+    tables = (OLD / f"{kind}.sql").read_text()
+    for statement in re.sub("^--.*$", "", tables + rows, flags=re.MULTILINE).split(";\n"):
+        if statement.strip():
+            cursor.execute(statement)
+    connection.commit()
+    connection.close()
+    return empty_url
+
+
+def test_a_ledger_of_version_1_is_refused_with_the_command_to_type(open_ledger: OpenLedger, old_url: URL) -> None:
+    """Before anything is sent."""
+    ledger = open_ledger(old_url)
+    for way_in in (ledger.prepare, ledger.exists, lambda: ledger.peek("invoices", SPEC)):
+        with pytest.raises(LedgerError, match=r"has version 1; this package .* version 2.*airflow-uspeedo migrate"):
+            way_in()
+
+
+def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_url: URL) -> None:
+    """What it had only claimed is sent, what it had left unknown stays so, and new people are texted."""
+    ledger = open_ledger(old_url)
+    assert LedgerKeeper(ledger).migrate() == Migration(1, 2)
+    ledger.prepare()
+    shown = LedgerKeeper(ledger).show("invoices")
+    assert shown.counts == {"accepted": 1, "rejected": 1, "invalid": 1, "unknown": 2, "not_sent": 2}
+    assert [(line.slice_no, line.slice_count) for line in shown.attempts] == [(0, 1)]
+    rerun = Try(ledger, "invoices")
+    rerun.text([*people("abcdef"), invalid(7), *people("g", 8)])
+    rerun.vendor.assert_texted(*"efg")
+    assert rerun.counts() == {"accepted": 4, "rejected": 1, "unknown": 2, "invalid": 1}
+    assert len(select(old_url, "SELECT * FROM uspeedo_results WHERE campaign_id = 'invoices'")) == 8
+    keeper = LedgerKeeper(ledger)
+    assert keeper.stop("newsletters", by="ann").changed
+    assert [line.campaign_id for line in keeper.campaigns(9)] == ["newsletters", "invoices"]
+
+
+def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: URL) -> None:
+    """Every column is there, of the same type, and every index, as if it had been created by this version."""
+    ledger = open_ledger(old_url)
+    LedgerKeeper(ledger).migrate()
+
+    def pieces(connection: Connection) -> list[tuple[object, ...]]:
+        inspector = sa.inspect(connection)
+        names = [table.name for table in ledger.tables.metadata.sorted_tables]
+        return [
+            (
+                name,
+                sorted((one["name"], str(one["type"]), one["nullable"]) for one in inspector.get_columns(name)),
+                sorted((one["name"], one["column_names"]) for one in inspector.get_indexes(name)),
+            )
+            for name in names
+        ]
+
+    migrated = ledger.database.read(pieces)
+    ledger.database.write(lambda c: c.exec_driver_sql("DROP VIEW uspeedo_results"))
+    ledger.database.write(ledger.tables.metadata.drop_all)
+    ledger.prepare()
+    assert migrated == ledger.database.read(pieces)
+
+
+def test_migrating_again_changes_nothing(open_ledger: OpenLedger, old_url: URL) -> None:
+    """It says that the version was the newest already."""
+    keeper = LedgerKeeper(open_ledger(old_url))
+    assert [keeper.migrate() for _ in range(2)] == [Migration(1, 2), Migration(2, 2)]
+
+
+STEPS = (
+    "ADD COLUMN stopped_at", "ADD COLUMN pruned_counts", "ADD COLUMN slice_no", "ADD COLUMN slice_count",
+    "CREATE INDEX uspeedo_attempts_of_part", "DROP INDEX",
+    " VIEW ", "UPDATE uspeedo_ledger",
+)  # fmt: skip
+
+
+def migrate_it(keeper: LedgerKeeper) -> None:
+    keeper.migrate()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_migrating_goes_on_where_it_was_killed(open_ledger: OpenLedger, old_url: URL, step: str) -> None:
+    """MySQL commits at every step: what is there already is not added again."""
+    assert dies_at(step, migrate_it, old_url)
+    again = open_ledger(old_url)
+    with pytest.raises(LedgerError, match="version 1"):
+        again.prepare()
+    assert LedgerKeeper(again).migrate() == Migration(1, 2)
+    rerun = Try(again, "invoices")
+    rerun.text(people("abcdef"))
+    rerun.vendor.assert_texted(*"ef")
+
+
+def test_a_try_of_version_1_goes_on_while_the_ledger_is_migrated(open_ledger: OpenLedger, old_url: URL) -> None:
+    """It writes the columns that it knows, and the database fills the others."""
+    ledger = open_ledger(old_url)
+    LedgerKeeper(ledger).migrate()
+    old = "INSERT INTO uspeedo_attempts (uuid, campaign_no, part, name, read_to, started_at) VALUES ({})"
+    uuid = "'\\x{}'" if old_url.get_backend_name() == "postgresql" else "X'{}'"
+    values = f"{uuid.format('01' * 16)}, 1, {uuid.format('02' * 16)}, 'old', 0, '2026-11-22 12:00:00'"
+    ledger.database.write(lambda c: c.exec_driver_sql(old.format(values)))
+    assert LedgerKeeper(ledger).show("invoices").attempts[-1].slice_count == 1
+
+
+def migrate(_number: int, url: str, barrier: object) -> Migration:
+    from airflow_provider_uspeedo.ledger.engine import open_engine
+
+    ledger = Ledger(open_engine(url))
+    barrier.wait(30)  # type: ignore[attr-defined]
+    return LedgerKeeper(ledger).migrate()
+
+
+def test_several_may_migrate_at_once(open_ledger: OpenLedger, old_url: URL) -> None:
+    """One does it, the others wait and find it done."""
+    assert {done.now for done in at_once(4, migrate, old_url)} == {2}
+    assert open_ledger(old_url).exists()
+
+
+def test_what_somebody_built_on_the_results_stays(open_ledger: OpenLedger, old_url: URL, kind: str) -> None:
+    """A view on the results relation is no reason not to migrate, and is there afterwards."""
+    connection = plain_connection(old_url)
+    connection.cursor().execute("CREATE VIEW mine AS SELECT phone FROM uspeedo_results WHERE status = 'accepted'")
+    connection.commit()
+    connection.close()
+    LedgerKeeper(open_ledger(old_url)).migrate()
+    assert len(select(old_url, "SELECT * FROM mine")) == 3
+
+
+def test_there_must_be_a_ledger_to_migrate(open_ledger: OpenLedger, empty_url: URL) -> None:
+    """Nothing is created, not even an empty file."""
+    ledger = open_ledger(empty_url)
+    with pytest.raises(ConfigurationError, match="There is no ledger"):
+        LedgerKeeper(ledger).migrate()
+    assert ledger.database.file is None or not ledger.database.file.exists()
+
+
+def test_a_ledger_of_a_newer_package_is_not_migrated(open_ledger: OpenLedger, empty_url: URL) -> None:
+    """Never backwards."""
+    ledger = open_ledger(empty_url)
+    ledger.prepare()
+    ledger.database.write(lambda c: c.execute(sa.update(ledger.tables.ledger).values(version=3)))
+    with pytest.raises(LedgerError, match=r"version 3; this package works with version 2.*newer"):
+        LedgerKeeper(ledger).migrate()
+
+
+def test_tables_that_version_1_left_half_made_are_completed(open_ledger: OpenLedger, empty_url: URL, kind: str) -> None:
+    """It died on MySQL before it had noted its version: what it had made lacks what came later."""
+    statements = [one for one in (OLD / f"{kind}.sql").read_text().split(";\n") if "TABLE uspeedo_campaigns" in one]
+    connection = plain_connection(empty_url)
+    connection.cursor().execute(re.sub("^--.*$", "", statements[0], flags=re.MULTILINE))
+    connection.commit()
+    connection.close()
+    ledger = open_ledger(empty_url)
+    ledger.prepare()
+    Try(ledger, "x").text(people("ab"))
+    assert LedgerKeeper(ledger).stop("x", by="ann").changed
+
+
+def test_the_keys_of_version_1_are_the_keys_of_today() -> None:
+    """Else everybody would be texted again, and the rows above would prove nothing."""
+    assert f"X'{key_of('a').hex().upper()}'" in (OLD / "rows.sql").read_text()
+
+
+def test_the_printed_ddl_names_its_version() -> None:
+    """The script and the package agree."""
+    assert "VALUES (2)" in ddl.script("sqlite")
