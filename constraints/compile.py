@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile one pinned, hashed set of packages per supported Airflow minor, and one that holds uv alone.
+"""Compile one pinned, hashed set of packages per supported Airflow minor, and one each of uv, a fuzzer, the peers.
 
 Run as ``make constraints``, or ``python constraints/compile.py 2.11 3.3`` for some of them. The newest patch of a
 minor comes from whatever package index ``uv`` is set to; the sets name none.
@@ -30,10 +30,12 @@ GRACE = timedelta(days=7)
 """How long after a patch its packages may be made: the providers of a release follow within days."""
 EXTRAS = ("postgres", "mysql", "sandbox")
 GROUPS = ("build", "test")
-TOOL_GROUPS = ("lint", "docs")
-"""Only in the newest set, where the tools run."""
+TOOL_GROUPS = ("lint", "docs", "chaos")
+"""Only in the newest set, where the tools run, and what a Celery of the chaos tests needs."""
 AGELESS = ("apache-airflow-providers-common-compat", "uspeedo-sdk-py")
 """Taken in the newest version: made to run on every supported Airflow, or pinned by us."""
+FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.12'")
+"""Each has wheels for its Pythons only."""
 OLDER_LIMITS = ("pandas<3",)
 """For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
 
@@ -57,6 +59,12 @@ def compile_with_uv(*arguments: str, requirements: str) -> str:
     command = [UV, "pip", "compile", "--quiet", "--no-header", "--python-version", PYTHON, *arguments, "-"]
     answer = subprocess.run(command, input=requirements, text=True, check=True, stdout=subprocess.PIPE, cwd=HERE.parent)
     return answer.stdout
+
+
+def compile_alone(*arguments: str, requirements: str = "") -> str:
+    """Return a pinned, hashed set without this project."""
+    options = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", *arguments)
+    return compile_with_uv(*options, requirements=requirements)
 
 
 def newest_patch(minor: str) -> Patch:
@@ -100,14 +108,22 @@ def write(name: str, first_line: str, pins: str) -> None:
 
 
 def main(minors: list[str]) -> None:
-    """Write the sets of the given minors; without any, all of them and uv's."""
+    """Write the sets of the given minors; without any, all of them, and those of uv, the fuzzer and the peers."""
     for minor in minors or MINORS:
         patch = newest_patch(minor)
         first_line = f"Airflow {patch.version}, uploaded {patch.uploaded:%Y-%m-%d}."
         write(f"airflow-{minor}.txt", first_line, resolve(minor, patch))
     if not minors:
-        pins = compile_with_uv("--universal", "--generate-hashes", "--no-emit-index-url", requirements="uv")
-        write("uv.txt", "What makes the environments where uv is not installed.", pins)
+        write("uv.txt", "What makes the environments where uv is not installed.", compile_alone(requirements="uv"))
+        write("peers.txt", "The tools that this package is measured beside.", compile_alone("--group=peers"))
+        pins = compile_with_uv(
+            "--universal",
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--only-binary=:all:",
+            requirements="\n".join(FUZZ),
+        )
+        write("fuzz.txt", "What `make fuzz` runs.", pins)
 
 
 if __name__ == "__main__":

@@ -8,16 +8,18 @@ a sign of success.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
+from itertools import chain, islice
 from typing import TypedDict
 
 from airflow_provider_uspeedo.api import wire
 from airflow_provider_uspeedo.api.codes import ReturnCode, Verdict, explain
 from airflow_provider_uspeedo.api.exchange import HttpAnswer
 from airflow_provider_uspeedo.api.reading import (
+    begins_as_json,
     json_object,
     leaves,
     listed,
@@ -31,6 +33,11 @@ from airflow_provider_uspeedo.errors import CallError, NotSent, OutcomeUnknown, 
 
 UNREADABLE = -1
 """Stands for a return code that is missing, or a success count that is there but is no number."""
+
+LARGEST_CODE = 2**31 - 1
+"""A larger "return code" is something else, maybe somebody's phone: it is not repeated in a message."""
+MOST_FAILURES = 10_000
+"""Failures that are looked at: ten times as many as one request has targets."""
 
 _LONGEST_QUOTE = 200
 
@@ -58,7 +65,8 @@ class SendAnswer:
 
     :param ret_code: the API's ``RetCode``; -1 if it gave none that can be read.
     :param session_nos: what receipts are asked with; empty if nothing was accepted.
-    :param success_count: messages accepted; ``None`` if the API did not say, -1 if what it said is no number.
+    :param success_count: messages accepted; ``None`` if the API did not say; -1 if what it said is no number, or if
+        what stands for the session is no text: something was accepted, and nobody knows how much.
     :param failures: the targets that it names as failed.
     :param request_id: the vendor's id of the call, or ``""``.
     :param message: the vendor's own words, unmasked.
@@ -87,7 +95,8 @@ def read_send_answer(http: HttpAnswer, now: datetime) -> SendAnswer:
     * ``SuccessCount`` is 0 or missing, and the code refuses the call for good: :class:`~.Refused`; where it refuses
       because of phones, only if no failure is listed;
     * ``SuccessCount`` is 0 or missing, and the code says *later* or *sign again*: :class:`~.NotSent`;
-    * HTTP 429 without a listed code, failures or a success: :class:`~.NotSent`;
+    * HTTP 429 without a listed code, failures or a success, and not with broken JSON, which may have held them:
+      :class:`~.NotSent`;
     * no JSON object, or no readable ``RetCode``: :class:`~.OutcomeUnknown`;
     * failures are listed, or the code is not 0 and there is a ``SuccessCount``: an answer;
     * anything else (nothing listed and a code of unknown outcome, or 0 without a session): :class:`~.OutcomeUnknown`.
@@ -99,7 +108,8 @@ def read_send_answer(http: HttpAnswer, now: datetime) -> SendAnswer:
     """
     body = json_object(http.body)
     answer = _answer_from(body or {}, http)
-    problem = None if answer.session_nos else _problem(answer, http, now)
+    broken = body is None and begins_as_json(http.body)
+    problem = None if answer.session_nos else _problem(answer, http, now, broken=broken)
     if problem is not None:
         raise problem
     return answer
@@ -108,27 +118,30 @@ def read_send_answer(http: HttpAnswer, now: datetime) -> SendAnswer:
 def _answer_from(body: Mapping[str, object], http: HttpAnswer) -> SendAnswer:
     code = whole_number(body.get(wire.RET_CODE))
     message = text(body.get(wire.MESSAGE))
+    session = body.get(wire.SESSION_NO)
+    failures = chain(
+        _tree_failures(body.get(wire.FAIL_CONTENT), message),
+        _flat_failures(body.get(wire.FAILED_TARGET_PHONES), message),
+    )
     return SendAnswer(
-        ret_code=UNREADABLE if code is None else code,
-        session_nos=tuple(dict.fromkeys(_session_nos(body.get(wire.SESSION_NO)))),
-        success_count=_success_count(body.get(wire.SUCCESS_COUNT)),
-        failures=(
-            *_tree_failures(body.get(wire.FAIL_CONTENT), message),
-            *_flat_failures(body.get(wire.FAILED_TARGET_PHONES), message),
-        ),
+        ret_code=UNREADABLE if code is None or abs(code) > LARGEST_CODE else code,
+        session_nos=tuple(dict.fromkeys(_session_nos(session))),
+        success_count=UNREADABLE if _is_odd(session) else _success_count(body.get(wire.SUCCESS_COUNT)),
+        failures=tuple(_not_too_many(failures)),
         request_id=request_id(http, body),
         message=message,
     )
 
 
-def _problem(answer: SendAnswer, http: HttpAnswer, now: datetime) -> CallError | None:
+def _problem(answer: SendAnswer, http: HttpAnswer, now: datetime, *, broken: bool) -> CallError | None:
     code = explain(answer.ret_code)
     untouched = answer.success_count in (None, 0)
     if untouched and (code.verdict is Verdict.REFUSED or _refused_unnamed(code, answer)):
         return Refused(_said("USpeedo refused the request; nobody was texted", answer, code), **_facts(answer, http))
     if untouched and code.verdict in (Verdict.RETRY_LATER, Verdict.SIGN_AGAIN):
         return _not_sent(answer, http, now, code)
-    if untouched and http.status == HTTPStatus.TOO_MANY_REQUESTS and not code.listed and not answer.failures:
+    silent = untouched and not (code.listed or answer.failures or broken)
+    if silent and http.status == HTTPStatus.TOO_MANY_REQUESTS:
         return _not_sent(answer, http, now, code)
     if answer.ret_code == UNREADABLE:
         return OutcomeUnknown(
@@ -174,8 +187,28 @@ def _facts(answer: SendAnswer, http: HttpAnswer) -> _Facts:
 
 
 def _session_nos(value: object) -> Iterator[str]:
-    # Whatever stands here is a sign that something was accepted, so nothing but emptiness is passed over.
     return (text(leaf) for leaf in leaves(value) if leaf is not False and text(leaf))
+
+
+def _is_odd(session: object) -> bool:
+    """Tell whether anything stands for the session that is no text, nor a number of one.
+
+    Whatever stands there is a sign that something was accepted; only these are a proof of it.
+    """
+    waiting = [session]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, list):
+            waiting.extend(found)
+        elif not (found is None or found is False or found == {} or _names_a_session(found)):
+            return True
+    return False
+
+
+def _names_a_session(found: object) -> bool:
+    if isinstance(found, str):
+        return bool(text(found)) or not found.strip()
+    return isinstance(found, int) and not isinstance(found, bool) and found > 0
 
 
 def _success_count(value: object) -> int | None:
@@ -183,6 +216,13 @@ def _success_count(value: object) -> int | None:
         return None
     count = whole_number(value)
     return UNREADABLE if count is None or count < 0 else count
+
+
+def _not_too_many(failures: Iterator[Failure]) -> Iterable[Failure]:
+    """Cut a list that no request can have caused; what is cut off stands there as a failure of nobody known."""
+    yield from islice(failures, MOST_FAILURES)
+    if next(failures, None) is not None:
+        yield Failure("", "", "the API named more failures than can be read")
 
 
 def _tree_failures(value: object, message: str) -> Iterator[Failure]:
@@ -196,8 +236,9 @@ def _tree_failures(value: object, message: str) -> Iterator[Failure]:
         targets = listed(group.get(wire.TARGET))
         for target in targets:
             yield _failure(target, reason or message)
-        if reason and not targets and wire.PHONE not in group:
-            yield Failure("", "", reason)
+        # A group without targets is of nobody; one that lacks the very word, or has a reason, of somebody unknown.
+        if (reason or wire.TARGET not in group) and not targets and wire.PHONE not in group:
+            yield Failure("", "", reason or message)
 
 
 def _flat_failures(value: object, message: str) -> Iterator[Failure]:

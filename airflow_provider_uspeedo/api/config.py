@@ -17,6 +17,7 @@ DEFAULT_BASE_URL = "https://api.uspeedo.com"
 DEFAULT_TIMEOUT = 30.0
 LONGEST_TIMEOUT = 3600.0
 GENERATIONS = ("action", "rest")
+_NO_URL = "Connection host is not a valid URL: write it like https://api.uspeedo.com."
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,8 @@ class ClientConfig:
 
 def _url_of(host: str, port: int | None, schema: str) -> str:
     host, schema = host.strip(), schema.strip().lower()
+    if not _is_one_word(host):  # the standard library drops line breaks silently
+        raise ConfigurationError(_NO_URL)
     if "://" not in host:
         if schema not in {"", "http", "https"}:
             raise ConfigurationError('Connection schema must be "https" or "http", or empty.')
@@ -114,8 +117,13 @@ def _url_of(host: str, port: int | None, schema: str) -> str:
         if port and parts.netloc and parts.port is None:
             parts = parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port}")
     except ValueError:
-        raise ConfigurationError("Connection host is not a valid URL: write it like https://api.uspeedo.com.") from None
+        raise ConfigurationError(_NO_URL) from None
     return parts.geturl()
+
+
+def _is_one_word(url: str) -> bool:
+    """Tell whether it has no space, no invisible character, and no backslash, which libraries read differently."""
+    return url.isprintable() and not any(character.isspace() or character == "\\" for character in url)
 
 
 def _with_scheme(host: str, scheme: str) -> str:
@@ -132,8 +140,8 @@ def _checked_url(url: str, *, allow_http: bool) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or any(character.isspace() for character in url):
-        raise ConfigurationError("Connection host is not a valid URL: write it like https://api.uspeedo.com.")
+    if not host or not _is_one_word(url):
+        raise ConfigurationError(_NO_URL)
     _check_parts(parts)
     if parts.scheme == "http" and not (allow_http or _is_loopback(host)):
         raise ConfigurationError(

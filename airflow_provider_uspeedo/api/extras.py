@@ -86,8 +86,19 @@ def proxies(extra: Mapping[str, object], name: str) -> dict[str, str] | None:
 
 
 def _given(extra: Mapping[str, object], name: str) -> str:
+    """Read what was given as text.
+
+    :raises ConfigurationError: if it is a list, an object, or a number of thousands of digits.
+    """
     found = extra.get(name)
-    return "" if found is None else str(found).strip()
+    if found is None:
+        return ""
+    try:
+        if isinstance(found, str | bool | int | float):
+            return str(found).strip()
+    except ValueError:
+        pass
+    raise ConfigurationError(f"Connection extra '{name}' must be a text, a number, true or false.")
 
 
 def _json(given: str) -> object:

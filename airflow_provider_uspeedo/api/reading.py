@@ -13,19 +13,36 @@ from email.utils import parsedate_to_datetime
 from airflow_provider_uspeedo.api import wire
 from airflow_provider_uspeedo.api.exchange import HttpAnswer
 
-_LONGEST_NUMBER = 32
+_NUMBER = re.compile(r"\s*[+-]?[0-9]{1,32}\s*", re.ASCII)
+_BLANK = b"\x00\t\n\r \xef\xbb\xbf\xfe\xff"
+"""What may stand before JSON: white space, byte order marks, and the zeros of UTF-16 and UTF-32."""
 _REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,16}(\.\d{1,16})?", re.ASCII)
 _MILLISECONDS_FROM = 100_000_000_000
 
 
 def json_object(body: bytes) -> Mapping[str, object] | None:
-    """Read a JSON object; ``None`` if the body is anything else."""
+    """Read a JSON object; ``None`` if the body is anything else, or says one thing twice.
+
+    Of a name that stands there twice a reader would have to believe one and forget the other.
+    """
     try:
-        found = json.loads(body)
+        found = json.loads(body, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def begins_as_json(body: bytes) -> bool:
+    """Tell whether the body is, or was to be, a JSON object or array."""
+    return body.lstrip(_BLANK)[:1] in (b"{", b"[")
+
+
+def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name stands there twice")
+    return found
 
 
 def text(value: object) -> str:
@@ -43,12 +60,8 @@ def whole_number(value: object) -> int | None:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER:
-        try:
-            return int(value)
-        except ValueError:
-            return None
-    return None
+    # Python's own int() takes digits of every script, and underscores: no vendor means those.
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 
 
 def leaves(value: object) -> Iterator[object]:

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import requests
@@ -22,6 +22,8 @@ LARGEST_ANSWER = 8 * 1024 * 1024
 """Bytes. 1000 failures with their reasons need less than a tenth of it; a larger answer is not read to its end."""
 
 _PIECE = 16 * 1024
+_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
+"""None is asked for. One of these is understood all the same; two on top of each other unpack a byte to a million."""
 
 
 class Transport:
@@ -32,7 +34,7 @@ class Transport:
     """
 
     def __init__(self, config: ClientConfig) -> None:
-        if isinstance(config.verify, str) and not Path(config.verify).exists():
+        if isinstance(config.verify, str) and not os.path.exists(config.verify):  # noqa: PTH110 - never raises
             raise ConfigurationError("Connection extra 'verify' names a CA bundle that does not exist on this machine.")
         self._config = config
         self._proxies = _proxies(config)
@@ -82,6 +84,12 @@ class Transport:
             response.close()
 
     def _body(self, response: requests.Response) -> bytes:
+        if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
+            raise OutcomeUnknown(
+                f"The answer of {self._config.host} is in an encoding that was not asked for, and was not read; the "
+                "request may have arrived.",
+                http_status=response.status_code,
+            )
         body = bytearray()
         for piece in response.iter_content(_PIECE):
             body += piece

@@ -103,7 +103,22 @@ def watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
 
 
 def _patient_answer(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-    return http.client.HTTPResponse(cast("socket.socket", _Patient(sock)), *args, **kwargs)
+    return _FinalAnswer(cast("socket.socket", _Patient(sock)), *args, **kwargs)
+
+
+class _FinalAnswer(http.client.HTTPResponse):
+    """Passes over what comes before the answer, such as *103 Early Hints*.
+
+    The library does so for 100 alone; any other would be taken for the answer, and the answer itself for that to the
+    next request on this connection.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        while True:
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if not 100 < status < 200:  # noqa: PLR2004
+                return version, status, reason
+            http.client.parse_headers(self.fp)
 
 
 class _WatchedPool(_Pool):
