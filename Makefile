@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
+CHAOS_SEED ?= 1
 
 # uv: the one on PATH, or a pinned one from the package index.
 OWN_UV := .cache/uv/bin/uv
@@ -13,7 +14,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows constraints ci clean
+.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows chaos chaos-short fuzz compare-reliability constraints ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,18 @@ airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: 
 
 airflows: airflow-2.11 airflow-3.0 airflow-3.1 airflow-3.2 airflow-3.3 ## Do that on every supported minor
 
+chaos: .venv/.ready ## Kill, stop and confuse real Airflow tasks, at length; CHAOS_SEED=... for other moments
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadgroup -m chaos tests/chaos --chaos=long --chaos-seed=$(CHAOS_SEED)
+
+chaos-short: .venv/.ready ## Do a sample of that
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadgroup -m chaos tests/chaos --chaos=short --chaos-seed=$(CHAOS_SEED)
+
+fuzz: .venv-fuzz/.ready ## Fuzz the reader of answers, guided by what it reaches: 100,000 inputs
+	.venv-fuzz/bin/python -m tests.hostile.fuzz_answers
+
+compare-reliability: .venv/.ready .venv-peers/.ready ## Measure this package beside its peers; remakes the tables of docs/reliability.md
+	$(BIN)/python -m tests.comparison .venv-peers/bin
+
 constraints: $(OWN_UV) ## Remake the pinned sets of packages in constraints/
 	UV=$(OWN_UV) $(PYTHON) constraints/compile.py
 
@@ -82,8 +95,18 @@ endef
 .venv/.ready: constraints/airflow-3.3.txt pyproject.toml | $(NEEDED_UV)
 	$(make_environment)
 
+.venv-fuzz/.ready: constraints/fuzz.txt | $(NEEDED_UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
+	touch $@
+
 .venv-%/.ready: constraints/airflow-%.txt pyproject.toml | $(NEEDED_UV)
 	$(make_environment)
+
+.venv-peers/.ready: constraints/peers.txt | $(NEEDED_UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --compile-bytecode --require-hashes $<
+	touch $@
 
 $(OWN_UV): constraints/uv.txt
 	$(PYTHON) -m venv .cache/uv
