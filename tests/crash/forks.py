@@ -3,39 +3,38 @@
 
 It reads one command per line: ``warm TRY`` (plays it here, so that no child has to load anything), ``fork TRY``
 (answers the pid), ``wait PID SECONDS`` (answers *ended CODE*, *frozen* or *running*). A child that fails by itself says
-why on standard error and ends with 1.
+why on standard error and ends with 1. What a try is, is up to the program that serves.
 """
 
 from __future__ import annotations
 
 import gc
-import json
-import logging
 import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
+from typing import TextIO
 
-from tests.crash.one_try import Try, play
+Play = Callable[[str], None]
+"""Plays one try, given as text."""
 
 
-def main() -> None:
-    logging.disable(logging.WARNING)  # what the loop says of lost answers, some thousand times
-    commands: dict[str, Callable[[str], object]] = {"warm": warm, "fork": fork, "wait": wait}
+def serve(play: Play, warm: Play, answers: TextIO = sys.stdout) -> None:
+    """Answers commands until the input ends, and kills what is left."""
+    commands: dict[str, Callable[[str], object]] = {"warm": partial(warmed, warm), "fork": partial(fork, play)}
+    commands["wait"] = wait
     for line in sys.stdin:
         command, _, rest = line.strip().partition(" ")
-        print(commands[command](rest), flush=True)
+        print(commands[command](rest), file=answers, flush=True)
     for pid in FORKED - ENDED.keys():
         os.kill(pid, signal.SIGKILL)
 
 
-def warm(text: str) -> str:
-    one = Try(**json.loads(text))
-    for each in (one, one, replace(one, resolve=[])):
-        play(each)
+def warmed(warm: Play, text: str) -> str:
+    warm(text)
     gc.collect()
     gc.freeze()
     return "warm"
@@ -45,14 +44,14 @@ FORKED: set[int] = set()
 ENDED: dict[int, str] = {}
 
 
-def fork(text: str) -> int:
+def fork(play: Play, text: str) -> int:
     if pid := os.fork():
         ENDED.pop(pid, None)  # the system uses the numbers again
         FORKED.add(pid)
         return pid
     code = 1
     try:
-        play(Try(**json.loads(text)))
+        play(text)
         code = 0
     except BaseException:  # noqa: BLE001 - nothing of the parent's may run in the child
         traceback.print_exc()
@@ -82,7 +81,3 @@ def look(pid: int) -> str:
         return "frozen"
     ENDED[pid] = f"ended {os.waitstatus_to_exitcode(status)}"
     return ENDED[pid]
-
-
-if __name__ == "__main__":
-    main()

@@ -7,13 +7,9 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -24,12 +20,10 @@ from typing import Any
 from tests.crash.gaps import CRASHED
 from tests.crash.one_try import Try, as_json
 from tests.crash.people import LATER
+from tests.crash.programs import Child, Parent, Vendor
 from tests.crash.truth import Arrival, Line, Truth, read_arrivals, read_lines
 
-HERE = Path(__file__).parent
 SHARED_MEMORY = Path("/dev/shm")
-PATIENCE = 60.0
-"""Seconds after which a child that does not end is a failure."""
 
 
 class Stage:
@@ -40,19 +34,11 @@ class Stage:
         self._numbers = count(1)
         self._nowhere = socket.socket()
         self._nowhere.bind(("127.0.0.1", 0))  # bound and never listening: every connection is refused
-        program = [sys.executable, "-I", "-S", str(HERE / "vendor.py"), str(folder)]
-        self._vendor = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._vendor.stdout
-        self.url = f"http://127.0.0.1:{self._vendor.stdout.readline().strip()}"
-        self._parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.forks"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=HERE.parents[1],
-            env=os.environ | {"JE_ARROW_MALLOC_CONF": "background_thread:false"},  # no thread, so that forking is safe
-        )
-        self.ask(f"warm {as_json(self._new_scene('warm').tries())}")
+        self._vendor = Vendor(folder)
+        self.url = self._vendor.url
+        self.quiet = self._vendor.quiet
+        self.parent = Parent("tests.crash.children")
+        self.parent.ask(f"warm {as_json(self._new_scene('warm').tries())}")
 
     @cached_property
     def empty(self) -> Scene:
@@ -71,23 +57,10 @@ class Stage:
         made.plan(plan or {})
         return made
 
-    def ask(self, command: str) -> str:
-        assert self._parent.stdin
-        assert self._parent.stdout
-        self._parent.stdin.write(f"{command}\n")
-        self._parent.stdin.flush()
-        return self._parent.stdout.readline().strip()
-
-    def quiet(self) -> None:
-        """Waits until the vendor has dealt with everything that was sent."""
-        with urllib.request.urlopen(f"{self.url}/quiet", timeout=PATIENCE) as answer:
-            answer.read()
-
     def close(self) -> None:
         """Both programs end when their input does."""
-        for program in (self._parent, self._vendor):
-            with contextlib.suppress(BrokenPipeError):
-                program.communicate(timeout=PATIENCE)
+        for program in (self.parent, self._vendor):
+            program.close()
         self._nowhere.close()
 
     def new_folder(self, name: str = "") -> Path:
@@ -101,28 +74,6 @@ class Stage:
 
     def _new_scene(self, name: str = "") -> Scene:
         return Scene(self, self.new_folder(name))
-
-
-@dataclass(frozen=True)
-class Child:
-    """A process that plays one try."""
-
-    stage: Stage
-    pid: int
-    report_file: Path
-
-    def wait(self, seconds: float = PATIENCE) -> str:
-        """*ended CODE*, *frozen*, or *running* if it did nothing of the kind in that time."""
-        return self.stage.ask(f"wait {self.pid} {seconds}")
-
-    def go_on(self) -> None:
-        os.kill(self.pid, signal.SIGCONT)
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-
-    def report(self) -> dict[str, Any]:
-        return dict(json.loads(self.report_file.read_text()))
 
 
 @dataclass
@@ -153,7 +104,7 @@ class Scene:
         """A child that begins a try (see :class:`.one_try.Try`)."""
         self.table = what.get("table", self.table)
         one = self.tries(**what | {"table": self.table})
-        return Child(self.stage, int(self.stage.ask(f"fork {as_json(one)}")), self.folder / one.report)
+        return self.stage.parent.fork(as_json(one), self.folder / one.report)
 
     def run(self, **what: Any) -> dict[str, Any]:
         """A try that ends by itself; its report."""

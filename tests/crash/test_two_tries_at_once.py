@@ -12,7 +12,8 @@ import pytest
 from tests.crash.endings import Endings
 from tests.crash.gaps import CRASHED, WHEN_FREE
 from tests.crash.people import PEOPLE
-from tests.crash.stage import PATIENCE, Scene, Stage
+from tests.crash.programs import PATIENCE
+from tests.crash.stage import Scene, Stage
 
 HELD_UP = 0.05
 """Seconds: long enough to see that the other try cannot go on, since the frozen one holds the ledger's only pen."""

@@ -5,17 +5,21 @@ A program of its own, written from the vendor's documents. It shares no code wit
 without site-packages. It remembers nothing either: a scene is a folder with a plan and a journal, which may be copied.
 
 ``python -I -S vendor.py FOLDER`` prints its port and serves until its standard input ends. ``POST /SCENE/api`` sends,
-as ``FOLDER/SCENE/plan.json`` has it: ``{"2": "accept and drop"}`` is a fault for the second request that comes. ``GET
+as ``FOLDER/SCENE/plan.json`` has it: ``{"2": "accept and drop"}`` is a fault for the second request that comes, and
+``{"latency": 0.5}`` the seconds that each answer takes once its numbers are written down (``[0.01, 0.5]``: up to so
+many before and after). A request that is *held* is answered when there is a file ``FOLDER/SCENE/released``. ``GET
 /quiet`` answers when all other connections are done.
 """
 
 from __future__ import annotations
 
 import json
+import random
 import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +50,8 @@ class Fault:
     :param takes: which of the numbers are accepted.
     :param told: the answer lets its reader know what became of each number.
     :param reply: the bytes of the answer.
+    :param pace: seconds between one piece of the answer and the next.
+    :param held: the answer waits for leave.
     :param ending: what follows the answer: *keep* the connection, *close*, *reset*, or *stall* until the client goes.
     """
 
@@ -53,6 +59,8 @@ class Fault:
     told: bool
     reply: Callable[[Arrival], bytes]
     ending: str = "keep"
+    pace: float = 0.0
+    held: bool = False
 
 
 def http(status: str, body: bytes, length: int | None = None, headers: str = "") -> bytes:
@@ -145,12 +153,41 @@ FAULTS = {
 """Beside these, a plan may say *no connection*: the client's own side then calls a port where nobody listens."""
 
 
+def oversized(arrival: Arrival) -> bytes:
+    return answer(arrival, Message="x" * (16 << 20))
+
+
+def wrong_case(arrival: Arrival) -> bytes:
+    right = {"RetCode": None, "SessionNo": None, "SuccessCount": None}
+    wrong = {"retCode": 0, "sessionNo": arrival.session, "successCount": len(arrival.accepted)}
+    return answer(arrival, **right, **wrong)
+
+
+def redirect(arrival: Arrival) -> bytes:
+    return http("307 Temporary Redirect", b"", headers="Location: /elsewhere/api\r\n")
+
+
+OTHER_FAULTS = {
+    "drip": Fault(ALL, True, answer, pace=0.03),
+    "oversized": Fault(ALL, False, oversized, "close"),
+    "redirect": Fault(NOTHING, False, redirect),
+    "unknown fields": Fault(ALL, True, lambda arrival: answer(arrival, Surprise=[1], RequestUuid="r", ReqUuid=None)),
+    "wrong case": Fault(ALL, False, wrong_case),
+    "count as text": Fault(ALL, True, lambda a: answer(a, RetCode="0", SuccessCount=str(len(a.accepted)))),
+    "says fewer": Fault(ALL, False, lambda arrival: answer(arrival, SuccessCount=len(arrival.accepted) - 1)),
+    "held": Fault(ALL, True, answer, held=True),
+}
+"""More of them, for tests that do not put a crash into every gap of each."""
+EVERY_FAULT = FAULTS | OTHER_FAULTS
+
+
 class Vendor:
     """One server for all scenes of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pen = threading.Lock()
+        self._counted: dict[Path, tuple[int, int]] = {}
         self._open = 0
         self._changed = threading.Condition()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -187,29 +224,59 @@ class Vendor:
             connection.sendall(http("200 OK", b"", headers="Connection: close\r\n"))
             return False
         scene = self._folder / path.split("/")[1]
-        if self._next(scene)[1] == UNREAD:
-            fault, arrival = FAULTS[UNREAD], self._write(scene, None)
-        else:
-            body = read_body(connection)
-            if body is None:
-                return False
-            fault, arrival = self._decide(scene, body)
-        connection.sendall(fault.reply(arrival))
+        with self._pen:
+            unread = self._write(scene, None) if self._next(scene)[1] == UNREAD else None
+        if unread:
+            connection.sendall(nothing(unread))
+            return end(connection, FAULTS[UNREAD].ending)
+        body = read_body(connection)
+        if body is None:
+            return False
+        if "TaskContent" not in body:
+            connection.sendall(http("200 OK", b'{"RetCode": 215396, "Message": "no such template"}'))
+            return True
+        before, after = self._latency(scene)
+        time.sleep(before)
+        fault, arrival = self._decide(scene, body)
+        time.sleep(after)
+        while fault.held and not (scene / "released").exists():
+            time.sleep(0.01)
+        send_slowly(connection, fault.reply(arrival), fault.pace)
         return end(connection, fault.ending)
 
+    def _latency(self, scene: Path) -> tuple[float, float]:
+        latency = self._plan(scene).get("latency", 0.0)
+        if isinstance(latency, list):
+            return random.uniform(0, latency[0]), random.uniform(0, latency[1])
+        return 0.0, latency
+
     def _next(self, scene: Path) -> tuple[int, str | None]:
-        journal, plan = scene / "journal.jsonl", scene / "plan.json"
-        number = 1 + (journal.read_bytes().count(b"\n") if journal.exists() else 0)
-        return number, (json.loads(plan.read_text()) if plan.exists() else {}).get(str(number))
+        number = 1 + self._count(scene / "journal.jsonl")
+        return number, self._plan(scene).get(str(number))
+
+    def _count(self, journal: Path) -> int:
+        """The lines of a journal. Those that were counted before are not read again."""
+        size = journal.stat().st_size if journal.exists() else 0
+        known, lines = self._counted.get(journal, (0, 0))
+        if size != known:
+            with journal.open("rb") as file:
+                file.seek(known)
+                lines += file.read().count(b"\n")
+            self._counted[journal] = (size, lines)
+        return lines
+
+    def _plan(self, scene: Path) -> Json:
+        plan = scene / "plan.json"
+        return json.loads(plan.read_text()) if plan.exists() else {}
 
     def _decide(self, scene: Path, body: Json) -> tuple[Fault, Arrival]:
         with self._pen:
-            fault = FAULTS.get(self._next(scene)[1] or "", FINE)
+            fault = EVERY_FAULT.get(self._next(scene)[1] or "", FINE)
             return fault, self._write(scene, body)
 
     def _write(self, scene: Path, body: Json | None) -> Arrival:
         number, name = self._next(scene)
-        fault = FAULTS.get(name or "", FINE)
+        fault = EVERY_FAULT.get(name or "", FINE)
         groups = body["TaskContent"] if body else []
         phones = [target["Phone"] for group in groups for target in group["Target"]]
         taken = {NOTHING: 0, ALL: len(phones), ALL_BUT_LAST: len(phones) - 1}[fault.takes]
@@ -236,6 +303,14 @@ def read_body(connection: socket.socket) -> Json | None:
         body += piece
     found: Json = json.loads(body)
     return found
+
+
+def send_slowly(connection: socket.socket, reply: bytes, pace: float) -> None:
+    """The whole answer, or a tenth of it at a time."""
+    step = len(reply) // 10 if pace else 0
+    for start in range(0, len(reply), step or 1 << 30):
+        connection.sendall(reply[start : start + (step or 1 << 30)])
+        time.sleep(pace)
 
 
 def end(connection: socket.socket, ending: str) -> bool:
