@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.records import Attempt, utc_now
-from airflow_provider_uspeedo.ledger.slicing import is_in_slice
+from airflow_provider_uspeedo.ledger.slicing import is_held_by
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, Tables
 
 
@@ -55,7 +55,8 @@ class Campaigns:
         others = sa.select(sa.func.count()).where(
             attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
         )
-        return Attempt(found.campaign_no, campaign_id, number, first=connection.execute(others).scalar_one() == 0)
+        first = connection.execute(others).scalar_one() == 0
+        return Attempt(found.campaign_no, campaign_id, number, first, _hash(part), slice_)
 
     def is_going_on(self, attempt: Attempt) -> Any:
         """A condition: nobody has stopped or pruned the attempt's campaign."""
@@ -87,27 +88,55 @@ class Campaigns:
                 section="campaign-stopped-by-a-person",
             )
 
+    def advance(self, connection: Connection, attempt: Attempt, read_to: int, **values: Any) -> None:
+        """Notes how far a try has read, and how far earlier and this one are superseded by that.
+
+        Its own row first: whichever of two tries comes second there finds what the other has noted.
+        """
+        attempts = self._t.attempts
+        mine = attempts.c.attempt_no == attempt.number
+        same_slice = self._same_slice(attempt)
+        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, **values))
+        connection.execute(
+            sa.update(attempts)
+            .where(*same_slice, attempts.c.attempt_no < attempt.number, attempts.c.superseded_to < read_to)
+            .values(superseded_to=read_to)
+        )
+        later = sa.select(sa.func.max(attempts.c.read_to)).where(*same_slice, attempts.c.attempt_no > attempt.number)
+        if by_later := connection.execute(later).scalar():
+            behind = attempts.c.superseded_to < by_later
+            connection.execute(sa.update(attempts).where(mine, behind).values(superseded_to=by_later))
+
+    def _same_slice(self, attempt: Attempt) -> tuple[Any, ...]:
+        attempts = self._t.attempts.c
+        return (
+            attempts.campaign_no == attempt.campaign_no,
+            attempts.part == attempt.part,
+            attempts.slice_count == attempt.slice_.count,
+            attempts.slice_no == attempt.slice_.number,
+        )
+
     def end(self, connection: Connection, attempt: Attempt, complete: bool) -> None:
         """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
-        attempts, readings = self._t.attempts, self._t.readings
-        mine = attempts.c.attempt_no == attempt.number
-        values: dict[str, Any] = {"ended_at": utc_now()}
+        attempts = self._t.attempts
         if complete:
-            values["read_to"] = READ_TO_THE_END
-        connection.execute(sa.update(attempts).where(mine).values(**values))
-        if not complete:
-            return
-        columns = (attempts.c.part, attempts.c.slice_no, attempts.c.slice_count)
-        me = connection.execute(sa.select(*columns).where(mine)).one()
-        replaced = sa.select(attempts.c.attempt_no).where(
-            attempts.c.campaign_no == attempt.campaign_no,
-            attempts.c.part == me.part,
-            attempts.c.attempt_no < attempt.number,
-            attempts.c.ended_at.is_not(None),
+            self.advance(connection, attempt, READ_TO_THE_END, ended_at=utc_now())
+            self._delete_replaced(connection, attempt)
+        else:
+            mine = attempts.c.attempt_no == attempt.number
+            connection.execute(sa.update(attempts).where(mine).values(ended_at=utc_now()))
+
+    def _delete_replaced(self, connection: Connection, attempt: Attempt) -> None:
+        attempts, readings = self._t.attempts.c, self._t.readings
+        replaced = sa.select(attempts.attempt_no).where(
+            attempts.campaign_no == attempt.campaign_no,
+            attempts.part == attempt.part,
+            attempts.attempt_no < attempt.number,
+            attempts.ended_at.is_not(None),
         )
-        read_again = is_in_slice(me, readings.c.row_number, readings.c.key) if me.slice_count > 1 else sa.true()
+        read_again = is_held_by(attempt.slice_, readings.c.row_number, readings.c.key)
         for number in connection.execute(replaced).scalars().all():
-            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, read_again))
+            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, *read_again))
 
 
 def _hash(text: str) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 
 import sqlalchemy as sa
@@ -58,7 +59,7 @@ class Claims:
         new, mixed = self._new_and_mixed(connection, attempt, portion.requests)
         self._readings.record_new(connection, attempt, new)
         left = self._claim_known(connection, attempt, mixed, portion.seen, portion.bad_rows)
-        self._advance(connection, attempt, portion.read_to)
+        self._campaigns.advance(connection, attempt, portion.read_to, reached=_last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
 
     def _new_and_mixed(
@@ -250,9 +251,11 @@ class Claims:
             connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == states.CLAIMED))
         return kept
 
-    def _advance(self, connection: Connection, attempt: Attempt, read_to: int) -> None:
-        attempts = self._t.attempts
-        connection.execute(sa.update(attempts).where(attempts.c.attempt_no == attempt.number).values(read_to=read_to))
+
+def _last_row(portion: Portion) -> int:
+    requested = chain.from_iterable(request.recipients for request in portion.requests)
+    rows: Iterable[Recipient | BadRow] = chain(requested, portion.seen, portion.bad_rows)
+    return max(portion.read_to, max((row.row_number for row in rows), default=0))
 
 
 def _key(recipient: Recipient) -> bytes:

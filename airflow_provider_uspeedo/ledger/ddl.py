@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, Led
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.engine import Database
 from airflow_provider_uspeedo.ledger.lines import COLUMNS, Lines
-from airflow_provider_uspeedo.ledger.migrations import complete
+from airflow_provider_uspeedo.ledger.migrations import complete, note_what_was_read
 from airflow_provider_uspeedo.ledger.names import RelationName
 from airflow_provider_uspeedo.ledger.tables import VERSION, Tables
 
@@ -151,6 +151,8 @@ def _upgrade(connection: Connection, tables: Tables, lines: Lines, results: Rela
     try:
         tables.metadata.create_all(connection)
         complete(connection, tables)
+        if (_version_in(connection, tables) or VERSION) < VERSION:
+            note_what_was_read(connection, tables)
         _replace_view(connection, lines, results)
         table = tables.ledger
         connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))

@@ -91,6 +91,8 @@ def _on_postgresql_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("SET lock_timeout = '20s'")
     cursor.execute("SET idle_in_transaction_session_timeout = '120s'")
+    # The server overrates the results relation and would compile it for two seconds before each look.
+    cursor.execute("SELECT set_config('jit', 'off', false) FROM pg_settings WHERE name = 'jit'")
     # A *sending* that a crash of the server takes back would be sent again.
     sure = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
     cursor.execute(sure)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, NOT_SENT, UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.current import Current
 from airflow_provider_uspeedo.ledger.slicing import is_in_slice
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, ROW_NUMBER, Tables
 
@@ -60,6 +61,7 @@ class Lines:
         self._outcome = tables.outcomes.alias("x")
         self._receipt = tables.receipts.alias("rc")
         self._campaign = tables.campaigns.alias("c")
+        self._current = Current(tables, self.attempt, self.reading, self.recipient)
         self._fate = _fate(self._outcome.c.status, self.request.c.state)
         self._why = sa.func.coalesce(
             self._outcome.c.reason,
@@ -142,46 +144,6 @@ class Lines:
             recipient.key, self._fate.label("status"), self._why.label("reason"), self.request.c.session_no
         ).select_from(self._followed(self.recipient))
 
-    def is_current(self, row_number: Any, key: Any) -> Any:
-        """True of a row of attempt ``a`` that no later try of the same part has read again.
-
-        Such a try read the same slice, or one of another number of slices that holds the row. Asked one by one, so that
-        an index answers each: usually there is no other number.
-        """
-        mine, later = self.attempt.c, self._t.attempts.alias("b")
-        return sa.and_(
-            ~self._read_again(
-                later, row_number, later.c.slice_count == mine.slice_count, later.c.slice_no == mine.slice_no
-            ),
-            *(
-                ~self._read_again(later, row_number, other, is_in_slice(later.c, row_number, key))
-                for other in (later.c.slice_count < mine.slice_count, later.c.slice_count > mine.slice_count)
-            ),
-        )
-
-    def _read_again(self, later: Any, row_number: Any, *slices: Any) -> Any:
-        """A later try of attempt ``a``'s part, of these slices, has come to this row."""
-        line = self._t.readings.alias("bl")
-        # A try that died with a chunk open had recorded some of the rows that come after it.
-        ahead = sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(line)
-            .where(line.c.attempt_no == later.c.attempt_no, line.c.row_number == row_number)
-            .correlate(later, self.attempt, self.reading, self.recipient)
-        )
-        return sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(later)
-            .where(
-                later.c.campaign_no == self.attempt.c.campaign_no,
-                later.c.part == self.attempt.c.part,
-                later.c.attempt_no > self.attempt.c.attempt_no,
-                *slices,
-                sa.or_(later.c.read_to >= row_number, ahead),
-            )
-            .correlate(self.attempt, self.reading, self.recipient)
-        )
-
     # -- the results relation -----------------------------------------------------------------------------------
 
     def results(self) -> Any:
@@ -200,7 +162,7 @@ class Lines:
                 row_number=reading.row_number, key=reading.key, status=self.status, reason=self.reason, **seen
             )
             .select_from(self._with_campaign(self.read(), self.attempt.c.campaign_no))
-            .where(self.is_current(reading.row_number, reading.key))
+            .where(self._current.holds(reading.row_number, reading.key, reading.status.is_(None)))
         )
 
     def gone(self) -> sa.Select[Any]:
@@ -248,7 +210,7 @@ class Lines:
             .select_from(self.attempt)
             .where(
                 self.attempt.c.attempt_no == recipient.first_attempt,
-                self.is_current(recipient.first_row, recipient.key),
+                self._current.holds(recipient.first_row, recipient.key, sa.true()),
             )
             .correlate(self.recipient)
         )
@@ -261,7 +223,8 @@ class Lines:
             .where(
                 self.attempt.c.campaign_no == recipient.campaign_no,
                 reading.again == recipient.key,
-                self.is_current(reading.row_number, reading.key),
+                self._current.has_lines(),
+                self._current.holds(reading.row_number, reading.key, sa.true()),
             )
             .correlate(self.recipient)
         )

@@ -35,3 +35,19 @@ def complete(connection: Connection, tables: Tables) -> None:
 def _addition(connection: Connection, table: sa.Table, column: sa.Column) -> str:  # type: ignore[type-arg]
     name = connection.dialect.identifier_preparer.format_table(table)
     return f"ALTER TABLE {name} ADD COLUMN {CreateColumn(column).compile(dialect=connection.dialect)}"
+
+
+def note_what_was_read(connection: Connection, tables: Tables) -> None:
+    """Fills in what version 1 did not note of its tries: how far each came, and how far later ones have read again."""
+    attempts, readings = tables.attempts, tables.readings
+    read_by_later: dict[tuple[int, bytes], int] = {}
+    newest_first = sa.select(attempts).where(attempts.c.slice_count == 1).order_by(attempts.c.attempt_no.desc())
+    for row in connection.execute(newest_first).all():
+        last = sa.select(sa.func.max(readings.c.row_number)).where(readings.c.attempt_no == row.attempt_no)
+        part = (row.campaign_no, row.part)
+        connection.execute(
+            sa.update(attempts)
+            .where(attempts.c.attempt_no == row.attempt_no)
+            .values(reached=connection.execute(last).scalar() or 0, superseded_to=read_by_later.get(part, 0))
+        )
+        read_by_later[part] = max(row.read_to, read_by_later.get(part, 0))

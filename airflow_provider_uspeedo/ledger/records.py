@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypedDict
 
 from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 
 LONGEST_REQUEST_ID = 128
 LONGEST_TEXT = 10_000
@@ -25,12 +26,16 @@ class Attempt:
 
     :param number: from the ledger, increasing, never used twice.
     :param first: no other try of this campaign was in the ledger when this one began.
+    :param part: which table of the campaign it reads (a hash).
+    :param slice_: which slice of that table.
     """
 
     campaign_no: int
     campaign_id: str
     number: int
     first: bool
+    part: bytes = b""
+    slice_: Slice = WHOLE
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from airflow_provider_uspeedo.core.slices import Slice
+
 
 class bucket(FunctionElement[int]):  # noqa: N801 - named like the SQL functions it stands for
     """The first two bytes of a key as a number."""
@@ -34,6 +36,12 @@ def _bucket_on_postgresql(element: bucket, compiler: Any, **options: Any) -> str
 @compiles(bucket, "mysql", "mariadb")
 def _bucket_on_mysql(element: bucket, compiler: Any, **options: Any) -> str:
     return f"CAST(CONV(LEFT(HEX({compiler.process(element.clauses, **options)}), 4), 16, 10) AS UNSIGNED)"
+
+
+def is_held_by(slice_: Slice, row_number: Any, key: Any) -> tuple[Any, ...]:
+    """Conditions: the row is in that slice; none if it is the whole table."""
+    number = sa.case((key.is_(None), row_number), else_=bucket(key))
+    return () if slice_.is_whole else (number % slice_.count == slice_.number,)
 
 
 def is_in_slice(reading: Any, row_number: Any, key: Any) -> Any:

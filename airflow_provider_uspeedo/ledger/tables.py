@@ -109,7 +109,11 @@ class Tables:
             column("slice_no", sa.Integer, nullable=False, server_default="0"),
             column("slice_count", sa.Integer, nullable=False, server_default="1"),
             column("name", LONG_TEXT, nullable=False),
+            # Every row up to here is recorded; of those after it, up to ``reached``, only some.
             column("read_to", NUMBER, nullable=False),
+            column("reached", NUMBER, nullable=False, server_default="0"),
+            # Every row up to here has been read again by a later try of the same slice.
+            column("superseded_to", NUMBER, nullable=False, server_default="0"),
             column("started_at", TIME, nullable=False),
             column("ended_at", TIME),
             sa.Index("uspeedo_attempts_of_part", "campaign_no", "part", "slice_count", "slice_no", "attempt_no"),

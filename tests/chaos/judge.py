@@ -131,13 +131,9 @@ class Case:
                 yield f"rows {made_up} have a line, and the table has no such rows"
 
     def _one_fate_for_each(self) -> Iterator[str]:
-        """Whoever was texted has one line that says so, whatever became of the table since; the rest are duplicates.
-
-        While a changed table is being read, a person may stand in a row of the old one and in a row of the new one.
-        """
+        """Whoever was texted has one line that says so, whatever became of the table since; the rest are duplicates."""
         heads = [line for line in self.lines if line.status in HEADS]
-        told = heads if self.finished else {(digits(line.phone), line.status, line.session_no) for line in heads}
-        fates = Counter(digits(line.phone) if isinstance(line, Line) else line[0] for line in told)
+        fates = Counter(digits(line.phone) for line in heads)
         wanted = self.accepted.keys() | fates.keys()
         yield from (f"{phone} has {fates[phone]} fates" for phone in sorted(wanted) if fates[phone] != 1)
         if self.finished:

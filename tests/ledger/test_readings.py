@@ -205,6 +205,17 @@ def test_a_row_recorded_ahead_of_an_open_chunk_is_not_shown_twice(ledger: Ledger
     assert lines[6:] == [(None, "accepted")]  # d has no row any more, and was texted
 
 
+def test_who_has_moved_up_in_the_table_is_not_shown_twice(ledger: Ledger, campaign: str) -> None:
+    """A try that died had met a person at an earlier row; the row at which they were before is not theirs any more."""
+    Try(ledger, campaign).text([*people("abcdef"), duplicate(7, 6, "f")])
+    died = Try(ledger, campaign)
+    died.claim(people("cde"), read_to=2)
+    lines = lines_of(ledger, campaign, "row_number", "phone", "status")
+    assert [row for row, *_ in lines] == [1, 2, 3, 6, 7, None, None]
+    accepted = Counter(phone for _, phone, status in lines if status == "accepted")
+    assert accepted == Counter(person(name, 1).phone for name in "abcdef")
+
+
 def test_rows_recorded_ahead_by_the_only_try_are_shown(ledger: Ledger, campaign: str) -> None:
     """Nobody else has read them."""
     died = Try(ledger, campaign)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the lines that the tries of one table recorded is shown: for each row and each person, the latest one.
+
+A later try of the same part replaces what it has read again. How far that goes is noted with the try that is replaced
+(``superseded_to``), so that whole stretches of old lines are passed over without looking at them; what is left to ask
+concerns the rows at which a later try died.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from airflow_provider_uspeedo.ledger.slicing import is_in_slice
+from airflow_provider_uspeedo.ledger.tables import Tables
+
+ONE: Any = sa.literal_column("1")
+
+
+class Current:
+    """Conditions on a line of attempt ``attempt``, an alias of the attempts.
+
+    :param outer: what else the conditions may refer to.
+    """
+
+    def __init__(self, tables: Tables, attempt: Any, *outer: Any) -> None:
+        self._attempt = attempt
+        self._outer = (attempt, *outer)
+        self._later = tables.attempts.alias("b")
+        self._line = tables.readings.alias("bl")
+
+    def holds(self, row_number: Any, key: Any, stands: Any) -> Any:
+        """True of a line that no later try of the same part has read again.
+
+        :param stands: the line stands for its recipient; another one with the same key is a duplicate.
+        """
+        mine = self._attempt.c
+        return sa.and_(
+            row_number > mine.superseded_to,
+            ~self._recorded_again(row_number, key, stands),
+            *self._not_in_other_slices(row_number, key),
+        )
+
+    def has_lines(self) -> Any:
+        """True of an attempt that can have current lines at all."""
+        return self._attempt.c.superseded_to < self._attempt.c.reached
+
+    def _recorded_again(self, row_number: Any, key: Any, stands: Any) -> Any:
+        """A later try of the same slice died before it came so far, but had this row, or this person, already."""
+        mine, later, line = self._attempt.c, self._later.c, self._line.c
+        this_row = sa.and_(later.reached >= row_number, self._has_line(line.row_number == row_number))
+        return self._later_try(
+            later.slice_count == mine.slice_count,
+            later.slice_no == mine.slice_no,
+            later.reached > 0,
+            sa.or_(this_row, sa.and_(stands, self._has_line(line.again == key))),
+        )
+
+    def _not_in_other_slices(self, row_number: Any, key: Any) -> list[Any]:
+        """No later try, of another number of slices, has come to this row. Two questions, so that an index answers."""
+        mine, later, line = self._attempt.c, self._later.c, self._line.c
+        come = sa.or_(later.read_to >= row_number, self._has_line(line.row_number == row_number))
+        read_again = sa.and_(is_in_slice(later, row_number, key), come)
+        return [
+            ~self._later_try(other, read_again)
+            for other in (later.slice_count < mine.slice_count, later.slice_count > mine.slice_count)
+        ]
+
+    def _later_try(self, *which: Any) -> Any:
+        mine, later = self._attempt.c, self._later.c
+        same_part = (later.campaign_no == mine.campaign_no, later.part == mine.part)
+        query = sa.select(ONE).select_from(self._later).where(*same_part, *which, later.attempt_no > mine.attempt_no)
+        return sa.exists(query.correlate(*self._outer))
+
+    def _has_line(self, condition: Any) -> Any:
+        query = (
+            sa.select(ONE).select_from(self._line).where(self._line.c.attempt_no == self._later.c.attempt_no, condition)
+        )
+        return sa.exists(query.correlate(self._later, *self._outer))
