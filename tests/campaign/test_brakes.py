@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ import pytest
 from airflow_provider_uspeedo.campaign.brakes import least_answered
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from tests.campaign.stage import Scene, make_order, people
+from tests.campaign.stage import TIMEOUT, Scene, make_order, people
 
 
 def table(number: int, refused: Sequence[int] = ()) -> list[dict[str, str]]:
@@ -205,15 +207,17 @@ STOPPED = "stopped_at = '2026-11-22 03:04:05', stopped_by = 'Pat'"
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_stop_is_honoured_before_the_next_request(scene: Scene, concurrency: int) -> None:
     """Requests under way are settled, and not one more begins."""
-    calls: list[int] = []
-    begun: list[int] = []
+    calls = count(1)
+    stopped = threading.Event()
 
     def stopping(send: Callable[..., Any]) -> Callable[..., Any]:
         def call(content: Sequence[TaskContent]) -> Any:
-            calls.append(1)
-            if len(calls) == 2:
+            number = next(calls)
+            if number == 2:
                 say(scene, STOPPED)
-                begun.append(len(calls))
+                stopped.set()
+            elif number > 2:
+                assert stopped.wait(TIMEOUT)
             return send(content)
 
         return call
@@ -224,7 +228,7 @@ def test_a_stop_is_honoured_before_the_next_request(scene: Scene, concurrency: i
         "Campaign 'due/2026-11-22' was stopped by Pat at 2026-11-22 03:04:05 UTC. To go on, run `airflow-uspeedo "
         "resume`, then clear the task."
     )
-    assert len(calls) < begun[0] + concurrency  # the other threads may have marked one each before the stop
+    assert next(calls) - 1 <= 1 + concurrency  # the other threads may have marked one each before the stop
     assert report.summary["unknown"] == 0
     scene.check(report, 60)
 
