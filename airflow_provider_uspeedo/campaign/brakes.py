@@ -14,12 +14,12 @@ from collections.abc import Iterable
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, REJECTED, UNKNOWN
 from airflow_provider_uspeedo.core.wording import counted
-from airflow_provider_uspeedo.errors import CampaignHalted
+from airflow_provider_uspeedo.errors import CampaignHalted, USpeedoError
 
 LEAST_ANSWERED = 20
-"""Fewer answers than this say nothing about a share."""
+"""The share is judged as if at least so many had been answered: of fewer it says nothing."""
 LEAST_FAILURES = 2
-"""Nor does a single failure: the share is judged once so many could have failed within it."""
+"""Nor does a single failure: as if there were so many answers that two failures are borne."""
 
 
 class Brakes:
@@ -43,7 +43,7 @@ class Brakes:
         with self._lock:
             self._counts.update(statuses)
             rejected, answered = self._counts[REJECTED], self._answered
-        if self._most is not None and answered >= least_answered(self._most) and rejected > self._most * answered:
+        if self._most is not None and rejected > self._most * max(answered, least_answered(self._most)):
             were = "was" if rejected == 1 else "were"
             raise CampaignHalted(
                 f"Of {counted(answered, 'recipient')} answered so far {rejected:,} {were} rejected "
@@ -55,13 +55,18 @@ class Brakes:
         """Looks at the answers to the canary.
 
         :raises CampaignHalted: an outcome is unknown, or more were rejected than ``max_failure_ratio`` (or 0) allows.
+        :raises USpeedoError: there is no answer: another try had them.
         """
         with self._lock:
             rejected, unknown, answered = self._counts[REJECTED], self._counts[UNKNOWN], self._answered
+        if not answered + unknown:
+            raise USpeedoError(
+                "Another try of this campaign has taken the people of the canary; look at that one first."
+            )
         if unknown or rejected > (self._most or 0) * answered:
             raise CampaignHalted(
                 f"The canary did not pass: of {counted(answered + unknown, 'recipient')}, {answered - rejected:,} "
-                f"accepted, {rejected:,} rejected, {unknown:,} unknown. Nobody else was texted.",
+                f"accepted, {rejected:,} rejected, {unknown:,} unknown. Nobody else was texted by this try.",
                 section="canary-failed",
             )
 
@@ -71,5 +76,5 @@ class Brakes:
 
 
 def least_answered(most: float) -> int:
-    """From how many answers on a share of ``most`` is judged; where nothing is borne, from the first."""
+    """How many answers a share of ``most`` is judged by at least; where nothing is borne, one."""
     return max(LEAST_ANSWERED, math.ceil(LEAST_FAILURES / most)) if most else 1

@@ -124,9 +124,11 @@ class Campaign:
                 places.release()
 
         canary: list[Future[None]] = []
+        waiting = self._order.canary is not None
         try:
             for request in self._claimed(attempt):
-                if canary and not request.canary:
+                if waiting and not request.canary:
+                    waiting = False
                     self._await_canary(canary)
                 while not places.acquire(timeout=0.2):
                     if self._halt:
@@ -134,6 +136,8 @@ class Campaign:
                 delivery = threads.submit(deliver, request)
                 if request.canary:
                     canary.append(delivery)
+            if waiting and canary:
+                self._await_canary(canary)
         except USpeedoError as error:
             self._halt.because(error)
         except BaseException as error:
@@ -144,9 +148,9 @@ class Campaign:
         """Waits until the canary is answered, and goes on only if it has passed.
 
         :raises CampaignHalted: it has not.
+        :raises USpeedoError: another try has taken all of it.
         """
         wait(deliveries)
-        deliveries.clear()
         if not self._halt:
             self._brakes.check_canary()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import threading
 
+from airflow_provider_uspeedo.errors import CampaignHalted
+
 
 class Halt:
     """Stops a campaign: because somebody asked for it, or because of an error. The first reason is kept."""
@@ -19,9 +21,10 @@ class Halt:
         self.event.set()
 
     def because(self, cause: BaseException) -> None:
-        """Going on makes no sense, or is not safe."""
+        """Going on makes no sense, or is not safe. What needs a person's decision outdoes every other reason."""
         with self._lock:
-            if self.cause is None and not self.event.is_set():
+            decisive = isinstance(cause, CampaignHalted) and not isinstance(self.cause, CampaignHalted)
+            if decisive or (self.cause is None and not self.event.is_set()):
                 self.cause = cause
         self.event.set()
 

@@ -104,15 +104,16 @@ class Sender:
             if outcome.status != ACCEPTED
         )
         record = Answer(session_no, answer.ret_code, answer.request_id, differing)
+        facts = (request_id.hex(), session_no, answer.ret_code, len(sent), len(differing))
+        lost = "Settle by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
         try:
-            self._ledger.settle(self._attempt, request_id, record)
+            settled = self._ledger.settle(self._attempt, request_id, record)
         except LedgerError:
-            log.error(  # noqa: TRY400 - the error itself is raised and told once
-                "The ledger is away and an answer is lost to it. Settle by hand: request %s, SessionNo %s, RetCode %s, "
-                "%d recipients, %d of them not accepted.",
-                request_id.hex(), session_no, answer.ret_code, len(sent), len(differing),
-            )  # fmt: skip
+            # The error itself is raised and told once.
+            log.error("The ledger is away and an answer is lost to it. " + lost, *facts)  # noqa: G003, TRY400
             raise
+        if not settled:
+            log.error("The ledger does not take an answer: was the campaign pruned? " + lost, *facts)  # noqa: G003
         self._brakes.tell(outcome.status for outcome in found)
 
     def _release(self, request: Request, error: USpeedoError) -> None:

@@ -40,6 +40,7 @@ def judge(
     stopped: bool = False,
     elsewhere: bool = False,
     complete: bool = True,
+    sliced: bool = False,
 ) -> Verdict:
     """The end of a try.
 
@@ -48,6 +49,7 @@ def judge(
     :param stopped: somebody stopped the task.
     :param elsewhere: another try of the campaign still has a request under way.
     :param complete: the whole table was read.
+    :param sliced: it was a slice of a table, of which nothing follows for the phone column.
     """
     told = tell(summary) if complete else f"Rows that it had not read yet are not counted. {tell(summary)}"
     if stopped:
@@ -69,7 +71,7 @@ def judge(
             "not sent."
         )
         return _end(End.FAIL, text, "unknown")
-    if summary.rows and not (summary[ACCEPTED] + summary[REJECTED]):
+    if summary.rows and not (summary[ACCEPTED] + summary[REJECTED]) and not sliced:
         text = (
             f"{'The only row cannot' if summary.rows == 1 else f'None of the {summary.rows:,} rows can'} be sent; is "
             f"{phone_column!r} the phone column?"

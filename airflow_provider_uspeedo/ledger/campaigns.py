@@ -77,7 +77,8 @@ class Campaigns:
         campaigns = self._t.campaigns.c
         query = sa.select(campaigns.stopped_at, campaigns.stopped_by, campaigns.pruned_at)
         found = connection.execute(
-            query.where(campaigns.campaign_no == attempt.campaign_no).with_for_update(read=True)
+            # On PostgreSQL a lock that a stop need not wait for, and a pruning does.
+            query.where(campaigns.campaign_no == attempt.campaign_no).with_for_update(read=True, key_share=True)
         ).one()
         refuse_pruned(attempt.campaign_id, found.pruned_at)
         if found.stopped_at is not None:
@@ -88,15 +89,18 @@ class Campaigns:
                 section="campaign-stopped-by-a-person",
             )
 
-    def advance(self, connection: Connection, attempt: Attempt, read_to: int, **values: Any) -> None:
+    def advance(self, connection: Connection, attempt: Attempt, read_to: int, reached: int, **values: Any) -> None:
         """Notes how far a try has read, and how far earlier and this one are superseded by that.
 
         Its own row first: whichever of two tries comes second there finds what the other has noted.
+
+        :param reached: the last row recorded now; there may be later ones from before.
         """
         attempts = self._t.attempts
         mine = attempts.c.attempt_no == attempt.number
         same_slice = self._same_slice(attempt)
-        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, **values))
+        farther = sa.case((attempts.c.reached > reached, attempts.c.reached), else_=reached)
+        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, reached=farther, **values))
         connection.execute(
             sa.update(attempts)
             .where(*same_slice, attempts.c.attempt_no < attempt.number, attempts.c.superseded_to < read_to)
@@ -120,7 +124,7 @@ class Campaigns:
         """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
         attempts = self._t.attempts
         if complete:
-            self.advance(connection, attempt, READ_TO_THE_END, ended_at=utc_now())
+            self.advance(connection, attempt, READ_TO_THE_END, reached=0, ended_at=utc_now())
             self._delete_replaced(connection, attempt)
         else:
             mine = attempts.c.attempt_no == attempt.number

@@ -59,7 +59,7 @@ class Claims:
         new, mixed = self._new_and_mixed(connection, attempt, portion.requests)
         self._readings.record_new(connection, attempt, new)
         left = self._claim_known(connection, attempt, mixed, portion.seen, portion.bad_rows)
-        self._campaigns.advance(connection, attempt, portion.read_to, reached=_last_row(portion))
+        self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
 
     def _new_and_mixed(
@@ -109,6 +109,7 @@ class Claims:
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""
         requests, recipients = self._t.requests, self._t.recipients
+        self._campaigns.refuse_halted(connection, attempt)
         connection.execute(new_only(connection.dialect.name, requests), [self._row(attempt, new_id)])
         connection.execute(
             sa.update(requests)

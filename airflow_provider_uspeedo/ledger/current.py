@@ -19,14 +19,12 @@ ONE: Any = sa.literal_column("1")
 
 
 class Current:
-    """Conditions on a line of attempt ``attempt``, an alias of the attempts.
+    """Conditions on a line of ``attempt``, joined with its reading and its recipient: aliases of the three tables."""
 
-    :param outer: what else the conditions may refer to.
-    """
-
-    def __init__(self, tables: Tables, attempt: Any, *outer: Any) -> None:
+    def __init__(self, tables: Tables, attempt: Any, reading: Any, recipient: Any) -> None:
         self._attempt = attempt
-        self._outer = (attempt, *outer)
+        self._outer = (attempt, reading, recipient)
+        self._first_attempt = recipient.c.first_attempt
         self._later = tables.attempts.alias("b")
         self._line = tables.readings.alias("bl")
 
@@ -39,7 +37,7 @@ class Current:
         return sa.and_(
             row_number > mine.superseded_to,
             ~self._recorded_again(row_number, key, stands),
-            *self._not_in_other_slices(row_number, key),
+            *self._not_in_other_slices(row_number, key, stands),
         )
 
     def has_lines(self) -> Any:
@@ -54,18 +52,30 @@ class Current:
             later.slice_count == mine.slice_count,
             later.slice_no == mine.slice_no,
             later.reached > 0,
-            sa.or_(this_row, sa.and_(stands, self._has_line(line.again == key))),
+            sa.or_(this_row, self._has_this_person(key, stands)),
         )
 
-    def _not_in_other_slices(self, row_number: Any, key: Any) -> list[Any]:
-        """No later try, of another number of slices, has come to this row. Two questions, so that an index answers."""
+    def _not_in_other_slices(self, row_number: Any, key: Any, stands: Any) -> list[Any]:
+        """No later try, of another number of slices, has come to this row or this person.
+
+        Two questions, so that an index answers.
+        """
         mine, later, line = self._attempt.c, self._later.c, self._line.c
-        come = sa.or_(later.read_to >= row_number, self._has_line(line.row_number == row_number))
+        come = sa.or_(
+            later.read_to >= row_number,
+            self._has_line(line.row_number == row_number),
+            self._has_this_person(key, stands),
+        )
         read_again = sa.and_(is_in_slice(later, row_number, key), come)
         return [
             ~self._later_try(other, read_again)
             for other in (later.slice_count < mine.slice_count, later.slice_count > mine.slice_count)
         ]
+
+    def _has_this_person(self, key: Any, stands: Any) -> Any:
+        """A later try has a line that stands for the recipient: as one it knew, or as one that was new to it."""
+        new_to_it = self._first_attempt == self._later.c.attempt_no
+        return sa.and_(stands, sa.or_(self._has_line(self._line.c.again == key), new_to_it))
 
     def _later_try(self, *which: Any) -> Any:
         mine, later = self._attempt.c, self._later.c

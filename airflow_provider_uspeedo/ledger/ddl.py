@@ -151,8 +151,7 @@ def _upgrade(connection: Connection, tables: Tables, lines: Lines, results: Rela
     try:
         tables.metadata.create_all(connection)
         complete(connection, tables)
-        if (_version_in(connection, tables) or VERSION) < VERSION:
-            note_what_was_read(connection, tables)
+        note_what_was_read(connection, tables)
         _replace_view(connection, lines, results)
         table = tables.ledger
         connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))

@@ -103,6 +103,9 @@ def _on_postgresql_connect(connection: Any, _record: Any) -> None:
 def _on_mysql_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")  # else it cuts texts silently
+    cursor.execute("SHOW VARIABLES LIKE 'idle_transaction_timeout'")
+    if cursor.fetchone():  # of MariaDB: a try that froze in a transaction would keep all others waiting
+        cursor.execute("SET SESSION idle_transaction_timeout = 120")
     cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
     (written,) = cursor.fetchone()
     cursor.close()

@@ -38,16 +38,19 @@ def _addition(connection: Connection, table: sa.Table, column: sa.Column) -> str
 
 
 def note_what_was_read(connection: Connection, tables: Tables) -> None:
-    """Fills in what version 1 did not note of its tries: how far each came, and how far later ones have read again."""
+    """Fills in what tries of version 1 did not note: how far each came, and how far later ones have read again.
+
+    Nothing is ever lowered, so that it may be done while tries go on.
+    """
     attempts, readings = tables.attempts, tables.readings
-    read_by_later: dict[tuple[int, bytes], int] = {}
-    newest_first = sa.select(attempts).where(attempts.c.slice_count == 1).order_by(attempts.c.attempt_no.desc())
-    for row in connection.execute(newest_first).all():
+    read_by_later: dict[tuple[object, ...], int] = {}
+    for row in connection.execute(sa.select(attempts).order_by(attempts.c.attempt_no.desc())).all():
         last = sa.select(sa.func.max(readings.c.row_number)).where(readings.c.attempt_no == row.attempt_no)
-        part = (row.campaign_no, row.part)
-        connection.execute(
-            sa.update(attempts)
-            .where(attempts.c.attempt_no == row.attempt_no)
-            .values(reached=connection.execute(last).scalar() or 0, superseded_to=read_by_later.get(part, 0))
-        )
-        read_by_later[part] = max(row.read_to, read_by_later.get(part, 0))
+        slice_ = (row.campaign_no, row.part, row.slice_count, row.slice_no)
+        for column, number in (
+            (attempts.c.reached, connection.execute(last).scalar() or 0),
+            (attempts.c.superseded_to, read_by_later.get(slice_, 0)),
+        ):
+            behind = (attempts.c.attempt_no == row.attempt_no, column < number)
+            connection.execute(sa.update(attempts).where(*behind).values({column: number}))
+        read_by_later[slice_] = max(row.read_to, read_by_later.get(slice_, 0))

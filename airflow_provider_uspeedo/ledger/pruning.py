@@ -50,12 +50,19 @@ class Prunes:
         """Campaigns that are no tombstones yet, the oldest first.
 
         :param named: the hashes of their names; ``None``: of whatever name.
-        :param before: only those of which no try began or ended since; ``None``: all.
+        :param before: only those of which no try began, claimed, sent or ended since; ``None``: all.
         """
-        c, a = self._t.campaigns.c, self._t.attempts.c
+        c, a, q = self._t.campaigns.c, self._t.attempts.c, self._t.requests.c
         newest = sa.func.max(sa.func.coalesce(a.ended_at, a.started_at))
+        sent = sa.select(sa.func.max(sa.func.coalesce(q.sent_at, q.claimed_at))).where(q.campaign_no == c.campaign_no)
         query = (
-            sa.select(c.campaign_no, c.name, c.created_at, newest.label("newest"))
+            sa.select(
+                c.campaign_no,
+                c.name,
+                c.created_at,
+                newest.label("newest"),
+                sent.scalar_subquery().label("newest_request"),
+            )
             .select_from(self._t.campaigns.outerjoin(self._t.attempts, a.campaign_no == c.campaign_no))
             .where(c.pruned_at.is_(None))
             .group_by(c.campaign_no, c.name, c.created_at)
@@ -64,7 +71,7 @@ class Prunes:
         if named is not None:
             query = query.where(c.name_hash.in_(sorted(named)))
         found = [
-            Candidate(row.campaign_no, row.name, max(filter(None, (row.created_at, row.newest))))
+            Candidate(row.campaign_no, row.name, max(filter(None, (row.created_at, row.newest, row.newest_request))))
             for row in connection.execute(query)
         ]
         return [one for one in found if before is None or one.last_active_at < before]
@@ -83,13 +90,14 @@ class Prunes:
         """Makes the campaign a tombstone, unless it may not be; ``None`` if somebody else has just done so."""
         campaigns = self._t.campaigns
         here = campaigns.c.campaign_no == one.number
-        # The lock first, then the look: no claim comes in between.
+        # The lock first, then the look: no claim comes in between. (An update alone would not wait for claims.)
+        connection.execute(sa.select(campaigns.c.campaign_no).where(here).with_for_update())
         marking = sa.update(campaigns).where(here, campaigns.c.pruned_at.is_(None)).values(pruned_at=utc_now())
         if not connection.execute(marking).rowcount:
             return None
         verdict = self.judge(connection, one, with_unknown=with_unknown)
         if self._tried_since(connection, one.number, before):
-            verdict = _pruning(one, "a try of it has just begun", verdict.counts)
+            verdict = _pruning(one, "a try of it has just begun or goes on", verdict.counts)
         if verdict.why_not:
             connection.execute(sa.update(campaigns).where(here).values(pruned_at=None))
             return verdict
@@ -97,11 +105,14 @@ class Prunes:
         return verdict
 
     def _tried_since(self, connection: Connection, campaign_no: int, before: datetime) -> bool:
-        a = self._t.attempts.c
-        since = sa.select(a.attempt_no).where(
+        a, q = self._t.attempts.c, self._t.requests.c
+        tries = sa.select(a.attempt_no).where(
             a.campaign_no == campaign_no, sa.or_(a.started_at >= before, a.ended_at >= before)
         )
-        return connection.execute(since.limit(1)).first() is not None
+        requests = sa.select(q.id).where(
+            q.campaign_no == campaign_no, sa.or_(q.claimed_at >= before, q.sent_at >= before)
+        )
+        return any(connection.execute(since.limit(1)).first() for since in (tries, requests))
 
     def _all_counts(self, connection: Connection, campaign_no: int) -> dict[str, int]:
         counts, gone = self._overviews.counts(connection, campaign_no)

@@ -70,7 +70,7 @@ class SendBatchSMSOperator(BaseOperator):
     :param requests_per_second: no more than this many, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
     :param max_failure_ratio: stops the campaign once a larger share of the recipients answered so far was rejected,
-        such as ``0.05``; judged from 20 answers on (more for a small share).
+        such as ``0.05``; judged as if at least 20 were answered (more for a small share).
     :param canary: so many recipients go first and alone; the others only if these are accepted.
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
@@ -242,6 +242,7 @@ class SendBatchSMSOperator(BaseOperator):
             stopped=report.stopped,
             elsewhere=report.elsewhere,
             complete=report.complete,
+            sliced=not order.slice_.is_whole,
         )
         if verdict.end is End.SUCCESS:
             self.log.info("%s", verdict.message)

@@ -13,9 +13,14 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.brakes import least_answered
+from airflow_provider_uspeedo.campaign.campaign import Campaign
+from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.core.content import TaskContent
-from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
+from airflow_provider_uspeedo.ledger.claims import Portion
+from airflow_provider_uspeedo.ledger.records import Request, new_id
 from tests.campaign.stage import TIMEOUT, Scene, make_order, people
 
 
@@ -108,6 +113,24 @@ def test_a_ratio_is_a_share(given: float) -> None:
         make_order(max_failure_ratio=given)
 
 
+def test_many_rejections_stop_a_campaign_whose_share_is_small(scene: Scene) -> None:
+    """A share of one in a thousand is judged as if two thousand had been answered: three rejections are too many."""
+    report = scene.run(table(60, refused=range(9)), make_order(chunk_size=10, max_failure_ratio=0.001))
+    assert halt_of(report).section == "too-many-failures"
+    assert report.summary["not_sent"] == 50
+
+
+def test_a_brake_outdoes_whatever_else_stops_the_campaign() -> None:
+    """Else the retry that the other reason allows would release it."""
+    brake = CampaignHalted("too many", section="too-many-failures")
+    for first in (lambda halt: halt.because(LedgerError("away")), Halt.stop):
+        halt = Halt()
+        first(halt)
+        halt.because(brake)
+        halt.because(LedgerError("again"))
+        assert halt.cause is brake
+
+
 # -- canary ---------------------------------------------------------------------------------------------------------
 
 
@@ -150,7 +173,8 @@ def test_a_rejected_canary_stops_the_campaign(scene: Scene) -> None:
     """With the numbers; all the others can still be sent."""
     report = scene.run(table(24, refused=[1]), make_order(canary=4, chunk_size=10, concurrency=4))
     assert str(halt_of(report)) == (
-        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. Nobody else was texted."
+        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. Nobody else was texted by this "
+        "try."
     )
     assert halt_of(report).section == "canary-failed"
     assert report.summary["not_sent"] == 20
@@ -184,6 +208,55 @@ def test_the_canary_of_the_next_try_is_of_those_who_are_left(scene: Scene) -> No
     sizes = list(Counter(entry.session_no for entry in scene.journal()[before:]).values())
     assert sizes == [4, 10, 10, 2]
     scene.check(report, 30)
+
+
+def test_a_canary_that_is_the_whole_table_is_judged_too(scene: Scene) -> None:
+    """Whoever asks for a canary wants to know."""
+    report = scene.run(table(4, refused=[1]), make_order(canary=9))
+    assert halt_of(report).section == "canary-failed"
+    scene.check(report, 4)
+
+
+def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
+    """The other try may yet learn that it must stop; this one can be tried again."""
+    rows, order = people(30), make_order(canary=3, chunk_size=10)
+    inside: list[Any] = []
+
+    def call(content: Sequence[TaskContent]) -> Any:
+        if not inside:
+            inside.append(None)  # the canary of the first try is under way: another try of the campaign comes
+            inside[0] = scene.run_with(client.send_batch, rows, order)
+        return client.send_batch(content)
+
+    with scene.client() as client:
+        report = scene.run_with(call, rows, order)
+    assert report.cause is None
+    assert inside[0].summary.accepted_now == 0 or inside[0].cause is None
+    scene.check(report, 30)
+
+
+def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene: Scene) -> None:
+    """Without an answer to it, nobody is sent to; a retry may."""
+    rows, order = people(30), make_order(canary=3, chunk_size=10)
+    with scene.ledger() as ledger, scene.client() as client:
+        reading = prepare(order, rows, lambda _ids: [])
+        ledger.prepare()
+        campaign = Campaign(order, reading, ledger, client.send_batch, Halt(), patience=0.0)
+        real = ledger.claim
+
+        def claim_late(attempt: Any, portion: Any) -> Any:
+            newer = ledger.open_attempt(order.campaign_id, reading.spec, part="another")
+            first = portion.requests[0]
+            other = Request(new_id(), first.recipients)
+            assert real(newer, Portion([other], (), (), 0))
+            assert ledger.mark_sending(newer, other.id)
+            return real(attempt, portion)
+
+        ledger.claim = claim_late  # type: ignore[method-assign]
+        report = campaign.run()
+    assert "has taken the people of the canary" in str(report.cause)
+    assert not isinstance(report.cause, CampaignHalted)
+    assert not scene.journal()
 
 
 def test_a_canary_of_nobody_is_refused() -> None:

@@ -49,6 +49,11 @@ def test_a_table_of_which_nothing_can_be_sent_fails_for_good(counts: dict[str, i
     assert end(summary(**counts)) == (End.FAIL, "no-sendable-row")
 
 
+def test_a_slice_of_which_nothing_can_be_sent_is_a_success() -> None:
+    """It may be one bad row; of the phone column nothing follows."""
+    assert end(summary(invalid=1), sliced=True)[0] is End.SUCCESS
+
+
 def test_unknown_outcomes_alone_fail_for_good() -> None:
     """They are never sent again by themselves, so only a person can go on."""
     assert end(summary(accepted=5, unknown=1, invalid=1)) == (End.FAIL, "unknown")

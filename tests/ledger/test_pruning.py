@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.ledger import pruning
 from airflow_provider_uspeedo.ledger.findings import Pruning
 from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people, state_of
+from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
 
@@ -33,7 +33,7 @@ def own(open_ledger: OpenLedger, empty_url: URL) -> Ledger:
 
 def make_old(ledger: Ledger, campaign: str, days: int = 40) -> None:
     """Moves everything that happened to it into the past."""
-    campaigns, attempts = ledger.tables.campaigns, ledger.tables.attempts
+    campaigns, attempts, requests = ledger.tables.campaigns, ledger.tables.attempts, ledger.tables.requests
     past = campaigns.c.created_at.type.python_type.now() - timedelta(days=days)
 
     def work(connection: sa.engine.Connection) -> None:
@@ -42,6 +42,9 @@ def make_old(ledger: Ledger, campaign: str, days: int = 40) -> None:
         connection.execute(sa.update(campaigns).where(campaigns.c.campaign_no == number).values(created_at=past))
         connection.execute(sa.update(attempts).where(of).values(started_at=past))
         connection.execute(sa.update(attempts).where(of, attempts.c.ended_at.is_not(None)).values(ended_at=past))
+        sent = sa.case((requests.c.sent_at.is_not(None), past))
+        asked = sa.update(requests).where(requests.c.campaign_no == number)
+        connection.execute(asked.values(claimed_at=past, sent_at=sent))
 
     ledger.database.write(work)
 
@@ -69,6 +72,16 @@ def rows_left(ledger: Ledger) -> dict[str, int]:
 
 def prune(ledger: Ledger, *names: str, **how: bool) -> list[Pruning]:
     return LedgerKeeper(ledger).prune(MONTH, names or None, **{"with_unknown": False, "dry_run": False, **how})
+
+
+def test_a_campaign_that_still_sends_is_not_old(own: Ledger) -> None:
+    """However long ago its try began."""
+    one = Try(own, "long")
+    make_old(own, "long")
+    one.claim(people("ab"))
+    assert [told.why_not for told in prune(own, "long")] != [""]
+    assert prune(own) == []
+    assert rows_left(own)["recipients"] == 2
 
 
 COUNTS = {"accepted": 3, "rejected": 1, "invalid": 1, "duplicate": 1}
@@ -198,15 +211,14 @@ def test_a_claim_and_a_pruning_at_once_text_nobody_twice(open_ledger: OpenLedger
         with in_background(lambda: prune(own)) as done:
             pause.go()
             requests = claiming.result(30)
-            (told,) = done.result(30)
-    assert told.pruned
-    for request in requests:
-        with pytest.raises(CampaignHalted):
-            late.mark(request)
+            assert not any(told.pruned for told in done.result(30))
+    assert [late.send(request) for request in requests] == [True]
+    one.vendor.assert_nobody_texted_twice()
+    assert rows_left(own)["recipients"] == 6
+    make_old(own, "old")
+    assert [told.pruned for told in prune(own)] == [True]
     with pytest.raises(CampaignHalted):
         late.claim(people("abcd"))
-    one.vendor.assert_nobody_texted_twice()
-    assert state_of(own, requests[0]) is None
     assert rows_left(own) == {}
 
 

@@ -216,6 +216,26 @@ def test_who_has_moved_up_in_the_table_is_not_shown_twice(ledger: Ledger, campai
     assert accepted == Counter(person(name, 1).phone for name in "abcdef")
 
 
+def test_who_was_new_to_a_try_that_died_is_not_shown_twice(ledger: Ledger, campaign: str) -> None:
+    """An older try that is still alive meets the same person at another row, after the newer one has died."""
+    older, newer = Try(ledger, campaign), Try(ledger, campaign)
+    newer.claim(people("xy"), read_to=0)
+    older.claim(people("abx"))
+    older.end()
+    phones = [phone for (phone,) in lines_of(ledger, campaign, "phone")]
+    assert sorted(phones) == sorted({person(name, 1).phone for name in "abxy"})
+
+
+def test_what_a_try_has_reached_is_not_forgotten(ledger: Ledger, campaign: str) -> None:
+    """A portion of which nothing is recorded yet, since its chunk is still open, takes nothing back."""
+    Try(ledger, campaign).text([*people("abc"), invalid(4)])
+    died = Try(ledger, campaign)
+    died.claim([person("b", 2), person("c", 3), invalid(4)], read_to=0)
+    died.claim([], read_to=0)
+    numbers = [row for (row,) in lines_of(ledger, campaign, "row_number")]
+    assert numbers == [1, 2, 3, 4]
+
+
 def test_rows_recorded_ahead_by_the_only_try_are_shown(ledger: Ledger, campaign: str) -> None:
     """Nobody else has read them."""
     died = Try(ledger, campaign)

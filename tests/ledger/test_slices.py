@@ -88,6 +88,17 @@ def test_a_changed_number_of_slices_shows_each_row_once_at_every_moment(ledger: 
     vendor.assert_texted(*NAMES)
 
 
+def test_who_has_moved_is_shown_once_in_other_slices_too(ledger: Ledger, campaign: str) -> None:
+    """The table was reordered, its number of slices changed, and the later try died."""
+    vendor = Vendor()
+    Try(ledger, campaign, vendor=vendor).text(people(NAMES))
+    turned = people(NAMES[::-1])
+    died = SliceTry(ledger, campaign, "1/2", vendor)
+    died.claim([row for row in turned[:12] if died.slice.holds(row)], read_to=12)
+    phones = [phone for (phone,) in lines_of(ledger, campaign, "phone")]
+    assert sorted(phones) == sorted(row.phone for row in turned)
+
+
 def test_a_try_that_died_in_one_slice_is_finished_by_others(ledger: Ledger, campaign: str) -> None:
     """What it had claimed is free for whatever slice the person is in now."""
     vendor = Vendor()
