@@ -66,7 +66,8 @@ class Brakes:
         if unknown or rejected > (self._most or 0) * answered:
             raise CampaignHalted(
                 f"The canary did not pass: of {counted(answered + unknown, 'recipient')}, {answered - rejected:,} "
-                f"accepted, {rejected:,} rejected, {unknown:,} unknown. Nobody else was texted by this try.",
+                f"accepted, {rejected:,} rejected, {unknown:,} unknown. Nobody else was texted by this try."
+                f"{' Decide on the unknown ones first: the next try sends to others.' if unknown else ''}",
                 section="canary-failed",
             )
 

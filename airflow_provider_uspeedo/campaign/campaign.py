@@ -25,6 +25,7 @@ from airflow_provider_uspeedo.campaign.reading import Reading
 from airflow_provider_uspeedo.campaign.sending import Send, Sender
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.core.wording import counted
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -100,6 +101,8 @@ class Campaign:
         """Waits for others where it must, ends the try, and asks the ledger how it went."""
         tallies = self._ledger.tally(attempt)
         deadline = time.monotonic() + self._patience
+        if _under_way_elsewhere(tallies, attempt):
+            log.info("Waiting up to %.0f s for the answers to requests of another try.", self._patience)
         while (others := _under_way_elsewhere(tallies, attempt)) and not self._halt and time.monotonic() < deadline:
             self._wait_for(others, deadline)
             tallies = self._ledger.tally(attempt)  # meanwhile the other may have begun its next request
@@ -166,7 +169,7 @@ class Campaign:
             requests = self._ledger.claim(attempt, portion)
             if requests:
                 people = sum(len(request.recipients) for request in requests)
-                log.info("Claimed %d requests with %d recipients.", len(requests), people)
+                log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(people, "recipient"))
             yield from requests
         self._complete = True
 
