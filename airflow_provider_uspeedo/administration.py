@@ -154,7 +154,8 @@ def migrate_ledger(*, results_conn_id: str | None = None, results_table: str = T
 
     Needs the rights of the tables' owner. May be repeated, also after it was killed in the middle, and while tries of
     the older version still run: they go on to their end, but do not notice a stop, so it is better to wait for them.
-    The results relation is made anew; if the ledger has others, run this once for each ``results_table``.
+    The results relation is made anew, or created if it is not there; if the ledger has others, run this once for each
+    ``results_table``.
     """
     with _keeper(results_conn_id, results_table, must_exist=False) as keeper:
         return keeper.migrate()

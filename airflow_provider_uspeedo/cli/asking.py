@@ -9,23 +9,17 @@ import sys
 import click
 
 
-class Unasked(click.ClickException):
-    """Wrong usage, without the usage being printed below what was said before."""
-
-    exit_code = 2
-
-
 def confirm(question: str, *, yes: bool) -> None:
     """Goes on only after a yes.
 
     :param yes: it was said on the command line already.
     :raises click.exceptions.Exit: it was not said, and nothing was changed.
-    :raises Unasked: there is nobody to ask.
+    :raises click.ClickException: there is nobody to ask.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Unasked("There is no terminal to ask at, so nothing was changed. If you mean it, add --yes.")
+        raise click.ClickException("There is no terminal to ask at, so nothing was changed. If you mean it, add --yes.")
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:  # Ctrl-C or Ctrl-D

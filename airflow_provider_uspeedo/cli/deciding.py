@@ -15,6 +15,10 @@ from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.cli.words import ago, moment, people
 from airflow_provider_uspeedo.core.wording import counted
 
+ONLY_THIS_CAMPAIGN = (
+    "Only messages of this campaign count: an older message of another campaign to the same phone would look the same."
+)
+
 
 @click.command(
     cls=Verb,
@@ -41,7 +45,7 @@ from airflow_provider_uspeedo.core.wording import counted
 @click.option(
     "--in-flight",
     is_flag=True,
-    help="With --as not-sent: also requests of the last minutes, whose answers may still come.",
+    help="With --as not-sent: also requests without an answer that left in the last five minutes.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
@@ -69,9 +73,11 @@ def resolve(
     if phones is not None:
         _tell_of_file(count, len(phones))
     if not count.recipients:
-        _nothing_to_decide(campaign, sent_file)
+        _nothing_to_decide(place, campaign, sent_file)
         return
     _tell(count, campaign, as_sent)
+    if phones is not None:
+        click.echo(ONLY_THIS_CAMPAIGN)
     confirm(f"Say that {people(count.recipients)} {'were' if as_sent else 'were NOT'} sent?", yes=yes)
     with place.reached():
         done = administration.resolve_campaign(
@@ -110,9 +116,14 @@ def _numbers(sent_file: Path | None, column: str | None) -> list[str] | None:
     return read_numbers(sent_file, column)
 
 
-def _tell_of_file(count: UnknownCount, numbers: int) -> None:
-    matched = numbers - count.not_matched - count.unreadable
-    click.echo(f"Of the file's {counted(numbers, 'number')} {matched:,} matched unknown recipients of the campaign.")
+def _tell_of_file(count: UnknownCount, lines: int) -> None:
+    has = f"The file has {counted(lines, 'line')} with {counted(count.listed, 'different number')}"
+    if not count.matched:
+        click.echo(f"{has}; none of them is an unknown recipient of this campaign: there is nothing to decide.")
+    elif count.matched == 1:
+        click.echo(f"{has}; 1 of them is an unknown recipient of this campaign.")
+    else:
+        click.echo(f"{has}; {count.matched:,} of them are unknown recipients of this campaign.")
     if count.ambiguous:
         click.echo(
             f"Left unknown: {people(count.ambiguous)}, because the campaign has more messages to their phone than the "
@@ -123,9 +134,11 @@ def _tell_of_file(count: UnknownCount, numbers: int) -> None:
     click.echo("Nothing follows for people who are not in the file.")
 
 
-def _nothing_to_decide(campaign: str, sent_file: Path | None) -> None:
-    """:raises click.ClickException: the file is of nobody: most likely it is the wrong one."""
-    if sent_file is not None:
+def _nothing_to_decide(place: Place, campaign: str, sent_file: Path | None) -> None:
+    """:raises click.ClickException: the file is of nobody who is unknown: most likely it is the wrong one."""
+    with place.reached():
+        waiting = sent_file is not None and administration.count_unknown(campaign, **place.where).recipients
+    if waiting:
         raise click.ClickException(
             f"No number in {str(sent_file)!r} shows an unknown recipient of campaign {campaign!r} as sent. Nothing was "
             "changed: is it the export of this campaign, and are the numbers whole, with their country code?"
@@ -138,6 +151,7 @@ def _tell(count: UnknownCount, campaign: str, as_sent: bool) -> None:
         f"Campaign {campaign!r}: {people(count.recipients)} in {counted(count.requests, 'request')} may or may not "
         "have been texted."
     )
+    click.echo(f"The campaign began at {moment(count.began_at)} UTC, {ago(count.began_at)}.")
     if count.newest_sent_at:
         click.echo(
             f"The newest of these requests left at {moment(count.newest_sent_at)} UTC, {ago(count.newest_sent_at)}."

@@ -90,9 +90,10 @@ def migrate(place: Place) -> None:
     with place.reached():
         done = administration.migrate_ledger(**place.where)
     if done.before == done.now:
-        click.echo(f"The ledger has version {done.now} already; nothing was changed.")
+        click.echo(f"The ledger has version {done.now} already.")
     else:
         click.echo(f"The ledger went from version {done.before} to version {done.now}.")
+    click.echo(f"The results relation {place.results_table} was {'created' if done.created_results else 'made anew'}.")
 
 
 @click.command(
@@ -102,7 +103,11 @@ def migrate(place: Place) -> None:
     runbook="docs/runbook.md#campaign-pruned",
 )
 @click.option(
-    "--older-than", callback=_age, required=True, metavar="AGE", help="Without a try for so long: 90d, 12w, 36h."
+    "--older-than",
+    callback=_age,
+    required=True,
+    metavar="AGE",
+    help="Without a try for so long: 90d, 12w, 36h. Needed with --campaign, too.",
 )
 @click.option(
     "--campaign", "campaigns", multiple=True, metavar="NAME", help="Only this one; may be given several times."
@@ -155,7 +160,7 @@ def _prune(place: Place, older_than: timedelta, meant: list[str], with_unknown: 
 
 
 def _prunings(found: list[Pruning]) -> list[str]:
-    heads = ("LAST ACTIVE (UTC)", "ROWS", "", "CAMPAIGN")
+    heads = ("LAST ACTIVE (UTC)", "ROWS", "PLAN", "CAMPAIGN")
     rows = [
         (
             moment(one.last_active_at),

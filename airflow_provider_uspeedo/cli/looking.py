@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.core.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_uspeedo.administration import CampaignLine, CampaignOverview
+    from airflow_provider_uspeedo.administration import CampaignLine, CampaignOverview, UnknownCount
     from airflow_provider_uspeedo.ledger.findings import AttemptLine
 
 MOST_LINES = 20
@@ -40,19 +40,18 @@ def list_(place: Place, limit: int, in_json: bool) -> None:
     """List the campaigns of the ledger, the newest first."""
     with place.reached():
         campaigns = administration.list_campaigns(limit=limit, **place.where)
-        unknown = [_unknown_in(one, place) for one in campaigns]
+        open_ = [_open_in(one, place) for one in campaigns]
     if in_json:
-        both = zip(campaigns, unknown, strict=True)
-        click.echo(as_json([{**as_object(one), "unknown_recipients": number} for one, number in both]))
+        click.echo(as_json([{**as_object(one), **counts} for one, counts in zip(campaigns, open_, strict=True)]))
     elif not campaigns:
         click.echo(f"There are no campaigns in {place}.", err=True)
     else:
-        heads = ("LAST TRY BEGAN (UTC)", "TRIES", "STATE", "UNKNOWN", "CAMPAIGN")
+        heads = ("LAST TRY BEGAN (UTC)", "TRIES", "STATE", "UNKNOWN", "IN FLIGHT", "CAMPAIGN")
         rows = [
-            (moment(one.last_started_at), f"{one.tries:,}", _state(one), f"{number:,}", one.campaign_id)
-            for one, number in zip(campaigns, unknown, strict=True)
+            (moment(one.last_started_at), f"{one.tries:,}", _state(one), *map("{:,}".format, counts), one.campaign_id)
+            for one, counts in zip(campaigns, map(dict.values, open_), strict=True)
         ]
-        click.echo("\n".join(table(heads, rows, right=[1, 3])))
+        click.echo("\n".join(table(heads, rows, right=[1, 3, 4])))
         if len(campaigns) == limit:
             click.echo(f"These are the newest {limit:,}; --limit shows more.", err=True)
 
@@ -77,11 +76,14 @@ _OVER = ("superseded",)
 """Requests that were claimed and then replaced: they tell nothing of what was sent."""
 
 
-def _unknown_in(campaign: CampaignLine, place: Place) -> int:
-    """How many people wait for a decision; asked only where a request says that there may be some."""
-    if campaign.pruned_at or not (campaign.requests.get("unknown") or campaign.requests.get("sending")):
-        return 0
-    return administration.count_unknown(campaign.campaign_id, **place.where).recipients
+def _open_in(campaign: CampaignLine, place: Place) -> dict[str, int]:
+    """How many people wait for a decision, and how many for an answer; asked only where a request says there may be."""
+    unknown = in_flight = 0
+    asked_for = (campaign.requests.get("unknown"), campaign.requests.get("sending"), campaign.partly_unknown)
+    if not campaign.pruned_at and any(asked_for):
+        count = administration.count_unknown(campaign.campaign_id, **place.where)
+        unknown, in_flight = count.recipients - count.in_flight, count.in_flight
+    return {"unknown_recipients": unknown, "in_flight_recipients": in_flight}
 
 
 def _state(campaign: CampaignLine) -> str:
@@ -89,7 +91,7 @@ def _state(campaign: CampaignLine) -> str:
         return "pruned"
     if campaign.stopped_at:
         return "stopped"
-    return "ended" if campaign.last_ended_at else "running or killed"
+    return "running or killed" if campaign.not_ended else "ended"
 
 
 def _masked(found: CampaignOverview) -> CampaignOverview:
@@ -108,7 +110,7 @@ def _told(found: CampaignOverview, place: Place) -> Iterator[str]:
         yield f"  stopped       by {found.stopped_by} at {moment(found.stopped_at)} UTC"
     yield ""
     yield from _rows(found)
-    yield f"Requests, as they were answered: {listed(found.requests, _OVER)}"
+    yield f"Requests by state: {listed(found.requests, _OVER)}"
     yield from _unknown(found)
     yield from _tries(found)
     yield from _next(found, place)
@@ -128,10 +130,7 @@ def _unknown(found: CampaignOverview) -> Iterator[str]:
     if not found.unknown.recipients:
         return
     yield ""
-    yield (
-        f"Unknown: {people(found.unknown.recipients)} in {counted(found.unknown.requests, 'request')}; each of them "
-        "may have been texted, or not"
-    )
+    yield from _summed(found.unknown)
     heads = ("  SENT (UTC)", "PEOPLE", "IN FLIGHT", "SESSION NO", "REQUEST ID", "REASON")
     rows = [
         (
@@ -145,17 +144,32 @@ def _unknown(found: CampaignOverview) -> Iterator[str]:
         yield f"  and {found.unknown.requests - MOST_LINES:,} more"
 
 
+def _summed(unknown: UnknownCount) -> Iterator[str]:
+    """Whoever is in flight is to be waited for: a decision would come too early."""
+    flying = unknown.in_flight
+    if flying < unknown.recipients:
+        yield (
+            f"Unknown: {people(unknown.recipients)} in {counted(unknown.requests, 'request')}; each of them may have "
+            "been texted, or not"
+        )
+    if flying:
+        yield (
+            f"{people(flying)} {'is' if flying == 1 else 'are'} in flight: wait for their answers. Decide only if no "
+            "task of this campaign runs any more."
+        )
+
+
 def _tries(found: CampaignOverview) -> Iterator[str]:
     if not found.attempts:
         return
     yield ""
-    yield "Tries (a person's decision counts as one)"
+    yield "Tries, and what people decided"
     heads = ("  NO", "BEGAN (UTC)", "ENDED (UTC)", "HAS READ", "REQUESTS", "NAME")
     rows = [
         (
             f"  {one.number}", moment(one.started_at), moment(one.ended_at) if one.ended_at else "running or killed",
             _read(one), listed(one.requests, _OVER),
-            one.name + (f", slice {one.slice_no} of {one.slice_count}" if one.slice_count > 1 else ""),
+            one.name + (f", slice {one.slice_no}/{one.slice_count}" if one.slice_count > 1 else ""),
         )
         for one in found.attempts[-MOST_LINES:]
     ]  # fmt: skip
@@ -177,7 +191,7 @@ def _next(found: CampaignOverview, place: Place) -> Iterator[str]:
         return
     if found.stopped_at:
         yield f"\nTo let it go on: {place.command('resume', name)}"
-    if found.unknown.recipients:
+    if found.unknown.recipients > found.unknown.in_flight:
         yield "\nFind out at USpeedo what became of the unknown ones (docs/runbook.md#unknown), then say it, one of:"
         for said in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
             yield f"  {place.command('resolve', name, said)}"

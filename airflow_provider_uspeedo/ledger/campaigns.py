@@ -18,6 +18,9 @@ from airflow_provider_uspeedo.ledger.records import Attempt, utc_now
 from airflow_provider_uspeedo.ledger.slicing import is_held_by
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, Tables
 
+DECISION = "resolve"
+"""The part of an attempt that is a person's decision: it reads no table, and sends nothing."""
+
 
 class Campaigns:
     """The statements that find a campaign, begin a try of it, and end one."""
@@ -47,7 +50,7 @@ class Campaigns:
         refuse_other_keys(campaign_id, found.key_spec, spec)
         attempts = self._t.attempts
         row = {
-            "uuid": uuid, "campaign_no": found.campaign_no, "part": _hash(part), "slice_no": slice_.number,
+            "uuid": uuid, "campaign_no": found.campaign_no, "part": part_hash(part), "slice_no": slice_.number,
             "slice_count": slice_.count, "name": name, "read_to": 0, "started_at": utc_now(),
         }  # fmt: skip
         connection.execute(new_only(connection.dialect.name, attempts), [row])
@@ -56,7 +59,7 @@ class Campaigns:
             attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
         )
         first = connection.execute(others).scalar_one() == 0
-        return Attempt(found.campaign_no, campaign_id, number, first, _hash(part), slice_)
+        return Attempt(found.campaign_no, campaign_id, number, first, part_hash(part), slice_)
 
     def is_going_on(self, attempt: Attempt) -> Any:
         """A condition: nobody has stopped or pruned the attempt's campaign."""
@@ -143,7 +146,8 @@ class Campaigns:
             connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, *read_again))
 
 
-def _hash(text: str) -> bytes:
+def part_hash(text: str) -> bytes:
+    """How a part is written in the ledger."""
     return blake2b(text.encode(), digest_size=16, person=b"uspeedo part").digest()
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.bulk import new_only
 from airflow_provider_uspeedo.ledger.engine import Database
+from airflow_provider_uspeedo.ledger.findings import Migration
 from airflow_provider_uspeedo.ledger.lines import COLUMNS, Lines
 from airflow_provider_uspeedo.ledger.migrations import complete, note_what_was_read
 from airflow_provider_uspeedo.ledger.names import RelationName
@@ -40,8 +41,8 @@ def prepare(database: Database, tables: Tables, lines: Lines, results: RelationN
         ) from None
 
 
-def migrate(database: Database, tables: Tables, lines: Lines, results: RelationName) -> int:
-    """Brings a ledger to this package's version under the same lock; returns the version that it had.
+def migrate(database: Database, tables: Tables, lines: Lines, results: RelationName) -> Migration:
+    """Brings a ledger to this package's version under the same lock, and makes its results relation anew.
 
     :raises ConfigurationError: there is no ledger.
     :raises LedgerError: it was made by a newer version, or this user may not change it.
@@ -50,13 +51,14 @@ def migrate(database: Database, tables: Tables, lines: Lines, results: RelationN
     if before is None:
         raise ConfigurationError("There is no ledger in this database: the first campaign creates one.")
     _refuse_newer(before)
+    created: list[bool] = []  # a repetition after a lost acknowledgement finds the relation there
     try:
-        database.write(lambda connection: _upgrade(connection, tables, lines, results))
+        database.write(lambda connection: created.append(_upgrade(connection, tables, lines, results)))
     except LedgerUnavailable:
         raise
     except LedgerError as error:
         raise LedgerError(f"{error} Migrating needs the rights of the tables' owner: run it as that user.") from None
-    return before
+    return Migration(before, VERSION, any(created))
 
 
 def version_found(connection: Connection, tables: Tables) -> int | None:
@@ -146,21 +148,23 @@ def _create(connection: Connection, tables: Tables, lines: Lines, results: Relat
         _unlock(connection)
 
 
-def _upgrade(connection: Connection, tables: Tables, lines: Lines, results: RelationName) -> None:
+def _upgrade(connection: Connection, tables: Tables, lines: Lines, results: RelationName) -> bool:
+    """Says whether there was no results relation before."""
     _lock(connection)
     try:
         tables.metadata.create_all(connection)
         complete(connection, tables)
         note_what_was_read(connection, tables)
-        _replace_view(connection, lines, results)
+        created = not _replace_view(connection, lines, results)
         table = tables.ledger
         connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
     finally:
         _unlock(connection)
+    return created
 
 
-def _replace_view(connection: Connection, lines: Lines, results: RelationName) -> None:
-    """Keeps the grants on it, and the views that somebody built on it, where the database can."""
+def _replace_view(connection: Connection, lines: Lines, results: RelationName) -> bool:
+    """Keeps the grants on it, and the views that somebody built on it, where the database can; false: it is new."""
     replacing = _has_view(connection, results)
     create = _view(connection.dialect, lines, results)
     if replacing and connection.dialect.name == "sqlite":
@@ -168,6 +172,7 @@ def _replace_view(connection: Connection, lines: Lines, results: RelationName) -
     elif replacing:
         create = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
     connection.exec_driver_sql(create)
+    return replacing
 
 
 def _view(dialect: Dialect, lines: Lines, results: RelationName) -> str:

@@ -15,19 +15,24 @@ from datetime import datetime
 class CampaignLine:
     """One campaign in a list.
 
-    :param tries: how many tries of it the ledger knows; a person's decision on unknown outcomes is one, too.
-    :param last_try: the name of the newest try: which task instance it was, or whose decision; ``None``: no try.
+    :param tries: how many tries of it the ledger knows; a person's decision on unknown outcomes is none.
+    :param not_ended: how many of them have not ended: they are running, or were killed, and no later try has read
+        their table to its end.
+    :param last_try: the name of the newest try: which task instance it was; ``None``: no try.
     :param requests: how many requests there are in which state; a state without requests is left out.
+    :param partly_unknown: how many of the settled requests leave some of their recipients unknown.
     :param pruned_at: when it became a tombstone; its requests are gone.
     """
 
     campaign_id: str
     created_at: datetime
     tries: int
+    not_ended: int
     last_try: str | None
     last_started_at: datetime | None
     last_ended_at: datetime | None
     requests: Mapping[str, int]
+    partly_unknown: int
     stopped_at: datetime | None
     stopped_by: str | None
     pruned_at: datetime | None
@@ -35,9 +40,9 @@ class CampaignLine:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLine:
-    """One try of a campaign.
+    """One try of a campaign, or one decision of a person on it.
 
-    :param slice_no: which slice of its table it reads, counted from 0, of ``slice_count``.
+    :param slice_no: which slice of its table it reads, counted from 1, of ``slice_count``.
     :param ended_at: ``None``: it is running, or was killed.
     :param read_whole: it has read its whole table (or slice).
     :param rows_read: every row up to this one was recorded; ``None`` once the whole table is read.
@@ -81,7 +86,10 @@ class UnknownCount:
     :param requests: the requests that hold them.
     :param in_flight: those of ``recipients`` whose request was given to the network and not answered yet.
     :param newest_sent_at: when the newest of those requests was given to the network.
-    :param not_matched: listed phones that are no unknown recipient of the campaign.
+    :param began_at: when the campaign began; nobody was texted by it before.
+    :param listed: different phones of the list; ``matched`` and ``not_matched`` of them.
+    :param matched: listed phones that are an unknown recipient of the campaign.
+    :param not_matched: listed phones that are none.
     :param ambiguous: unknown recipients of whom the list shows nothing for sure: the campaign has several messages to
         their phone and the phone is listed fewer times, or a listed number can be read as two phones of the campaign.
     :param unreadable: lines of the list that are no phone at all, such as a heading.
@@ -91,6 +99,9 @@ class UnknownCount:
     requests: int
     in_flight: int
     newest_sent_at: datetime | None
+    began_at: datetime
+    listed: int = 0
+    matched: int = 0
     not_matched: int = 0
     ambiguous: int = 0
     unreadable: int = 0
@@ -107,7 +118,7 @@ class CampaignOverview:
     :param requests: how many requests there are in which state.
     :param unknown: the unknown recipients, those of ``gone`` included.
     :param unknown_requests: their requests, the oldest first; at most :data:`MOST_REQUESTS` of them.
-    :param attempts: its tries, the oldest first.
+    :param attempts: its tries and the decisions on it, the oldest first.
     """
 
     campaign_id: str
@@ -181,7 +192,11 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """From which version to which a ledger went; equal if it was of the newest already."""
+    """From which version to which a ledger went; equal if it was of the newest already.
+
+    :param created_results: there was no results relation of that name; it was made anew otherwise.
+    """
 
     before: int
     now: int
+    created_results: bool = False

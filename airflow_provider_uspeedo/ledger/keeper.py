@@ -33,7 +33,6 @@ from airflow_provider_uspeedo.ledger.pruning import Candidate, Prunes, pruned_be
 from airflow_provider_uspeedo.ledger.reader import LedgerReader
 from airflow_provider_uspeedo.ledger.records import utc_now
 from airflow_provider_uspeedo.ledger.stopping import Stops, checked_name, known, refuse_tombstone
-from airflow_provider_uspeedo.ledger.tables import VERSION
 
 
 class LedgerKeeper(LedgerReader):
@@ -95,7 +94,12 @@ class LedgerKeeper(LedgerReader):
         matched = self._match(found, phones)
         count = self._moment.read(lambda connection: self._overviews.unknown(connection, number, matched.sent))
         return replace(
-            count, not_matched=matched.not_matched, ambiguous=matched.ambiguous, unreadable=matched.unreadable
+            count,
+            listed=matched.listed,
+            matched=matched.matched,
+            not_matched=matched.not_matched,
+            ambiguous=matched.ambiguous,
+            unreadable=matched.unreadable,
         )
 
     def resolve(
@@ -161,7 +165,7 @@ class LedgerKeeper(LedgerReader):
         file = self.database.file
         if file is not None and not file.exists():
             raise ConfigurationError("There is no ledger here yet: the first campaign creates one.")
-        return Migration(ddl.migrate(self.database, self.tables, self.lines, self.results_name), VERSION)
+        return ddl.migrate(self.database, self.tables, self.lines, self.results_name)
 
     # -- deleting -----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger import ddl
+from airflow_provider_uspeedo.ledger.campaigns import DECISION
 from airflow_provider_uspeedo.ledger.claims import Claims, Portion
 from airflow_provider_uspeedo.ledger.engine import PATIENCE
 from airflow_provider_uspeedo.ledger.reader import LedgerReader
@@ -151,7 +152,7 @@ class Ledger(LedgerReader):
         if found is None:
             raise ConfigurationError(f"There is no campaign {campaign_id!r} in this ledger.")
         attempt = self.open_attempt(
-            campaign_id, KeySpec.from_json(found.key_spec), part="resolve", name=f"resolve by {by}"
+            campaign_id, KeySpec.from_json(found.key_spec), part=DECISION, name=f"resolve by {by}"
         )
         counts: list[int] = []
 

@@ -41,7 +41,8 @@ class hex_text(FunctionElement[str]):  # noqa: N801 - named like the SQL functio
 
 @compiles(hex_text)
 def _hex(element: hex_text, compiler: Any, **options: Any) -> str:
-    return f"lower(hex({compiler.process(element.clauses, **options)}))"
+    # SQLite's hex() makes an empty text of NULL.
+    return f"nullif(lower(hex({compiler.process(element.clauses, **options)})), '')"
 
 
 @compiles(hex_text, "postgresql")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person is shown of campaigns. Everything is counted, nothing is what is left of something else.
 
-The list asks campaigns, tries and requests alone, so it is quick whatever the number of recipients; only the overview
-of one campaign looks at its rows.
+The list asks campaigns, tries, requests and the outcomes that differ alone, so it is quick whatever the number of
+recipients; only the overview of one campaign looks at its rows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import KeySpec
-from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.core.statuses import STATUSES, UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import portions
+from airflow_provider_uspeedo.ledger.campaigns import DECISION, part_hash
 from airflow_provider_uspeedo.ledger.findings import (
     MOST_REQUESTS,
     AttemptLine,
@@ -51,17 +52,35 @@ class Overviews:
         numbers = [row.campaign_no for row in found]
         tries = self._newest_tries(connection, numbers)
         requests = self._states(connection, self._t.requests.c.campaign_no, numbers)
-        return [_line(row, tries.get(row.campaign_no), requests.get(row.campaign_no, {})) for row in found]
+        partly = self._partly_unknown(connection, numbers)
+        return [
+            _line(row, tries.get(row.campaign_no), requests.get(row.campaign_no, {}), partly.get(row.campaign_no, 0))
+            for row in found
+        ]
+
+    def _partly_unknown(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, int]:
+        q, x = self._t.requests.c, self._t.outcomes.c
+        query = (
+            sa.select(q.campaign_no, sa.func.count(sa.distinct(q.id)))
+            .select_from(self._t.requests.join(self._t.outcomes, x.request_id == q.id))
+            .where(q.campaign_no.in_(list(campaigns)), q.state == states.SETTLED, x.status == UNKNOWN)
+            .group_by(q.campaign_no)
+        )
+        return {row[0]: row[1] for row in connection.execute(query)}
 
     def _newest_tries(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, Any]:
+        """The newest try of each campaign, with how many there are; what a person decided is none."""
         a = self._t.attempts.c
+        # One that was killed, and whose table a later try has read to its end, is over.
+        going_on = sa.and_(a.ended_at.is_(None), a.superseded_to < READ_TO_THE_END)
+        not_ended = sa.func.sum(sa.case((going_on, 1), else_=0)).label("not_ended")
         of_each = (
-            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("tries"))
-            .where(a.campaign_no.in_(list(campaigns)))
+            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("tries"), not_ended)
+            .where(a.campaign_no.in_(list(campaigns)), a.part != part_hash(DECISION))
             .group_by(a.campaign_no)
             .subquery()
         )
-        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.tries)
+        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.tries, of_each.c.not_ended)
         query = newest.select_from(self._t.attempts.join(of_each, a.attempt_no == of_each.c.newest))
         return {row.campaign_no: row for row in connection.execute(query)}
 
@@ -108,11 +127,14 @@ class Overviews:
     def unknown(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None = None) -> UnknownCount:
         """How much is unknown; with ``only``, of those recipients."""
         rows = list(self._unknown_rows(connection, campaign_no, only))
+        campaigns = self._t.campaigns.c
+        began = sa.select(campaigns.created_at).where(campaigns.campaign_no == campaign_no)
         return UnknownCount(
             recipients=sum(row.recipients for row in rows),
             requests=len(rows),
             in_flight=sum(row.recipients for row in rows if row.state == states.SENDING),
             newest_sent_at=_aware(max((row.sent_at for row in rows if row.sent_at is not None), default=None)),
+            began_at=_aware(connection.execute(began).scalar_one()),
         )
 
     def _unknown_rows(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None) -> Iterable[Any]:
@@ -155,7 +177,7 @@ class Overviews:
             yield AttemptLine(
                 number=row.attempt_no,
                 name=row.name,
-                slice_no=row.slice_no,
+                slice_no=row.slice_no + 1,
                 slice_count=row.slice_count,
                 started_at=_aware(row.started_at),
                 ended_at=_aware(row.ended_at),
@@ -174,15 +196,17 @@ class _Row:
         self.state, self.sent_at, self.recipients = state, sent_at, recipients
 
 
-def _line(row: Any, newest: Any, requests: dict[str, int]) -> CampaignLine:
+def _line(row: Any, newest: Any, requests: dict[str, int], partly_unknown: int) -> CampaignLine:
     return CampaignLine(
         campaign_id=row.name,
         created_at=_aware(row.created_at),
         tries=newest.tries if newest else 0,
+        not_ended=int(newest.not_ended) if newest else 0,
         last_try=newest.name if newest else None,
         last_started_at=_aware(newest.started_at) if newest else None,
         last_ended_at=_aware(newest.ended_at) if newest else None,
         requests=requests,
+        partly_unknown=partly_unknown,
         stopped_at=_aware(row.stopped_at),
         stopped_by=row.stopped_by,
         pruned_at=_aware(row.pruned_at),

@@ -31,6 +31,8 @@ class Matched:
     """What a list says of a campaign: the keys of recipients that were sent, and what it leaves open."""
 
     sent: frozenset[bytes]
+    listed: int
+    matched: int
     not_matched: int
     ambiguous: int
     unreadable: int
@@ -77,19 +79,26 @@ class PhoneList:
         """What follows, once all recipients were met."""
         listed: Counter[str] = Counter()
         doubtful: set[str] = set()
-        not_matched = 0
-        for readings, times in self._lines.items():
-            here = [phone for phone in readings if self._met[phone].messages]
+        numbers = self._numbers()
+        for phones, times in numbers.items():
+            here = [phone for phone in phones if self._met[phone].messages]
             if len(here) > 1:
                 doubtful.update(here)
             elif here:
                 listed[here[0]] += times
-            not_matched += not any(self._met[phone].unknown for phone in here)
+        matched = [any(self._met[phone].unknown for phone in phones) for phones in numbers]
         # Several messages to one phone, listed fewer times: nobody can tell which of them it was.
         doubtful.update(phone for phone, times in listed.items() if times < self._met[phone].messages)
         sent = frozenset(key for phone in listed.keys() - doubtful for key in self._met[phone].unknown)
         ambiguous = sum(len(self._met[phone].unknown) for phone in doubtful)
-        return Matched(sent, not_matched, ambiguous, self.unreadable)
+        return Matched(sent, len(numbers), matched.count(True), matched.count(False), ambiguous, self.unreadable)
+
+    def _numbers(self) -> Counter[frozenset[str]]:
+        """How often each different number is listed: spellings that lead to the same phone of the campaign are one."""
+        numbers: Counter[frozenset[str]] = Counter()
+        for readings, times in self._lines.items():
+            numbers[frozenset(phone for phone in readings if self._met[phone].messages) or readings] += times
+        return numbers
 
 
 def _try(reader: PhoneReader, text: str) -> str | None:

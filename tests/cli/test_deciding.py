@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -28,6 +29,7 @@ def test_what_a_person_says_is_done(command, warehouse, said, accepted, texted):
     told = command("resolve", CAMPAIGN, "--as", said, "--by", "Dana", "--yes")
     assert (told.code, told.err) == (0, "")
     assert "3 people in 1 request may or may not have been texted." in told.out
+    assert re.search(r"The campaign began at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, ", told.out)
     assert ("a later try will text 3 people" in told.out) == (said == "not-sent")
     assert f"Said of 3 people of campaign {CAMPAIGN!r}: {said.replace('-', ' ')}, by Dana." in told.out
     report = warehouse.run(people(3))
@@ -39,7 +41,7 @@ def test_nothing_is_decided_without_a_terminal_or_a_yes(command, warehouse):
     """A script must say --yes; the number is told all the same."""
     unknown(warehouse, people(3), make_order())
     said = command("resolve", CAMPAIGN, "--as", "not-sent")
-    assert (said.code, "3 people" in said.out) == (2, True)
+    assert (said.code, "3 people" in said.out) == (1, True)
     assert said.line == "Error: There is no terminal to ask at, so nothing was changed. If you mean it, add --yes."
     assert warehouse.statuses() == ["unknown"] * 3
 
@@ -88,10 +90,32 @@ def test_a_file_of_sent_numbers_decides_on_whoever_is_in_it(command, warehouse):
     file.write_text("Time;Mobile Phone;Cost\n2026-11-22 03:00;85250000000;1\n2026-11-22 03:00;+852 5900 0999;1\n")
     said = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes")
     assert said.code == 0
-    assert "Of the file's 2 numbers 1 matched unknown recipients" in said.out
+    assert "2 lines with 2 different numbers; 1 of them is an unknown recipient of this campaign." in said.out
+    assert "Only messages of this campaign count" in said.out
     assert "Nothing follows for people who are not in the file." in said.out
     assert "Still unknown: 2 people." in said.out
     assert warehouse.statuses() == ["accepted", "unknown", "unknown"]
+
+
+def test_a_file_that_lists_numbers_often_is_counted_as_what_it_is(command, warehouse):
+    """An export has a line for each message, also of other campaigns: lines and numbers are told apart."""
+    unknown(warehouse, people(3), make_order())
+    file = warehouse.folder / "sent.txt"
+    file.write_text("\n".join([*phones(people(2)), "+852 5900 0999"] * 5))
+    told = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes").out
+    assert "The file has 15 lines with 3 different numbers; 2 of them are unknown recipients of this campaign." in told
+    assert warehouse.statuses() == ["accepted", "accepted", "unknown"]
+    again = command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes")
+    assert "none of them is an unknown recipient of this campaign: there is nothing to decide." in again.out
+
+
+def test_a_file_for_a_campaign_that_is_decided_already_is_no_error(command, warehouse):
+    """Typed twice, the second time finds nothing left."""
+    unknown(warehouse, people(2), make_order())
+    file = warehouse.folder / "sent.txt"
+    file.write_text("\n".join(phones(people(2))))
+    first, again = (command("resolve", CAMPAIGN, "--sent-file", str(file), "--yes") for _ in range(2))
+    assert (first.code, again.code, "has no unknown outcomes" in again.out) == (0, 0, True)
 
 
 def test_one_number_in_each_line_will_do(command, warehouse):

@@ -43,8 +43,11 @@ def test_an_older_ledger_is_migrated_once(command, warehouse):
     warehouse.run(people(1))
     with closing(sqlite3.connect(warehouse.file)) as ledger, ledger:
         ledger.execute("UPDATE uspeedo_ledger SET version = 1")
-    assert command("migrate").out == "The ledger went from version 1 to version 2.\n"
-    assert "nothing was changed" in command("migrate").out
+    anew = "The results relation uspeedo_results was made anew.\n"
+    assert command("migrate").out == f"The ledger went from version 1 to version 2.\n{anew}"
+    assert command("migrate").out == f"The ledger has version 2 already.\n{anew}"
+    other = Command("--conn-id", "warehouse", "--results-table", "other")("migrate")
+    assert other.out == "The ledger has version 2 already.\nThe results relation other was created.\n"
     assert warehouse.run(people(2)).summary["accepted"] == 2
 
 
@@ -52,7 +55,7 @@ def test_a_pruned_campaign_keeps_its_counts_and_never_runs_again(command, wareho
     """The number is told first; a dry run deletes nothing; afterwards nobody can be texted under the name."""
     warehouse.run(people(3))
     assert "Would be pruned: 1 campaign with 3 rows." in command("prune", "--older-than", "0h", "--dry-run").out
-    assert command("prune", "--older-than", "0h").code == 2
+    assert command("prune", "--older-than", "0h").code == 1
     assert warehouse.statuses() == ["accepted"] * 3
     told = command("prune", "--older-than", "0h", "--yes").out
     assert "To be pruned, for ever: 1 campaign with 3 rows." in told

@@ -10,8 +10,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.campaign.stage import make_order, people
 from tests.cli.typing_it import Command, unknown
+from tests.ledger.acting import SPEC, Try
+from tests.ledger.acting import people as persons
 
 ONE, OTHER = make_order(campaign_id="invoices 2026-11-22"), make_order(campaign_id="all fine")
 
@@ -21,7 +26,7 @@ def test_the_list_shows_campaigns_and_who_waits_for_a_decision(command, warehous
     warehouse.run(people(4), OTHER)
     unknown(warehouse, people(7, 10), ONE)
     lines = command("list").out.splitlines()
-    assert [line.split()[3:5] for line in lines[1:]] == [["ended", "3"], ["ended", "0"]]
+    assert [line.split()[3:6] for line in lines[1:]] == [["ended", "3", "0"], ["ended", "0", "0"]]
     assert lines[1].endswith("  invoices 2026-11-22")
     command("resolve", ONE.campaign_id, "--as", "sent", "--yes")
     assert command("list").out.splitlines()[1].split()[4] == "0"
@@ -74,6 +79,38 @@ def test_what_the_vendor_wrote_is_masked(command, warehouse):
     for words in ([], ["--json"]):
         told = command("show", ONE.campaign_id, *words).out
         assert ("5531" in told, "phone ****1111 is odd" in told) == (False, True)
+
+
+def test_people_in_flight_of_a_running_campaign_wait_for_answers_and_not_for_a_decision(command, warehouse):
+    """Nobody is told to decide on a healthy campaign: they are counted apart, and no decision is offered."""
+    ledger = Ledger(open_engine(f"sqlite:///{warehouse.file}"))
+    ledger.prepare()
+    one = Try(ledger, ONE.campaign_id)
+    flying, lost = one.claim(persons("abcd"), size=2)
+    one.mark(flying)
+    (listed,) = json.loads(command("list", "--json").out)
+    assert (listed["unknown_recipients"], listed["in_flight_recipients"], listed["not_ended"]) == (0, 2, 1)
+    told = command("show", ONE.campaign_id).out
+    assert "2 people are in flight: wait for their answers. Decide only if no task of this campaign runs" in told
+    assert ("Unknown:" in told, "resolve" in told) == (False, False)
+    one.mark(lost)
+    one.doubt(lost)
+    assert command("list").out.splitlines()[1].split()[3:8] == ["running", "or", "killed", "2", "2"]
+    told = command("show", ONE.campaign_id).out
+    assert ("Unknown: 4 people in 2 requests" in told, "2 people are in flight" in told) == (True, True)
+    assert "resolve 'invoices 2026-11-22' --as=not-sent" in told
+    ledger.close()
+
+
+def test_a_slice_is_shown_as_it_was_given_to_the_operator(command, warehouse):
+    """Counted from one."""
+    ledger = Ledger(open_engine(f"sqlite:///{warehouse.file}"))
+    ledger.prepare()
+    ledger.open_attempt(ONE.campaign_id, SPEC, slice_=Slice.parse("1/3"), name="texts")
+    ledger.close()
+    assert "texts, slice 1/3" in command("show", ONE.campaign_id).out
+    (attempt,) = json.loads(command("show", ONE.campaign_id, "--json").out)["attempts"]
+    assert (attempt["slice_no"], attempt["slice_count"]) == (1, 3)
 
 
 @pytest.mark.parametrize("verb", [["show"], ["stop"], ["resume"], ["resolve", "--as", "sent"]])

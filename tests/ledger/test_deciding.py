@@ -68,10 +68,23 @@ def test_who_is_listed_was_sent_and_nothing_follows_for_the_others(
     count = LedgerKeeper(ledger).count_unknown(campaign, phones)
     assert (count.recipients, count.requests, count.in_flight) == (2, 1, 0)
     assert (count.not_matched, count.ambiguous, count.unreadable) == (1, 0, 1)
+    assert (count.listed, count.matched) == (3, 2)
     assert resolve(ledger, campaign, phones=phones, expected=2) == 2
     assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
     again = LedgerKeeper(ledger).count_unknown(campaign, phones)
     assert (again.recipients, again.not_matched) == (0, 3)
+
+
+def test_a_number_that_is_listed_often_is_one_number(ledger: Ledger, campaign: str) -> None:
+    """Whatever its spellings: known, unknown and foreign ones are each counted once."""
+    one = Try(ledger, campaign)
+    for request in one.claim(people("k")):
+        one.send(request)
+    lose_the_answer(one, people("ab", 2))
+    names = ("k", "a", "b", "somebody else")
+    phones = [spell(name) for name in names for spell in SPELLINGS.values()] * 3
+    count = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    assert (count.listed, count.matched, count.not_matched, count.recipients) == (4, 2, 2, 2)
 
 
 def test_a_list_never_shows_who_was_not_sent(ledger: Ledger, campaign: str) -> None:

@@ -57,7 +57,7 @@ def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_
     ledger.prepare()
     shown = LedgerKeeper(ledger).show("invoices")
     assert shown.counts == {"accepted": 1, "rejected": 1, "invalid": 1, "unknown": 2, "not_sent": 2}
-    assert [(line.slice_no, line.slice_count) for line in shown.attempts] == [(0, 1)]
+    assert [(line.slice_no, line.slice_count) for line in shown.attempts] == [(1, 1)]
     rerun = Try(ledger, "invoices")
     rerun.text([*people("abcdef"), invalid(7), *people("g", 8)])
     rerun.vendor.assert_texted(*"efg")
@@ -96,6 +96,14 @@ def test_migrating_again_changes_nothing(open_ledger: OpenLedger, old_url: URL) 
     """It says that the version was the newest already."""
     keeper = LedgerKeeper(open_ledger(old_url))
     assert [keeper.migrate() for _ in range(2)] == [Migration(1, 2), Migration(2, 2)]
+
+
+def test_the_results_relation_is_created_where_there_is_none(open_ledger: OpenLedger, old_url: URL) -> None:
+    """It is said, once: whoever mistyped its name should hear of it."""
+    LedgerKeeper(open_ledger(old_url)).migrate()
+    other = open_ledger(old_url, "other_results")
+    assert [LedgerKeeper(other).migrate().created_results for _ in range(2)] == [True, False]
+    assert len(select(old_url, "SELECT * FROM other_results")) == len(select(old_url, "SELECT * FROM uspeedo_results"))
 
 
 STEPS = (

@@ -49,7 +49,7 @@ def test_everything_of_a_campaign_is_counted(ledger: Ledger, campaign: str) -> N
     (attempt,) = shown.attempts
     assert (attempt.number, attempt.name, attempt.rows_read) == (one.attempt.number, "a test", 9)
     assert (attempt.read_whole, attempt.ended_at, attempt.requests) == (False, None, shown.requests)
-    assert (attempt.slice_no, attempt.slice_count) == (0, 1)
+    assert (attempt.slice_no, attempt.slice_count) == (1, 1)
     assert (shown.keys, shown.stopped_at, shown.pruned_at) == ("the phone", None, None)
 
 
@@ -73,6 +73,11 @@ def test_a_recipient_left_unknown_by_an_answer_is_no_request_in_flight(ledger: L
     (request,) = one.claim(people("abc"))
     one.mark(request)
     one.settle(request, "b", status="unknown")
+    (line,) = (one for one in LedgerKeeper(ledger).campaigns(1000) if one.campaign_id == campaign)
+    assert (line.partly_unknown, line.not_ended) == (1, 1)
+    Try(ledger, campaign).text(people("abc"))
+    (line,) = (one for one in LedgerKeeper(ledger).campaigns(1000) if one.campaign_id == campaign)
+    assert (line.partly_unknown, line.not_ended) == (1, 0)
     unknown = LedgerKeeper(ledger).show(campaign).unknown
     assert (unknown.recipients, unknown.requests, unknown.in_flight) == (1, 1, 0)
 
@@ -98,8 +103,32 @@ def test_the_list_has_the_newest_campaigns_first(open_ledger: OpenLedger, empty_
         keeper.campaigns(0)
 
 
+def test_a_decision_is_no_try_and_no_later_try_hides_one_that_has_not_ended(ledger: Ledger, campaign: str) -> None:
+    """Whoever decided on a campaign that is still sending must not read that it has ended."""
+    running = a_try_with_everything(ledger, campaign)
+    keeper = LedgerKeeper(ledger)
+
+    def listed() -> tuple[int, int, str | None]:
+        (line,) = [one for one in keeper.campaigns(50) if one.campaign_id == campaign]
+        return line.tries, line.not_ended, line.last_try
+
+    assert listed() == (1, 1, "a test")
+    with pytest.raises(ConfigurationError, match="Nothing was decided"):
+        keeper.resolve(campaign, as_sent=False, by="ann", phones=None, in_flight=False, expected=None)
+    keeper.resolve(campaign, as_sent=True, by="ann", phones=None, in_flight=False, expected=None)
+    assert listed() == (1, 1, "a test")
+    other = ledger.open_attempt(campaign, SPEC, part="another", name="ended")
+    ledger.end_attempt(other, complete=True)
+    assert listed() == (2, 1, "ended")
+    running.end()
+    assert listed() == (2, 0, "ended")
+
+
 def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: URL) -> None:
-    """Fifty campaigns of a hundred thousand people are listed as fast as fifty of one."""
+    """Fifty campaigns of a hundred thousand people are listed as fast as fifty of one.
+
+    Outcomes are kept only of those who were not accepted like the rest of their request.
+    """
     ledger = open_ledger(empty_url)
     ledger.prepare()
     Try(ledger, "x").text(people("ab"))
@@ -108,7 +137,7 @@ def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: 
     assert len(LedgerKeeper(ledger).campaigns(50)) == 1
     said = " ".join(asked)
     assert "uspeedo_requests" in said
-    assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_readings", "uspeedo_outcomes"))
+    assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_readings"))
 
 
 def test_an_overview_is_of_one_moment(open_ledger: OpenLedger, campaign: str) -> None:

@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.ledger import pruning
 from airflow_provider_uspeedo.ledger.findings import Pruning
 from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import utc_now
 from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
@@ -34,7 +35,7 @@ def own(open_ledger: OpenLedger, empty_url: URL) -> Ledger:
 def make_old(ledger: Ledger, campaign: str, days: int = 40) -> None:
     """Moves everything that happened to it into the past."""
     campaigns, attempts, requests = ledger.tables.campaigns, ledger.tables.attempts, ledger.tables.requests
-    past = campaigns.c.created_at.type.python_type.now() - timedelta(days=days)
+    past = utc_now() - timedelta(days=days)
 
     def work(connection: sa.engine.Connection) -> None:
         number = ledger._campaigns.find(connection, campaign).campaign_no
