@@ -137,7 +137,7 @@ def test_a_brake_is_not_released_by_a_retry(battery: Battery) -> None:
     assert {name: battery.states[name] for name in ("braked", "canary")} == dict.fromkeys(
         ("braked", "canary"), ("failed", 1)
     )
-    assert battery.counts("braked") == {"accepted": 17, "rejected": 3, "not_sent": 10}
+    assert battery.counts("braked") == {"accepted": 7, "rejected": 3, "not_sent": 20}
     assert battery.counts("canary") == {"accepted": 2, "rejected": 3, "not_sent": 20}
 
 
