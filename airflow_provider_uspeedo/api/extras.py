@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 
@@ -93,11 +94,9 @@ def _given(extra: Mapping[str, object], name: str) -> str:
     found = extra.get(name)
     if found is None:
         return ""
-    try:
+    with suppress(ValueError):
         if isinstance(found, str | bool | int | float):
             return str(found).strip()
-    except ValueError:
-        pass
     raise ConfigurationError(f"Connection extra '{name}' must be a text, a number, true or false.")
 
 

@@ -79,6 +79,7 @@ class Sender:
             self._release(request, error)
             raise
         except BaseException as error:
+            # Whatever it is, it came after *sending* was marked: nobody can say that nothing left.
             self._doubt(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:

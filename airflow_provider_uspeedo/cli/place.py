@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,17 +52,15 @@ class Place:
         """
         try:
             with quiet(self.debug):
-                if self.conn_id is not None:
-                    _lend_connection(self.conn_id)
                 yield
         except click.ClickException:
             raise
         except USpeedoError as error:
             raise click.ClickException(self._told(str(error))) from (error if self.debug else None)
-        except Exception as error:
+        except Exception as error:  # the edge: whatever Airflow or a driver raises may quote what it was given
             if self.debug:
                 raise
-            raise click.ClickException(_foreign(error)) from None
+            raise click.ClickException(self._foreign(error)) from None
 
     def command(self, *words: str) -> str:
         """A command line for the same ledger, to be copied."""
@@ -82,33 +79,15 @@ class Place:
             return f"{message} Looked in {self}. The task's last message names the right place."
         return message
 
+    def _foreign(self, error: Exception) -> str:
+        """An error of somebody else. Only Airflow's own text is shown: others may quote what they were given."""
+        from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
 
-def _lend_connection(conn_id: str) -> None:
-    """Puts the connection into this process's environment.
-
-    Outside a task Airflow 3 looks for connections in the environment and in secrets backends, and not in its own
-    database, which is where most are. Its older model looks there, too, on every version.
-
-    :raises click.ClickException: nobody knows the connection.
-    """
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-    if variable in os.environ:
-        return
-    from airflow.models.connection import Connection
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
-    try:
-        os.environ[variable] = Connection.get_connection_from_secrets(conn_id).as_json()
-    except AirflowNotFoundException:
-        raise click.ClickException(
-            f"Airflow knows no connection {conn_id!r} here. Run this where Airflow's own database or secrets backend "
-            f"is configured, with the same AIRFLOW_HOME, or set {variable}."
-        ) from None
-
-
-def _foreign(error: Exception) -> str:
-    """An error of somebody else. Only Airflow's own text is shown: others may quote what they were given."""
-    from airflow.providers.common.compat.sdk import AirflowException
-
-    said = f"{type(error).__name__}: {error}" if isinstance(error, AirflowException) else type(error).__name__
-    return f"Unforeseen {' '.join(said.split())}. Run it again with --debug before the verb to see where."
+        if isinstance(error, AirflowNotFoundException):
+            variable = f"AIRFLOW_CONN_{(self.conn_id or '').upper()}"
+            return (
+                f"Airflow knows no connection {self.conn_id!r} here. Run this where Airflow's own database or "
+                f"secrets backend is configured, with the same AIRFLOW_HOME, or set {variable}."
+            )
+        said = f"{type(error).__name__}: {error}" if isinstance(error, AirflowException) else type(error).__name__
+        return f"Unforeseen {' '.join(said.split())}. Run it again with --debug before the verb to see where."

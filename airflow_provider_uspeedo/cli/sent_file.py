@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 LARGEST = 256 * 1024 * 1024
@@ -27,7 +28,7 @@ def read_numbers(path: Path, column: str | None = None) -> list[str]:
     """The numbers as they are written, without a heading.
 
     :param column: the name of the column, or its number counted from 1; not given, it is found by its name.
-    :raises ConfigurationError: no numbers can be read from it; the message never quotes a line.
+    :raises ConfigurationError: no numbers can be read from it; the message quotes no line but a heading.
     """
     text = _text(path)
     try:
@@ -89,7 +90,7 @@ def _find(rows: Sequence[Sequence[str]], column: str | None, path: Path) -> tupl
     if len(found) == 1:
         return found[0], int(headed)
     which = "none is called phone" if not found else f"it may be any of {', '.join(str(one + 1) for one in found)}"
-    columns = f": {', '.join(first)}" if headed else ""
+    columns = f": {_shown(first)}" if headed else ""
     raise ConfigurationError(
         f"Which of the {len(first)} columns of {str(path)!r} holds the numbers ({which})? "
         f"Name it with --column{columns}."
@@ -103,8 +104,13 @@ def _named(first: Sequence[str], column: str, headed: bool, path: Path) -> tuple
             return same[0], 1
     if column.isascii() and column.isdigit() and 1 <= int(column) <= len(first):
         return int(column) - 1, int(headed)
-    there = f"its columns are {', '.join(first)}" if headed else "its first line has no names; give the column's number"
+    there = f"its columns are {_shown(first)}" if headed else "its first line has no names; give the column's number"
     raise ConfigurationError(f"{str(path)!r} has no column {column!r}: {there}.")
+
+
+def _shown(names: Sequence[str]) -> str:
+    """The headings; what looks like one may be the first line of a file that has none."""
+    return mask_digits(", ".join(names))
 
 
 def _by_heading(names: Sequence[str]) -> list[int]:

@@ -134,7 +134,7 @@ def test_a_question_is_asked_again_after_any_failure(connect):
 
     def busy(peer):
         peer.request()
-        peer.answer({"RetCode": 150})
+        peer.answer({"RetCode": 150}, Connection="close")  # else the next try may meet a connection that is closing
 
     def broken(peer):
         peer.request()
