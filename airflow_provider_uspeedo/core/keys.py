@@ -10,7 +10,7 @@ again and is refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
@@ -111,9 +111,12 @@ class KeyMaker:
 
     def of_phone(self, normalised_phone: str) -> bytes:
         """Return the key of a phone such as ``(852)55311111``; only its digits count."""
-        digest = _OF_PHONE.copy()
-        digest.update(normalised_phone.translate(_PUNCTUATION).encode())
-        return digest.digest()
+        return _digests(_OF_PHONE, [normalised_phone.translate(_PUNCTUATION).encode()])[0]
+
+    def of_phones(self, normalised_phones: Sequence[str]) -> list[bytes]:
+        """Return :meth:`of_phone` of each phone of a column."""
+        lines = "\n".join(normalised_phones).translate(_PUNCTUATION).encode()
+        return _digests(_OF_PHONE, lines.split(b"\n") if normalised_phones else [])
 
     def of_values(self, values: Sequence[str]) -> bytes:
         """Return the key of the key columns' values, as text and in the order of the columns.
@@ -121,12 +124,27 @@ class KeyMaker:
         Each goes in with its length before it: ``("a", "bc")`` and ``("ab", "c")`` are two recipients. Case, accents
         and spaces count.
         """
-        digest = _OF_VALUES.copy()
-        for value in values:
-            # A lone surrogate is no text, yet a table can hold one; it must not stop the others.
-            encoded = value.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
-        return digest.digest()
+        return _digests(_OF_VALUES, [b"".join(map(_measured, values))])[0]
+
+    def of_columns(self, columns: Sequence[Sequence[str]]) -> list[bytes]:
+        """Return :meth:`of_values` of each row of the key columns."""
+        return _digests(_OF_VALUES, map(b"".join, zip(*(map(_measured, column) for column in columns), strict=True)))
+
+
+def _measured(value: str) -> bytes:
+    # A lone surrogate is no text, yet a table can hold one; it must not stop the others.
+    encoded = value.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+def _digests(begun: blake2b, parts: Iterable[bytes]) -> list[bytes]:
+    """Return what each part makes of a digest that has begun."""
+    copy, found = begun.copy, []
+    for part in parts:
+        digest = copy()
+        digest.update(part)
+        found.append(digest.digest())
+    return found
 
 
 def campaign_hash(campaign_id: str) -> bytes:

@@ -114,6 +114,11 @@ def find_plan(digits: str) -> NumberingPlan | None:
     return None
 
 
+def has_code_in_brackets(text: str) -> bool:
+    """Return whether the text begins with a bracket and what stands there is a country code."""
+    return text[0] == "(" and text[1:].partition(")")[0].strip() in CALLING_CODES
+
+
 def _pattern(numbers: PhoneNumberDesc | None) -> re.Pattern[str]:
     return re.compile((numbers and numbers.national_number_pattern) or r"(?!)")
 

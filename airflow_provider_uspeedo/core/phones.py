@@ -18,9 +18,10 @@ Rules beyond those of ``phonenumbers``:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
+from typing import Any
 
 import phonenumbers
 from phonenumbers import NumberParseException
@@ -29,9 +30,11 @@ from airflow_provider_uspeedo.core.numbering import (
     CALLING_CODES,
     NumberingPlan,
     find_plan,
+    has_code_in_brackets,
     plan_of_code,
     plan_of_region,
 )
+from airflow_provider_uspeedo.core.phonecolumn import PhoneColumn
 from airflow_provider_uspeedo.core.phonetext import BadPhone, plain
 from airflow_provider_uspeedo.errors import ConfigurationError
 
@@ -83,6 +86,11 @@ class PhoneReader:
         self._home = plan_of_region(self.default_region) if self.default_region else None
         # Regions that share a country code share its lengths, too; the rest is the region's own.
         self._main = plan_of_code(self._home.code) if self._home else None
+        self._column = PhoneColumn(self.read, self._home, self._main)
+
+    def read_all(self, texts: Sequence[Any]) -> list[str | None]:
+        """Return what :meth:`read` returns for each cell of a column; ``None`` for what is no phone, or no text."""
+        return self._column.read_all(texts)
 
     def read(self, text: str) -> str:
         """Return the phone as ``(country code)number``.
@@ -95,7 +103,7 @@ class PhoneReader:
             digits = text.translate(_SEPARATORS)
         if digits[0] == "+":
             return _international(digits[1:])
-        if text[0] == "(" and text[1:].partition(")")[0].strip() in CALLING_CODES:
+        if has_code_in_brackets(text):
             return self._bracketed(digits)
         return self._bare(digits)
 

@@ -27,6 +27,7 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
@@ -99,8 +100,9 @@ def _dictionary(array: pa.DictionaryArray) -> list[Text]:
     # A slice of a large one: only what the slice uses (but not every Arrow can pick from string views).
     if len(array.dictionary) > len(array) and not pt.is_string_view(array.dictionary.type):
         return texts(array.dictionary_decode())
-    words = texts(array.dictionary)
-    return [None if index is None else words[index] for index in array.indices.to_pylist()]
+    words = np.array([*texts(array.dictionary), None], object)
+    # A null is the last word. Numpy picks words at half the price of a loop.
+    return words[array.indices.cast(pa.int64()).fill_null(-1).to_numpy()].tolist()  # type: ignore[no-any-return]
 
 
 def _run_ends(array: pa.Array) -> list[Text]:

@@ -119,3 +119,18 @@ def test_keys_of_an_unknown_version_are_not_made() -> None:
     """A campaign begun by a newer version is left alone rather than texted again."""
     with pytest.raises(ConfigurationError, match="version 2"):
         KeyMaker(KeySpec(None, (), None, 2))
+
+
+@given(st.lists(st.from_regex(r"\([1-9][0-9]{0,2}\)[0-9]{2,17}", fullmatch=True)))
+def test_the_keys_of_a_column_of_phones_are_those_of_its_phones(phones: list[str]) -> None:
+    """Made together, they are the same bytes."""
+    maker = KeyMaker(PHONE)
+    assert maker.of_phones(phones) == [maker.of_phone(phone) for phone in phones]
+
+
+@given(st.lists(st.tuples(st.text(st.characters()), st.text(st.characters())), min_size=1))
+def test_the_keys_of_key_columns_are_those_of_their_rows(rows: list[tuple[str, str]]) -> None:
+    """Made together, they are the same bytes."""
+    maker = KeyMaker(CUSTOMER)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    assert maker.of_columns(columns) == [maker.of_values(row) for row in rows]

@@ -69,6 +69,17 @@ CASES = {
     "time64[us]": (pa.array([dt.time(14, 30, 0, 5)], pa.time64("us")), ["14:30:00.000005"]),
     "time64[ns]": (pa.array([0, 1], pa.time64("ns")), ["00:00:00", "00:00:00.000000001"]),
     "dictionary": (pa.array(["a", None, "a"]).dictionary_encode(), ["a", None, "a"]),
+    "dictionary, full": (
+        pa.DictionaryArray.from_arrays(
+            pa.array([127, None, 0], pa.int8()), [f"name {number}" for number in range(128)]
+        ),
+        ["name 127", None, "name 0"],
+    ),
+    "dictionary, unsigned": (
+        pa.DictionaryArray.from_arrays(pa.array([1, None], pa.uint8()), ["a", None]),
+        [None, None],
+    ),
+    "dictionary of nothing": (pa.DictionaryArray.from_arrays(pa.array([None, None], pa.int32()), []), [None, None]),
     "dictionary of floats": (pa.array([85255311111.0, None]).dictionary_encode(), ["85255311111", None]),
     "dictionary, slice of a large one": (
         pa.array([f"name {number}" for number in range(50)]).dictionary_encode()[10:12],
