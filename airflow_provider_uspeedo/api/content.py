@@ -42,7 +42,8 @@ def check(content: Sequence[TaskContent]) -> None:
     """Refuse what must never be sent.
 
     :raises ConfigurationError: no number at all, more than 1000 of them, one phone twice, an empty phone, a group
-        without a template, a sender that is too long.
+        without a template, a sender that is too long, parameters that are no list: a text would go out letter by
+        letter.
     """
     phones = [target.phone for group in content for target in group.targets]
     if not phones:
@@ -52,6 +53,7 @@ def check(content: Sequence[TaskContent]) -> None:
             f"task_content holds {len(phones)} numbers; one request takes at most {MOST_NUMBERS} over all its groups."
         )
     _check_phones(phones)
+    _check_params(content)
     for group in content:
         if not group.template_id:
             raise ConfigurationError("task_content: a group has no template id.")
@@ -71,6 +73,12 @@ def _check_phones(phones: Sequence[object]) -> None:
             raise ConfigurationError(
                 f"task_content: targets {earlier} and {position} are one phone; a request must not hold a phone twice."
             )
+
+
+def _check_params(content: Sequence[TaskContent]) -> None:
+    kinds = {type(one.params) for group in content for one in group.targets if one.params}
+    if not all(issubclass(kind, list | tuple) for kind in kinds):
+        raise ConfigurationError(f"task_content: '{wire.TEMPLATE_PARAMS}' must be a list of texts.")
 
 
 def _all_differ(phones: Sequence[object]) -> bool:

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from airflow_provider_uspeedo.campaign.ahead import one_ahead
 from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
@@ -85,29 +86,39 @@ class Campaign:
             slice_=self._order.slice_,
             name=self._order.attempt_name,
         )
-        pace = Pace(self._order.requests_per_second)
-        sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
-        with (
-            _calm_collector(),
-            ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads,
-        ):
-            self._send_all(attempt, sender, threads)
+        with _calm_collector():
+            earlier = self._unchanged(attempt)
+            if earlier is None:
+                self._send_all(attempt)
+            else:
+                log.info("The table is the one that try %d has read to its end.", earlier.number)
         try:
-            return self._report(attempt)
+            return self._report(attempt, earlier or attempt)
         except LedgerError as error:
             raise LedgerUnavailable(f"The campaign ran, and the ledger cannot say how it went: {error}") from None
 
-    def _report(self, attempt: Attempt) -> Report:
-        """Waits for others where it must, ends the try, and asks the ledger how it went."""
-        tallies = self._ledger.tally(attempt)
+    def _unchanged(self, attempt: Attempt) -> Attempt | None:
+        """The earlier try that recorded this very table and left nobody to be texted: its lines are this one's, too."""
+        whole = self._ledger.whole_reading(attempt)
+        if whole is None or whole.fingerprint != self._reading.fingerprint():
+            return None
+        self._complete = self._ledger.share_reading(attempt, whole.attempt_no)
+        return replace(attempt, number=whole.attempt_no) if self._complete else None
+
+    def _report(self, attempt: Attempt, read_by: Attempt) -> Report:
+        """Waits for others where it must, ends the try, and asks the ledger how it went.
+
+        :param read_by: the try that recorded the lines of this one's table: itself, or an earlier one.
+        """
+        tallies = self._ledger.tally(read_by)
         deadline = time.monotonic() + self._patience
         if _under_way_elsewhere(tallies, attempt):
             log.info("Waiting up to %.0f s for the answers to requests of another try.", self._patience)
         while (others := _under_way_elsewhere(tallies, attempt)) and not self._halt and time.monotonic() < deadline:
             self._wait_for(others, deadline)
-            tallies = self._ledger.tally(attempt)  # meanwhile the other may have begun its next request
-        summary = self._summary(attempt, tallies)
-        self._end(attempt)
+            tallies = self._ledger.tally(read_by)  # meanwhile the other may have begun its next request
+        summary = self._summary(attempt, read_by, tallies)
+        self._end(attempt, recorded=self._complete and read_by is attempt)
         return Report(
             summary=summary,
             cause=self._halt.cause,
@@ -116,7 +127,13 @@ class Campaign:
             complete=self._complete,
         )
 
-    def _send_all(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> None:
+    def _send_all(self, attempt: Attempt) -> None:
+        pace = Pace(self._order.requests_per_second)
+        sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
+        with ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads:
+            self._hand_out(attempt, sender, threads)
+
+    def _hand_out(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> None:
         """Claims and hands out until the table ends."""
         places = threading.BoundedSemaphore(CLAIMED_AHEAD + self._order.concurrency)
 
@@ -163,7 +180,7 @@ class Campaign:
         def held(keys: Sequence[bytes]) -> set[bytes]:
             return set() if attempt.first else self._ledger.held(attempt, keys)
 
-        for portion in self._reading.portions(held):
+        for portion in one_ahead(self._reading.portions(held)):
             if self._halt:
                 return
             requests = self._ledger.claim(attempt, portion)
@@ -173,10 +190,14 @@ class Campaign:
             yield from requests
         self._complete = True
 
-    def _end(self, attempt: Attempt) -> None:
-        """Notes that the try is over. Where the ledger cannot be written, what it says is told all the same."""
+    def _end(self, attempt: Attempt, *, recorded: bool) -> None:
+        """Notes that the try is over. Where the ledger cannot be written, what it says is told all the same.
+
+        :param recorded: it has recorded its whole table.
+        """
+        fingerprint = self._reading.fingerprint_read() if recorded else None
         try:
-            self._ledger.end_attempt(attempt, complete=self._complete)
+            self._ledger.end_attempt(attempt, complete=recorded, fingerprint=fingerprint)
         except LedgerError as error:
             self._halt.because(error)
 
@@ -186,7 +207,7 @@ class Campaign:
             self._halt.event.wait(0.2)
             others = self._ledger.still_sending(others)
 
-    def _summary(self, attempt: Attempt, tallies: Sequence[Tally]) -> Summary:
+    def _summary(self, attempt: Attempt, read_by: Attempt, tallies: Sequence[Tally]) -> Summary:
         counts = {status: sum(t.rows for t in tallies if t.status == status) for status in STATUSES}
         failed = any(counts[status] for status in (REJECTED, INVALID, UNKNOWN))
         return Summary(
@@ -197,7 +218,7 @@ class Campaign:
             session_nos=_sessions(tallies),
             failures=[
                 ListedFailure.masked(f.row_number, f.phone, f.user_id, f.status, f.reason)
-                for f in (self._ledger.failures(attempt, MOST_FAILURES) if failed else ())
+                for f in (self._ledger.failures(read_by, MOST_FAILURES) if failed else ())
             ],
             results_table=str(self._ledger.results_name),
         )

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.core.chunks import Cutter
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
@@ -17,8 +18,9 @@ from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.records import Request, new_id
 from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
+from airflow_provider_uspeedo.tables.digest import TableDigest
 
-BATCH_ROWS = 30_000
+BATCH_ROWS = 40_000
 """Rows read, and claimed in one transaction, at a time."""
 
 
@@ -31,6 +33,7 @@ class Reading:
 
     def __init__(self, table: Table, order: Order) -> None:
         self._table = table
+        self._digest = TableDigest()
         self._order = order
         self._columns = order.columns
         phones = PhoneReader(order.default_region)
@@ -65,6 +68,23 @@ class Reading:
         kinds = self._table.kinds(keys)
         return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
 
+    def fingerprint(self) -> bytes | None:
+        """16 bytes that stand for the whole table and the way it is read; ``None`` if it has none.
+
+        It reads the table once more, and makes no text of it.
+        """
+        return self._fingerprint(self._table.digest(self._names(), BATCH_ROWS))
+
+    def fingerprint_read(self) -> bytes | None:
+        """The same of what :meth:`portions` has read, once it has come to its end."""
+        return self._fingerprint(self._digest)
+
+    def _fingerprint(self, table: TableDigest) -> bytes | None:
+        return fingerprint(self._order, self.spec, self._rows.variables, table)
+
+    def _names(self) -> list[str]:
+        return [*self._columns.texts(), *self._columns.lists(), *(self._columns.keys or ())]
+
     def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
         """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
 
@@ -74,18 +94,22 @@ class Reading:
             yield self._read(batch, slice_ or self._order.slice_)
 
     def _read(self, batch: TextBatch, slice_: Slice) -> list[Recipient | BadRow]:
-        rows = self._rows.read(batch)
+        rows = list(self._rows.read(batch))
         if not slice_.is_whole:
-            rows = filter(slice_.holds, rows)
+            rows = list(filter(slice_.holds, rows))
+        keys = [row.key for row in rows if isinstance(row, Recipient)]
+        if len(set(keys)) == len(keys):
+            return rows
         seen: dict[bytes, int] = {}
         return [_unless_seen(row, seen) for row in rows]
 
-    def _batches(self) -> Iterator[TextBatch]:
+    def _batches(self, digest: TableDigest | None = None) -> Iterator[TextBatch]:
         return self._table.batches(
             self._columns.texts(),
             list_columns=self._columns.lists(),
             key_columns=self._columns.keys or (),
             batch_rows=BATCH_ROWS,
+            digest=digest,
         )
 
     def portions(self, held: Callable[[Sequence[bytes]], set[bytes]]) -> Iterator[Portion]:
@@ -94,19 +118,19 @@ class Reading:
         :param held: those of some keys that are not to be had, so that requests are cut of what can be sent.
         """
         cutter = _RequestCutter(self._order.chunk_size, self._order.canary or 0)
+        self._digest = TableDigest()
         last_row = 0
-        for batch in self._batches():
+        for batch in self._batches(self._digest):
             rows = self._read(batch, self._order.slice_)
             bad = [row for row in rows if isinstance(row, BadRow)]
             good = [row for row in rows if isinstance(row, Recipient)]
-            not_ours = held([recipient.key for recipient in good])
-            seen = [recipient for recipient in good if recipient.key in not_ours]
-            requests: list[Request] = []
-            for recipient in good:
-                if (row := cutter.row_of(recipient.key)) is not None:
-                    bad.append(duplicate_of(recipient, row))
-                elif recipient.key not in not_ours:
-                    requests += cutter.add_to_request(recipient)
+            waiting = cutter.open_rows
+            if not waiting.keys().isdisjoint(one.key for one in good):
+                bad += [duplicate_of(one, waiting[one.key]) for one in good if one.key in waiting]
+                good = [one for one in good if one.key not in waiting]
+            not_ours = held([one.key for one in good])
+            seen = [one for one in good if one.key in not_ours] if not_ours else []
+            requests = cutter.requests_of([one for one in good if one.key not in not_ours] if not_ours else good)
             last_row = batch.first_row + batch.length - 1
             first_open = cutter.first_open_row()
             yield Portion(requests, seen, bad, read_to=last_row if first_open is None else first_open - 1)
@@ -121,23 +145,22 @@ class _RequestCutter(Cutter):
         super().__init__(size)
         self._canary = canary
 
-    def add_to_request(self, recipient: Recipient) -> Sequence[Request]:
-        """Takes one recipient in; returns the requests that are now closed."""
-        closed = self.add(recipient)
-        if self._canary:
-            return self._add_canary(closed)
-        return (Request(new_id(), tuple(closed)),) if closed else ()
-
-    def _add_canary(self, closed: list[Recipient] | None) -> list[Request]:
-        requests = [Request(new_id(), tuple(closed), canary=True)] if closed else []
-        if self._canary == 1:
+    def requests_of(self, recipients: Sequence[Recipient]) -> list[Request]:
+        """Takes recipients in; returns the requests that are now closed."""
+        canary = recipients[: self._canary]
+        requests = self._requests(self.add_all(canary), canary=True)
+        if canary and len(canary) == self._canary:
             requests += self.last_requests()
-        self._canary -= 1
-        return requests
+        self._canary -= len(canary)
+        return requests + self._requests(self.add_all(recipients[len(canary) :]), canary=False)
 
     def last_requests(self) -> list[Request]:
         """Closes what is still open."""
-        return [Request(new_id(), tuple(chunk), canary=self._canary > 0) for chunk in self.rest()]
+        return self._requests(self.rest(), canary=self._canary > 0)
+
+    @staticmethod
+    def _requests(chunks: Iterable[list[Recipient]], *, canary: bool) -> list[Request]:
+        return [Request(new_id(), tuple(chunk), canary) for chunk in chunks]
 
 
 def _unless_seen(row: Recipient | BadRow, seen: dict[bytes, int]) -> Recipient | BadRow:

@@ -83,7 +83,7 @@ class Sender:
             self._doubt(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:
-            self._settle(request.id, [one for group in groups for one in group], content, answer)
+            self._settle(request.id, [one for group in groups for one in group], answer)
 
     def _mark_sending(self, request: Request) -> bool:
         try:
@@ -94,11 +94,9 @@ class Sender:
             self._release(request, error)
             raise
 
-    def _settle(
-        self, request_id: bytes, sent: Sequence[Recipient], content: Sequence[TaskContent], answer: SendAnswer
-    ) -> None:
+    def _settle(self, request_id: bytes, sent: Sequence[Recipient], answer: SendAnswer) -> None:
         session_no = ",".join(answer.session_nos) or None
-        found = outcomes(answer, [target for group in content for target in group.targets])
+        found = outcomes(answer, sent)
         differing = tuple(
             (recipient.key, outcome.status, outcome.reason)
             for recipient, outcome in zip(sent, found, strict=True)
@@ -115,7 +113,7 @@ class Sender:
             raise
         if not settled:
             log.error("The ledger does not take an answer: was the campaign pruned? " + lost, *facts)  # noqa: G003
-        self._brakes.tell(outcome.status for outcome in found)
+        self._brakes.tell([outcome.status for outcome in found])
 
     def _release(self, request: Request, error: USpeedoError) -> None:
         ret_code, vendor_id = _facts(error)

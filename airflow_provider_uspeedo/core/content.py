@@ -5,10 +5,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Addressee(Protocol):
+    """Whoever gets one message: a :class:`Target`, or a :class:`~.recipients.Recipient` as it is."""
+
+    @property
+    def phone(self) -> str: ...
+    @property
+    def params(self) -> Sequence[str]: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def extend_code(self) -> str: ...
+
+
+class Target(NamedTuple):
     """One message to one phone. Its ``repr`` shows nothing of the person.
 
     :param phone: ``(country code)number``, digits only inside, such as ``(852)55311111``.
@@ -17,10 +30,18 @@ class Target:
     :param extend_code: digits, or ``""``.
     """
 
-    phone: str = field(repr=False)
-    template_params: Sequence[str] = field(default=(), repr=False)
-    user_id: str = field(default="", repr=False)
-    extend_code: str = field(default="", repr=False)
+    phone: str
+    template_params: Sequence[str] = ()
+    user_id: str = ""
+    extend_code: str = ""
+
+    @property
+    def params(self) -> Sequence[str]:
+        """``template_params``, as a recipient has them."""
+        return self.template_params
+
+    def __repr__(self) -> str:
+        return "Target()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +53,4 @@ class TaskContent:
 
     template_id: str
     sender_id: str
-    targets: Sequence[Target] = field(repr=False)
+    targets: Sequence[Addressee] = field(repr=False)

@@ -61,12 +61,12 @@ class Campaigns:
         first = connection.execute(others).scalar_one() == 0
         return Attempt(found.campaign_no, campaign_id, number, first, part_hash(part), slice_)
 
-    def is_going_on(self, attempt: Attempt) -> Any:
-        """A condition: nobody has stopped or pruned the attempt's campaign."""
+    def is_going_on(self, campaign_no: Any) -> Any:
+        """A condition: nobody has stopped or pruned the campaign of that number, or of such a parameter."""
         campaigns = self._t.campaigns.c
         return sa.exists(
             sa.select(campaigns.campaign_no).where(
-                campaigns.campaign_no == attempt.campaign_no,
+                campaigns.campaign_no == campaign_no,
                 campaigns.stopped_at.is_(None),
                 campaigns.pruned_at.is_(None),
             )
@@ -123,11 +123,12 @@ class Campaigns:
             attempts.slice_no == attempt.slice_.number,
         )
 
-    def end(self, connection: Connection, attempt: Attempt, complete: bool) -> None:
+    def end(self, connection: Connection, attempt: Attempt, complete: bool, fingerprint: bytes | None) -> None:
         """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
         attempts = self._t.attempts
         if complete:
-            self.advance(connection, attempt, READ_TO_THE_END, reached=0, ended_at=utc_now())
+            ended = {"ended_at": utc_now(), "fingerprint": fingerprint}
+            self.advance(connection, attempt, READ_TO_THE_END, reached=0, **ended)
             self._delete_replaced(connection, attempt)
         else:
             mine = attempts.c.attempt_no == attempt.number

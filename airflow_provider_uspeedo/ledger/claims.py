@@ -8,18 +8,19 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
-from operator import itemgetter
+from itertools import chain, repeat
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Dialect, Row
 
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
-from airflow_provider_uspeedo.ledger.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
+from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -39,6 +40,18 @@ class Portion:
     read_to: int
 
 
+class NewRecipients(NamedTuple):
+    """The statements that claim whoever is not in the ledger yet.
+
+    :param of_others: selects those who were, and belong to other requests.
+    :param readings: records the rows of all.
+    """
+
+    insertion: Statement
+    of_others: Statement
+    readings: Statement
+
+
 class Claims:
     """The statements of one claim. One object serves all claims of a ledger."""
 
@@ -52,59 +65,77 @@ class Claims:
         found = self._recipients(connection, attempt, keys)
         return {key for key, row in found.items() if not is_free(row, attempt)}
 
-    def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
-        """Records ``portion`` and returns the requests with what is really ours; empty ones are left out."""
+    def prepare(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> NewRecipients | None:
+        """Writes the statements for new recipients: work that need not keep others waiting for the database."""
+        if not requests:
+            return None
+        recipients = [one for request in requests for one in request.recipients]
+        request_ids = [number for request in requests for number in repeat(request.id, len(request.recipients))]
+        row_numbers, keys, phones, _, user_ids, _, template_ids, sender_ids = zip(*recipients, strict=True)
+        columns = {
+            "campaign_no": attempt.campaign_no, "key": keys, "request_id": request_ids,
+            "first_attempt": attempt.number, "first_row": row_numbers, "phone": phones, "user_id": user_ids,
+            "template_id": template_ids, "sender_id": sender_ids,
+        }  # fmt: skip
+        table, of_campaign = self._t.recipients, {"campaign_no": attempt.campaign_no, "key": keys}
+        return NewRecipients(
+            insertion(dialect, table, columns, order_by="key"),
+            difference(dialect, table, of_campaign, "request_id", request_ids, order_by="key"),
+            self._readings.of_new(dialect, attempt, row_numbers, keys, request_ids),
+        )
+
+    def claim(
+        self, connection: Connection, attempt: Attempt, portion: Portion, new: NewRecipients | None
+    ) -> list[Request]:
+        """Records ``portion`` and returns the requests with what is really ours; empty ones are left out.
+
+        :param new: from :meth:`prepare`.
+        """
         self._campaigns.refuse_halted(connection, attempt)
-        self._insert(connection, attempt, portion.requests)
-        new, mixed = self._new_and_mixed(connection, attempt, portion.requests)
-        self._readings.record_new(connection, attempt, new)
-        left = self._claim_known(connection, attempt, mixed, portion.seen, portion.bad_rows)
+        met = self._claim_new(connection, attempt, portion.requests, new) if new else set()
+        left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
 
-    def _new_and_mixed(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request]
-    ) -> tuple[list[Request], list[Request]]:
-        """Parts the requests whose recipients all came with them from those that met recipients of other requests."""
-        recipients = self._t.recipients.c
-        query = (
-            sa.select(recipients.request_id, sa.func.count().label("ours"))
-            .where(
-                recipients.request_id.in_([request.id for request in requests]),
-                recipients.first_attempt == attempt.number,
-            )
-            .group_by(recipients.request_id)
-        )
-        ours = {row.request_id: row.ours for row in connection.execute(query)} if requests else {}
-        new = [request for request in requests if ours.get(request.id) == len(request.recipients)]
-        return new, [request for request in requests if ours.get(request.id) != len(request.recipients)]
+    def _claim_new(
+        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], new: NewRecipients
+    ) -> set[bytes]:
+        """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests."""
+        rows = [self._row(attempt, request.id) for request in sorted(requests, key=_id)]
+        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
+        connection.exec_driver_sql(*new.insertion)
+        met = {bytes(key) for _, key in connection.exec_driver_sql(*new.of_others)}
+        self._readings.record_new(connection, attempt, requests, met, new.readings)
+        return met
 
     def _claim_known(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        requests: Sequence[Request],
-        seen: Sequence[Recipient],
-        bad_rows: Sequence[BadRow],
+        self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
     ) -> dict[bytes, Request]:
-        """Claims one by one where some recipients were in the ledger before; returns what is left of each request."""
-        wanted = [recipient for request in requests for recipient in request.recipients]
-        bad_keys = [row.key for row in bad_rows if row.key is not None]
-        found = self._recipients(connection, attempt, [*(one.key for one in (*wanted, *seen)), *bad_keys])
-        duplicates = self._readings.record(connection, attempt, [*wanted, *seen], bad_rows, found)
-        requests = [_without(request, duplicates) for request in requests]
-        mine = {recipient.key: request.id for request in requests for recipient in request.recipients}
-        moving = [
-            one
+        """Claims one by one those who were in the ledger before; returns what is left of their requests."""
+        requests = [r for r in portion.requests if any(one.key in met for one in r.recipients)] if met else []
+        wanted = [one for request in requests for one in request.recipients if one.key in met]
+        rows = [*wanted, *portion.seen]
+        if not rows and not portion.bad_rows:
+            return {}
+        bad_keys = [row.key for row in portion.bad_rows if row.key is not None]
+        found = self._recipients(connection, attempt, [*(one.key for one in rows), *bad_keys])
+        duplicates = self._readings.record(connection, attempt, rows, portion.bad_rows, found)
+        mine = {
+            one.key: request.id
             for request in requests
             for one in request.recipients
-            if found[one.key].request_id != request.id and is_free(found[one.key], attempt)
-        ]
+            if one.key in met and one.row_number not in duplicates
+        }
+        moving = [one for one in wanted if one.key in mine and is_free(found[one.key], attempt)]
         if moving:
             self._take_over(connection, attempt, moving, found, mine)
             found |= self._recipients(connection, attempt, (recipient.key for recipient in moving))
         owned = {key for key, request_id in mine.items() if found[key].request_id == request_id}
-        return self._kept(connection, requests, owned)
+
+        def is_ours(one: Recipient) -> bool:
+            return one.key not in met or (one.key in owned and one.row_number not in duplicates)
+
+        return self._kept(connection, requests, is_ours)
 
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""
@@ -148,24 +179,6 @@ class Claims:
             "state": states.CLAIMED,
             "claimed_at": utc_now(),
         }
-
-    def _insert(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> None:
-        if not requests:
-            return
-        rows = [self._row(attempt, request.id) for request in sorted(requests, key=lambda r: r.id)]
-        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-        columns = (
-            "campaign_no", "key", "request_id", "first_attempt", "first_row", "phone", "user_id", "template_id",
-            "sender_id",
-        )  # fmt: skip
-        campaign_no, number = attempt.campaign_no, attempt.number
-        recipients = [
-            (campaign_no, r.key, request.id, number, r.row_number, r.phone, r.user_id, r.template_id, r.sender_id)
-            for request in requests
-            for r in request.recipients
-        ]
-        recipients.sort(key=itemgetter(1))
-        insert_new(connection, self._t.recipients, columns, recipients)
 
     def _recipients(self, connection: Connection, attempt: Attempt, keys: Iterable[bytes]) -> dict[bytes, Row]:  # type: ignore[type-arg]
         recipients, requests = self._t.recipients.c, self._t.requests.c
@@ -245,8 +258,10 @@ class Claims:
             row.id for portion in portions(ids) for row in connection.execute(query.where(requests.id.in_(portion)))
         }
 
-    def _kept(self, connection: Connection, requests: Sequence[Request], owned: set[bytes]) -> dict[bytes, Request]:
-        kept = {r.id: r.of(one for one in r.recipients if one.key in owned) for r in requests}
+    def _kept(
+        self, connection: Connection, requests: Sequence[Request], is_ours: Callable[[Recipient], bool]
+    ) -> dict[bytes, Request]:
+        kept = {r.id: r.of(filter(is_ours, r.recipients)) for r in requests}
         if empty := sorted(request.id for request in kept.values() if not request.recipients):
             table = self._t.requests
             connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == states.CLAIMED))
@@ -259,9 +274,9 @@ def _last_row(portion: Portion) -> int:
     return max(portion.read_to, max((row.row_number for row in rows), default=0))
 
 
+def _id(request: Request) -> bytes:
+    return request.id
+
+
 def _key(recipient: Recipient) -> bytes:
     return recipient.key
-
-
-def _without(request: Request, rows: Container[int]) -> Request:
-    return request.of(one for one in request.recipients if one.row_number not in rows)

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +29,9 @@ PATIENCE = 60.0
 SILENCE = 3.0
 """Seconds of that after which the log says so, once for each transaction."""
 SQLITE_BUSY_SECONDS = 60
+IDLE_LIMIT = 3.0
+"""Seconds. A connection unused for longer may have died, and is asked before it is used; to ask always costs a third of
+a small transaction. What dies sooner is met by the repetition of transactions."""
 
 
 def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engine:
@@ -42,7 +47,6 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         raise LedgerError(f"A ledger cannot live in {kind!r}: use SQLite, PostgreSQL, MySQL or MariaDB.")
     options = {
         "hide_parameters": True,
-        "pool_pre_ping": True,
         "pool_use_lifo": True,  # few connections stay busy: each of SQLite has a page cache of its own
         "poolclass": QueuePool,
         "pool_size": connections,
@@ -65,6 +69,8 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         event.listen(engine, "begin", _on_sqlite_begin)
     else:
         event.listen(engine, "connect", _on_postgresql_connect if kind == "postgresql" else _on_mysql_connect)
+        event.listen(engine, "checkin", _on_checkin)
+        event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
     return engine
 
 
@@ -81,8 +87,8 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
-    cursor.execute("PRAGMA cache_size=-32768")
-    cursor.execute("PRAGMA wal_autocheckpoint=4096")
+    cursor.execute("PRAGMA cache_size=-16384")
+    cursor.execute("PRAGMA wal_autocheckpoint=65536")
     cursor.close()
 
 
@@ -121,6 +127,22 @@ def _on_sqlite_begin(connection: Connection) -> None:
     # A deferred transaction that reads first and writes later fails at once when another one wrote in between.
     reading = connection.get_execution_options().get("uspeedo_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _on_checkin(_connection: Any, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _on_checkout(dialect: Any, connection: Any, record: Any, _proxy: Any) -> None:
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since <= IDLE_LIMIT:
+        return
+    try:
+        alive = dialect.do_ping(connection)
+    except dialect.dbapi.Error:
+        alive = False
+    if not alive:
+        raise exc.InvalidatePoolError  # the pool makes a new one, and trusts none that is older
 
 
 def _place(url: URL) -> str:

@@ -17,9 +17,10 @@ from airflow_provider_uspeedo.ledger.campaigns import DECISION
 from airflow_provider_uspeedo.ledger.claims import Claims, Portion
 from airflow_provider_uspeedo.ledger.engine import PATIENCE
 from airflow_provider_uspeedo.ledger.reader import LedgerReader
-from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, fitting
+from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, WholeReading, fitting
 from airflow_provider_uspeedo.ledger.reopening import Decision, Reopening
 from airflow_provider_uspeedo.ledger.transitions import Transitions
+from airflow_provider_uspeedo.ledger.unchanged import Unchanged
 
 SETTLE_PATIENCE = 300.0
 """Seconds for which an answer is offered to a database that stays away, before it goes to the log."""
@@ -46,6 +47,7 @@ class Ledger(LedgerReader):
         self._claims = Claims(self.tables)
         self._transitions = Transitions(self.tables)
         self._reopening = Reopening(self.tables)
+        self._unchanged = Unchanged(self.tables, self.lines)
 
     # -- campaigns and attempts ---------------------------------------------------------------------------------
 
@@ -72,9 +74,24 @@ class Ledger(LedgerReader):
             lambda connection: self._campaigns.open(connection, campaign_id, spec, uuid, part, slice_, name)
         )
 
-    def end_attempt(self, attempt: Attempt, *, complete: bool) -> None:
-        """Notes that a try is over; ``complete`` if it read its whole table."""
-        self.database.write(lambda connection: self._campaigns.end(connection, attempt, complete))
+    def end_attempt(self, attempt: Attempt, *, complete: bool, fingerprint: bytes | None = None) -> None:
+        """Notes that a try is over.
+
+        :param complete: it recorded its whole table.
+        :param fingerprint: 16 bytes that stand for all that it read, and for how.
+        """
+        self.database.write(lambda connection: self._campaigns.end(connection, attempt, complete, fingerprint))
+
+    def whole_reading(self, attempt: Attempt) -> WholeReading | None:
+        """The earlier try of the same slice of the table whose lines are all current, if there is one."""
+        return None if attempt.first else self.database.read(lambda c: self._unchanged.find(c, attempt))
+
+    def share_reading(self, attempt: Attempt, earlier: int) -> bool:
+        """Makes the lines of an earlier try this one's; false if they leave somebody to be texted, or are not current.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
+        return self.database.write(lambda connection: self._unchanged.share(connection, attempt, earlier))
 
     # -- claim, send, settle ------------------------------------------------------------------------------------
 
@@ -87,7 +104,8 @@ class Ledger(LedgerReader):
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
-        return self.database.write(lambda connection: self._claims.claim(connection, attempt, portion))
+        new = self._claims.prepare(self.database.engine.dialect, attempt, portion.requests)
+        return self.database.write(lambda connection: self._claims.claim(connection, attempt, portion, new))
 
     def renew(self, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for the recipients of one's own released one."""

@@ -12,12 +12,15 @@ from sqlalchemy.schema import CreateColumn
 
 from airflow_provider_uspeedo.ledger.tables import Tables
 
-REPLACED = "uspeedo_attempts_of_campaign"
-"""An index of version 1, which knew no slices."""
+DROPPED = {
+    "uspeedo_attempts_of_campaign": "of version 1, which knew no slices",
+    "uspeedo_recipients_of_request": "of versions 1 and 2: a quarter of the cost of a claim, and no longer asked",
+}
+"""Indexes that were there once."""
 
 
 def complete(connection: Connection, tables: Tables) -> None:
-    """Adds the columns and indexes that tables of an older version lack, and drops the index that was replaced."""
+    """Adds the columns and indexes that tables of an older version lack, and drops what is no longer needed."""
     inspector = sa.inspect(connection)
     for table in tables.metadata.sorted_tables:
         known = {column["name"] for column in inspector.get_columns(table.name, schema=table.schema)}
@@ -28,8 +31,8 @@ def complete(connection: Connection, tables: Tables) -> None:
         for index in table.indexes:
             if index.name not in found:
                 index.create(connection)
-        if table is tables.attempts and REPLACED in found:
-            sa.Index(REPLACED, table.c.campaign_no, _table=table).drop(connection)
+        for name in sorted(found & DROPPED.keys()):
+            sa.Index(name, next(iter(table.columns)), _table=table).drop(connection)
 
 
 def _addition(connection: Connection, table: sa.Table, column: sa.Column) -> str:  # type: ignore[type-arg]

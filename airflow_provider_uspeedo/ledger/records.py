@@ -39,6 +39,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeReading:
+    """A try that recorded its table to the end.
+
+    :param fingerprint: 16 bytes that stand for all that it read, and for how.
+    """
+
+    attempt_no: int
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """At most one HTTP call, and the recipients that are its own.
 

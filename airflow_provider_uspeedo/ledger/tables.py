@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
-VERSION = 2
+VERSION = 3
 """The version of these tables; a ledger of another version is refused (see :mod:`.migrations`)."""
 
 CLAIMED, SENDING, SETTLED = "claimed", "sending", "settled"
@@ -114,6 +114,10 @@ class Tables:
             column("reached", NUMBER, nullable=False, server_default="0"),
             # Every row up to here has been read again by a later try of the same slice.
             column("superseded_to", NUMBER, nullable=False, server_default="0"),
+            # What it read to the end, and how: a later try that finds the very same need not record it again ...
+            column("fingerprint", HASH),
+            # ... and this one did not: the lines of that try are its own, too.
+            column("same_as", NUMBER),
             column("started_at", TIME, nullable=False),
             column("ended_at", TIME),
             sa.Index("uspeedo_attempts_of_part", "campaign_no", "part", "slice_count", "slice_no", "attempt_no"),
@@ -148,7 +152,6 @@ class Tables:
             column("user_id", sa.String(64), nullable=False),
             column("template_id", sa.String(128), nullable=False),
             column("sender_id", sa.String(64), nullable=False),
-            sa.Index("uspeedo_recipients_of_request", "request_id", "first_attempt"),
         )
         self.readings = table(
             self.metadata,

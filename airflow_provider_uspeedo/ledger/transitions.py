@@ -21,45 +21,61 @@ from airflow_provider_uspeedo.ledger.tables import Tables
 
 
 class Transitions:
-    """The state changes of requests."""
+    """The state changes of requests. Their statements are made once: making one costs more than running it."""
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
         self._campaigns = Campaigns(tables)
+        q, outcomes = tables.requests.c, tables.outcomes.c
+        going_on = self._campaigns.is_going_on(sa.bindparam("campaign"))
+        nobody_said_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == sa.bindparam("request")))
+        answer: dict[str, Any] = {
+            name: sa.bindparam(f"answer_{name}") for name in ("session_no", "ret_code", "request_id")
+        }
+        told: dict[str, Any] = {name: sa.bindparam(f"answer_{name}") for name in ("ret_code", "request_id", "reason")}
+        at: Any = sa.bindparam("at")
+        self._mark = self._move(q.state == states.CLAIMED, going_on, state=states.SENDING, sent_at=at)
+        self._settle, self._settle_unknown = (
+            self._move(q.state == before, state=states.SETTLED, settled_at=at, reason=None, **answer)
+            for before in (states.SENDING, states.UNKNOWN)
+        )
+        self._doubt = self._move(q.state == states.SENDING, state=states.UNKNOWN, **told)
+        unanswered = q.state.in_((states.SENDING, states.UNKNOWN))
+        self._release = self._move(unanswered, nobody_said_sent, state=states.RELEASED, **told)
+        self._state = sa.select(q.state).where(*self._mine())
 
     def mark_sending(self, connection: Connection, attempt: Attempt, request_id: bytes) -> bool:
         """True if the request is *sending* and ours: it may now be given to the socket, once.
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
-        going_on = self._campaigns.is_going_on(attempt)
-        self._move(
-            connection, attempt, request_id, (states.CLAIMED,), going_on, state=states.SENDING, sent_at=utc_now()
-        )
-        if self._is(connection, attempt, request_id, states.SENDING):
+        mine = _whose(attempt, request_id)
+        connection.execute(self._mark, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
+        if self._is(connection, mine, states.SENDING):
             return True
         self._campaigns.refuse_halted(connection, attempt)
         return False
 
     def settle(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer with each recipient's outcome; true if that is what the ledger now says."""
-        moved = self._move(
-            connection,
-            attempt,
-            request_id,
-            (states.SENDING, states.UNKNOWN),
-            state=states.SETTLED,
-            settled_at=utc_now(),
-            session_no=answer.session_no,
-            ret_code=answer.ret_code,
-            request_id=answer.request_id,
-            reason=None,
-        )
-        if not moved:  # by a repetition, or too late: what is recorded stays
-            return self._is(connection, attempt, request_id, states.SETTLED)
-        self._record_outcomes(connection, request_id, answer)
-        self._prove(connection, attempt, request_id, answer)
-        return True
+        mine = _whose(attempt, request_id)
+        said = {
+            "at": utc_now(),
+            "answer_session_no": answer.session_no,
+            "answer_ret_code": answer.ret_code,
+            "answer_request_id": answer.request_id,
+        }
+        if connection.execute(self._settle, {**mine, **said}).rowcount:
+            # A person's word is said under a lock that makes a request *unknown* first: of this one nothing was said.
+            self._insert_outcomes(connection, request_id, answer)
+            return True
+        if connection.execute(self._settle_unknown, {**mine, **said}).rowcount:
+            self._delete_guesses(connection, request_id, answer)
+            self._insert_outcomes(connection, request_id, answer)
+            self._prove(connection, attempt, request_id, answer)
+            return True
+        # By a repetition, or too late: what is recorded stays.
+        return self._is(connection, mine, states.SETTLED)
 
     def release(
         self,
@@ -75,11 +91,10 @@ class Transitions:
 
         Not if a person has said meanwhile that some of them were texted: then all of it stays *unknown*.
         """
-        outcomes = self._t.outcomes.c
-        nobody_said_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == request_id))
-        values = {"state": states.RELEASED, "ret_code": ret_code, "request_id": vendor_id, "reason": reason}
-        self._move(connection, attempt, request_id, (states.SENDING, states.UNKNOWN), nobody_said_sent, **values)
-        return self._is(connection, attempt, request_id, states.RELEASED)
+        mine = _whose(attempt, request_id)
+        told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
+        connection.execute(self._release, told)
+        return self._is(connection, mine, states.RELEASED)
 
     def doubt(
         self,
@@ -92,31 +107,32 @@ class Transitions:
         reason: str,
     ) -> bool:
         """Records that nobody knows whether the call arrived; its recipients are not sent again by themselves."""
-        values = {"state": states.UNKNOWN, "ret_code": ret_code, "request_id": vendor_id, "reason": reason}
-        self._move(connection, attempt, request_id, (states.SENDING,), **values)
-        return self._is(connection, attempt, request_id, states.UNKNOWN)
+        mine = _whose(attempt, request_id)
+        told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
+        connection.execute(self._doubt, told)
+        return self._is(connection, mine, states.UNKNOWN)
 
-    def _move(
-        self, connection: Connection, attempt: Attempt, id_: bytes, before: tuple[str, ...], *also: Any, **values: Any
-    ) -> bool:
-        requests = self._t.requests
-        mine = (requests.c.id == id_, requests.c.attempt_no == attempt.number, requests.c.state.in_(before))
-        return bool(connection.execute(sa.update(requests).where(*mine, *also).values(**values)).rowcount)
-
-    def _is(self, connection: Connection, attempt: Attempt, request_id: bytes, state: str) -> bool:
+    def _mine(self) -> tuple[Any, ...]:
         requests = self._t.requests.c
-        query = sa.select(requests.state).where(requests.id == request_id, requests.attempt_no == attempt.number)
-        return connection.execute(query).scalar() == state
+        return requests.id == sa.bindparam("request"), requests.attempt_no == sa.bindparam("attempt")
 
-    def _record_outcomes(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
+    def _move(self, *only: Any, **values: Any) -> sa.Update:
+        return sa.update(self._t.requests).where(*self._mine(), *only).values(**values)
+
+    def _is(self, connection: Connection, mine: dict[str, object], state: str) -> bool:
+        return connection.execute(self._state, mine).scalar() == state
+
+    def _delete_guesses(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
         """The answer's word replaces a person's guess, unless it knows less than the person said."""
         outcomes = self._t.outcomes
         unsaid = [key for key, status, _ in answer.outcomes if status == UNKNOWN]
         connection.execute(
             sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.key.not_in(unsaid))
         )
+
+    def _insert_outcomes(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
         rows = [(request_id, key, status, reason) for key, status, reason in sorted(answer.outcomes)]
-        insert_new(connection, outcomes, ("request_id", "key", "status", "reason"), rows)
+        insert_new(connection, self._t.outcomes, ("request_id", "key", "status", "reason"), rows)
 
     def _prove(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> None:
         """A person re-opened recipients of this request, and now it turns out that the API had accepted them."""
@@ -137,3 +153,7 @@ class Transitions:
             query = sa.select(recipients.c.request_id, recipients.c.key).where(here)
             rows = sorted(tuple(row) for row in connection.execute(query))
             insert_new(connection, past, ("request_id", "key"), rows)
+
+
+def _whose(attempt: Attempt, request_id: bytes) -> dict[str, object]:
+    return {"request": request_id, "attempt": attempt.number}

@@ -11,6 +11,7 @@ import pyarrow as pa
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.batch import Text, TextBatch, TextList, join
 from airflow_provider_uspeedo.tables.check import check_columns, check_lists, check_texts
+from airflow_provider_uspeedo.tables.digest import TableDigest
 from airflow_provider_uspeedo.tables.kinds import NULL, TEXT, is_short_float, kind_of
 from airflow_provider_uspeedo.tables.lists import lists, lists_of
 from airflow_provider_uspeedo.tables.source import Cells, Part, Slice, Source
@@ -84,6 +85,7 @@ class Table:
         list_columns: Sequence[str] = (),
         key_columns: Sequence[str] = (),
         batch_rows: int = BATCH_ROWS,
+        digest: TableDigest | None = None,
     ) -> Iterator[TextBatch]:
         """Check the columns at once, then read these columns alone, batch by batch.
 
@@ -91,12 +93,23 @@ class Table:
         :param list_columns: read as lists of text, into :attr:`.TextBatch.lists`.
         :param key_columns: read as text that is the same for 1, 1.0 and "1", into :attr:`.TextBatch.keys`.
         :param batch_rows: at most so many rows in a batch. There is no batch without rows.
+        :param digest: takes in what is read.
         :raises TableError: here, if a column is missing, there twice, or of a type that cannot be text; later, if a
             file is damaged.
         :raises SourceNotFound: later, if a file has vanished.
         """
         self._check((*columns, *list_columns, *key_columns), texts=(*columns, *key_columns), lists=list_columns)
-        return join(self._read(columns, list_columns, key_columns, batch_rows), batch_rows)
+        return join(self._read(columns, list_columns, key_columns, batch_rows, digest), batch_rows)
+
+    def digest(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> TableDigest:
+        """Read these columns without making text of them.
+
+        :returns: what :meth:`batches` gives to its ``digest`` when it reads the same columns, in the same order.
+        """
+        digest = TableDigest()
+        for piece in self._pieces(columns, batch_rows):
+            digest.add(piece)
+        return digest
 
     def distinct(self, column: str, limit: int = 1000) -> set[str]:
         """Return the different texts of a column; nulls and unreadable cells are left out.
@@ -139,14 +152,24 @@ class Table:
             yield from cells if isinstance(cells, list) else ()
 
     def _read(
-        self, columns: Sequence[str], list_columns: Sequence[str], key_columns: Sequence[str], rows: int
+        self,
+        columns: Sequence[str],
+        list_columns: Sequence[str],
+        key_columns: Sequence[str],
+        rows: int,
+        digest: TableDigest | None,
     ) -> Iterator[TextBatch]:
         first_row = 1
-        wanted = list(dict.fromkeys((*columns, *list_columns, *key_columns)))
-        for piece in self._source.slices(wanted, rows) if self._parts else ():
-            if piece.length:
-                yield _batch(piece, first_row, columns, list_columns, key_columns)
-                first_row += piece.length
+        for piece in self._pieces((*columns, *list_columns, *key_columns), rows):
+            if digest:
+                digest.add(piece)
+            yield _batch(piece, first_row, columns, list_columns, key_columns)
+            first_row += piece.length
+
+    def _pieces(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+        """Slices of these columns that have rows."""
+        pieces = self._source.slices(list(dict.fromkeys(columns)), rows) if self._parts else ()
+        return (piece for piece in pieces if piece.length)
 
 
 def _batch(

@@ -14,6 +14,7 @@ from airflow_provider_uspeedo.api.auth import flat, sign
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.content import task_content_from
 from airflow_provider_uspeedo.core.content import Target, TaskContent
+from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 STAMP = {"timestamp": 1700000000, "nonce": "0" * 32}
@@ -40,6 +41,64 @@ contents = st.lists(
 
 def people(count):
     return [Target(phone=f"(852)5531{number:04d}") for number in range(count)]
+
+
+def plainly(content):
+    """The groups as the vendor's documents show them; nothing that is empty but the sender."""
+    return [
+        {
+            "TemplateId": group.template_id,
+            "SenderId": group.sender_id,
+            "Target": [
+                {"Phone": one.phone}
+                | ({"TemplateParams": list(one.template_params)} if one.template_params else {})
+                | ({"UserId": one.user_id} if one.user_id else {})
+                | ({"ExtendCode": one.extend_code} if one.extend_code else {})
+                for one in group.targets
+            ],
+        }
+        for group in content
+    ]
+
+
+@given(contents, st.sampled_from(["action", "rest"]))
+def test_the_body_is_the_json_of_what_is_sent(content, api):
+    """Whatever the texts hold: quotes, backslashes, control characters, any script."""
+    config = ClientConfig(access_key_id="id", access_key_secret="s", api=api)
+    assert json.loads(calls.send_batch(config, content, **STAMP).body)["TaskContent"] == plainly(content)
+
+
+@pytest.mark.parametrize("odd", ['"', "\\", "\n", "\x00", "\x1f", "\x7f", "\u2028", '","', "名", "😀", '\\"'])
+@pytest.mark.parametrize("place", ["template_id", "sender_id", "phone", "template_params", "user_id", "extend_code"])
+def test_a_character_that_json_escapes_is_signed_as_it_is(make_config, odd, place):
+    """In the body it stands escaped; the signature is over the text that the other side reads."""
+    given = {name: f"{odd}x{odd}" if name == place else "x" for name in ("phone", "user_id", "extend_code")}
+    params = ("x", f"{odd}x{odd}" if place == "template_params" else "x")
+    names = {name: f"{odd}x{odd}" if name == place else "x" for name in ("template_id", "sender_id")}
+    content = [TaskContent(**names, targets=[Target(**given, template_params=params), Target("y")])]
+    call = calls.send_batch(make_config(), content, **STAMP)
+    body = json.loads(call.body)
+    assert body["TaskContent"] == plainly(content)
+    assert call.headers["X-Signature"] == sign(flat(body), "key-secret")
+
+
+def test_recipients_are_sent_as_they_are(make_config):
+    """The package's own recipients need no copy to be the targets of a request."""
+    recipient = Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "7", "UTA1", "Shop")
+    target = Target("(852)55311111", ("Ann",), "u", "7")
+    calls_made = [
+        calls.send_batch(make_config(), [TaskContent("UTA1", "", [one])], **STAMP) for one in (recipient, target)
+    ]
+    assert calls_made[0].body == calls_made[1].body
+    assert calls_made[0] == calls_made[1]
+
+
+def test_a_target_shows_nothing_of_the_person():
+    """Nor does a group, or a list of targets."""
+    one = Target(phone="(852)55311111", template_params=["Ann"], user_id="mark", extend_code="77")
+    assert one == Target("(852)55311111", ["Ann"], "mark", "77") != Target("(852)55311112")
+    shown = f"{one} {one!r} {[one]} {TaskContent('UTA1', '', [one])}"
+    assert not any(secret in shown for secret in ("5531", "Ann", "mark", "77"))
 
 
 @given(contents, st.none() | st.integers(0, 10**6))
@@ -131,6 +190,13 @@ def test_one_phone_twice_is_refused(make_config, twin):
         ([TaskContent("UTA1", "x" * 12, [Target("(1)2")])], "sender"),
         ([TaskContent("UTA1", "", [Target("(1)2", ("secret\ud800",))])], "UTF-8"),
         ([TaskContent("UTA1", "", [Target("(1)2", (5551234,))])], "texts"),
+        ([TaskContent("UTA1", "", [Target("(1)2", "secret")])], "list of texts"),
+        ([TaskContent("UTA1", "", [Target("(1)2", {"secret"})])], "list of texts"),
+        ([TaskContent("UTA1", "", [Target("(1)2", (), 5551234)])], "texts"),
+        ([TaskContent("UTA1", "", [Target("(1)2", (), "", 5551234)])], "texts"),
+        ([TaskContent("UTA1", "", [Target("(1)2", ("\\", 5551234))])], "texts"),
+        ([TaskContent(5551234, "", [Target("(1)2")])], "texts"),
+        ([TaskContent("UTA1", 5551234, [Target("(1)2")])], "texts"),
     ],
 )
 def test_what_must_not_be_sent_is_refused(make_config, content, said):

@@ -44,10 +44,10 @@ def test_an_older_ledger_is_migrated_once(command, warehouse):
     with closing(sqlite3.connect(warehouse.file)) as ledger, ledger:
         ledger.execute("UPDATE uspeedo_ledger SET version = 1")
     anew = "The results relation uspeedo_results was made anew.\n"
-    assert command("migrate").out == f"The ledger went from version 1 to version 2.\n{anew}"
-    assert command("migrate").out == f"The ledger has version 2 already.\n{anew}"
+    assert command("migrate").out == f"The ledger went from version 1 to version 3.\n{anew}"
+    assert command("migrate").out == f"The ledger has version 3 already.\n{anew}"
     other = Command("--conn-id", "warehouse", "--results-table", "other")("migrate")
-    assert other.out == "The ledger has version 2 already.\nThe results relation other was created.\n"
+    assert other.out == "The ledger has version 3 already.\nThe results relation other was created.\n"
     assert warehouse.run(people(2)).summary["accepted"] == 2
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from airflow_provider_uspeedo.api.answers import SendAnswer
 from airflow_provider_uspeedo.api.backoff import again
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.campaign import campaign, reading, sending
+from airflow_provider_uspeedo.campaign import ahead, campaign, reading, sending
 from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
@@ -107,6 +107,7 @@ def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
         patch.object(reading, "BATCH_ROWS", BATCH_ROWS),
         patch.object(sending, "again", partial(again, first=0.001, most=0.002)),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
+        patch.object(ahead, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
     ):
         made = prepare(order, people, lambda _ids: [])
@@ -164,8 +165,13 @@ class InTurn:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def submit(self, function: Callable[..., None], *arguments: Any) -> None:
-        function(*arguments)
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(function(*arguments))
+        except Exception as error:  # noqa: BLE001 - as a thread pool does
+            done.set_exception(error)
+        return done
 
 
 class AtTheEnd(InTurn):
@@ -178,8 +184,9 @@ class AtTheEnd(InTurn):
         for call in self._waiting:
             call()
 
-    def submit(self, function: Callable[..., None], *arguments: Any) -> None:
+    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         self._waiting.append(partial(function, *arguments))
+        return Future()
 
 
 THREADS: dict[str, Any] = {"in turn": InTurn, "at the end": AtTheEnd, "real": ThreadPoolExecutor}

@@ -69,7 +69,7 @@ def test_a_night_on_call(place: dict[str, Any], campaign: str) -> None:
     assert show_campaign(campaign, **place).counts == {"accepted": 3, "not_sent": 1}
     assert resume_campaign(campaign, **place).changed
     assert forget_phone(listed[0], **place).recipients == 1
-    assert migrate_ledger(**place) == Migration(2, 2)
+    assert migrate_ledger(**place) == Migration(3, 3)
     assert [told.pruned for told in prune_campaigns(older_than=timedelta(0), dry_run=True, **place)] == [True]
     assert [told.pruned for told in prune_campaigns(older_than=timedelta(0), **place)] == [True]
     with pytest.raises(CampaignHalted, match="pruned"):

@@ -35,7 +35,6 @@ IN_THE_WAY = [
     "sqlite_master",
     "sqlite_x",
     "uspeedo_readings_once",
-    "uspeedo_recipients_of_request",
     "uspeedo_ledger_pkey",
 ]
 """Plain names which a database keeps for itself, or which are those of the ledger's own indexes."""

@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 
 OWNER = (r"(uspeedo_requests\.attempt_no) = (%s|\?)", r"0 < \2")
 """Whose request it is does not matter."""
-STATE = (r"(uspeedo_requests\.state) IN \(([^)]*)\)", r"'' NOT IN (\2)")
+STATE = (r"(uspeedo_requests\.state) (?:IN \(([^)]*)\)|= (%s|\?))", r"'' NOT IN (\2\3)")
 """In which state the request is does not matter."""
 SMALLER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"0 < \2")
 """The larger attempt may be taken from as well."""

@@ -101,6 +101,21 @@ def test_people_who_moved_on_are_not_marked_by_an_old_answer(ledger: Ledger, cam
     assert rerun.counts() == {"accepted": 2, "rejected": 1}
 
 
+def test_an_old_answer_may_come_while_the_new_request_is_out(ledger: Ledger, campaign: str) -> None:
+    """What the old one proved holds; the answer to the new one then has nothing more to prove, and counts agree."""
+    one = Try(ledger, campaign)
+    request = lose_the_answer(one)
+    ledger.resolve(campaign, as_sent=False, by="ann")
+    rerun = Try(ledger, campaign)
+    (renewed,) = rerun.claim(people("abc"))
+    assert rerun.mark(renewed)
+    assert one.settle(request, "b", "c")
+    assert rerun.status(*"abc") == ["accepted", "unknown", "unknown"]
+    assert rerun.settle(renewed, "a", "b")
+    assert rerun.status(*"abc") == ["accepted", "rejected", "accepted"]
+    assert rerun.counts() == {"accepted": 2, "rejected": 1}
+
+
 def test_a_late_answer_that_knows_nothing_proves_nothing(ledger: Ledger, campaign: str) -> None:
     """A recipient that the answer leaves unknown stays as the person said."""
     one = Try(ledger, campaign)

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.records import Request, new_id
-from tests.ledger.acting import Try, people, state_of
+from tests.ledger.acting import OpenLedger, Try, people, state_of
 from tests.ledger.faults import lost_acknowledgement
 
 STATES = ("claimed", "sending", "settled", "released", "unknown", "superseded")
@@ -161,3 +163,19 @@ def test_a_call_refused_as_a_whole_is_sent_after_the_mend(ledger: Ledger, campai
     rerun = Try(ledger, campaign)
     rerun.text(people("ab"))
     rerun.vendor.assert_texted("a", "b")
+
+
+def test_an_ordinary_request_costs_few_statements(open_ledger: OpenLedger, campaign: str) -> None:
+    """To mark it, and to look; to settle it, and nothing more where there is nothing to look for."""
+    ledger = open_ledger()
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    run: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        run.append(statement.split(maxsplit=1)[0])
+
+    event.listen(ledger.database.engine, "before_cursor_execute", note)
+    assert one.mark(request)
+    assert one.settle(request)
+    assert [word for word in run if word != "BEGIN"] == ["UPDATE", "SELECT", "UPDATE"]

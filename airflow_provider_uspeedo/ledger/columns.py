@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Many rows handed to the database as a few values, which its own C code takes apart.
+
+A value bound for each cell costs more than the insert, and each statement gives Python's lock away and has to win it
+back from busy threads. So a claim of many thousand people is one statement: on SQLite a row of bytes for each column,
+in cells of one width; on PostgreSQL arrays of text; on MySQL and MariaDB a JSON document.
+
+Rows must go in in the order of their key: two transactions with opposite orders dead-lock, and neighbours share pages.
+To put Python objects in order is dear, since they lie all over the memory; so bytes are, or the database does it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+Cells: TypeAlias = Sequence[Any]
+"""The values of one column: a list or a tuple with one for each row, none of them null."""
+
+Statement: TypeAlias = tuple[str, tuple[Any, ...]]
+"""Text for the driver, and the values to be bound to it."""
+
+UNIT_SEPARATOR = "\x1f"
+"""Between texts, or after them: none that is stored with a recipient has a control character."""
+
+
+_CONTROL_CHARACTER = "a text that is to be stored holds a control character"
+
+
+def insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
+    """Inserts rows; one whose key is taken leaves the old one untouched.
+
+    :param columns: name to :data:`Cells`, all of one length and not empty, or to one value for all rows.
+    :param order_by: the column of bytes by which they are put in order; in the order given, if there is none.
+    """
+    source, values = _relation(dialect, table, columns, order_by)
+    names = ", ".join(_quoted(dialect, name) for name in columns)
+    into = f"INSERT INTO {_named(dialect, table)} ({names}) "
+    return f"{into}SELECT {names} FROM ({source}) given WHERE 1 = 1 {_or_nothing(dialect, table)}", values  # noqa: S608 - names of our own
+
+
+def difference(
+    dialect: Dialect, table: sa.Table, where: Mapping[str, Any], column: str, expected: Cells, *, order_by: str
+) -> Statement:
+    """Selects the rows of ``table`` found by ``where`` that hold something else than ``expected`` in ``column``.
+
+    It gives the values of ``where`` of each such row.
+
+    :param where: name to :data:`Cells`, as long as ``expected``, or to one value for all.
+    """
+    source, values = _relation(dialect, table, {**where, column: expected}, order_by)
+    names, wanted = [_quoted(dialect, name) for name in where], _quoted(dialect, column)
+    found_by = " AND ".join(f"held.{name} = given.{name}" for name in names)
+    text = (
+        f"SELECT {', '.join(f'held.{name}' for name in names)} "  # noqa: S608 - names of our own
+        # CROSS JOIN: SQLite would go through all of its own rows first, and through the given ones for each.
+        f"FROM ({source}) given CROSS JOIN {_named(dialect, table)} held "
+        f"WHERE {found_by} AND held.{wanted} <> given.{wanted}"
+    )
+    return text, values
+
+
+def _relation(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], order_by: str) -> Statement:
+    """A SELECT whose rows are those of ``columns``.
+
+    :param table: tells the type of each column.
+    """
+    rows = next(len(cells) for cells in columns.values() if isinstance(cells, list | tuple))
+    columns = {name: cells if name == order_by else _one_for_all(cells) for name, cells in columns.items()}
+    if dialect.name == "sqlite":
+        return _on_sqlite(dialect, columns, rows, order_by)
+    source, values = (_on_postgresql if dialect.name == "postgresql" else _on_mysql)(dialect, table, columns, rows)
+    return source + (f" ORDER BY {_quoted(dialect, order_by)}" if order_by else ""), values
+
+
+def _one_for_all(cells: Any) -> Any:
+    """The one value of a column that holds no other."""
+    if isinstance(cells, list | tuple) and all(map(cells[0].__eq__, cells)):
+        return cells[0]
+    return cells
+
+
+def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int, order_by: str) -> Statement:
+    # The first half of a random key decides the order; where two have the same, any order will do.
+    order = np.argsort(np.frombuffer(b"".join(columns[order_by]), ">u8")[::2]) if order_by else slice(None)
+    selected: list[str] = []
+    values: list[Any] = []
+    for name, cells in columns.items():
+        made = "?"
+        if isinstance(cells, list | tuple):
+            packed, make = _packed(cells)
+            width = packed.dtype.itemsize
+            made = make.format(f"substr(?, each.number * {width} + 1, {width})")
+            cells = packed[order].tobytes()  # noqa: PLW2901 - the same cells
+        selected.append(f"{made} AS {_quoted(dialect, name)}")
+        values.append(cells)
+    numbers = "WITH RECURSIVE each(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM each WHERE number < ?) "
+    return numbers + _select(selected, "each"), (rows - 1, *values)
+
+
+def _packed(cells: Cells) -> tuple[np.ndarray[Any, Any], str]:
+    """The cells as bytes of one width, and how SQLite makes of each what it was."""
+    if isinstance(cells[0], bytes):
+        return np.frombuffer(b"".join(cells), f"V{len(cells[0])}"), "{}"
+    if isinstance(cells[0], int):
+        return np.array(cells).astype("S20"), "CAST({} AS INTEGER)"
+    try:
+        packed = np.array(cells, "S")
+    except UnicodeEncodeError:
+        packed = np.array([cell.encode() for cell in cells], "S")
+    if UNIT_SEPARATOR in "".join(cells):
+        raise ValueError(_CONTROL_CHARACTER)
+    filled = np.frombuffer(packed.tobytes().replace(b"\0", UNIT_SEPARATOR.encode()), f"V{packed.dtype.itemsize}")
+    return filled, f"rtrim(CAST({{}} AS TEXT), char({ord(UNIT_SEPARATOR)}))"
+
+
+def _on_postgresql(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], rows: int) -> Statement:
+    selected: list[str] = []
+    constants: list[Any] = []
+    arrays: list[str] = []
+    names: list[str] = []
+    values: list[Any] = []
+    for name, cells in columns.items():
+        quoted, kind = _quoted(dialect, name), table.c[name].type.compile(dialect)
+        if not isinstance(cells, list | tuple):
+            selected.append(f"CAST(%s AS {kind}) AS {quoted}")
+            constants.append(cells)
+            continue
+        texts, made = _texts(cells)
+        selected.append(made.format(quoted, kind) + f" AS {quoted}")
+        names.append(quoted)
+        arrays.append("string_to_array(%s, %s)")
+        values += (_joined(texts, rows), UNIT_SEPARATOR)
+    if not arrays:
+        return _select(selected, "generate_series(1, %s)"), (*constants, rows)
+    unnested = f"unnest({', '.join(arrays)}) AS cells ({', '.join(names)})"
+    return _select(selected, unnested), (*constants, *values)
+
+
+def _on_mysql(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], rows: int) -> Statement:
+    selected: list[str] = []
+    constants: list[Any] = []
+    paths: list[str] = []
+    documents: list[Sequence[Any]] = []
+    for name, cells in columns.items():
+        quoted, kind = _quoted(dialect, name), table.c[name].type
+        if not isinstance(cells, list | tuple):
+            selected.append(f"%s AS {quoted}")
+            constants.append(cells)
+            continue
+        texts, _ = _texts(cells) if isinstance(cells[0], bytes) else (cells, "")
+        written = f"CHAR({2 * len(cells[0])})" if isinstance(cells[0], bytes) else kind.compile(dialect)
+        selected.append(f"UNHEX({quoted}) AS {quoted}" if isinstance(cells[0], bytes) else quoted)
+        paths.append(f"{quoted} {written} PATH '$[{len(documents)}]' ERROR ON ERROR")
+        documents.append(texts)
+    if not documents:
+        paths, documents = ["each_row INT PATH '$[0]'"], [[0] * rows]
+    document = f"JSON_TABLE(%s, '$[*]' COLUMNS ({', '.join(paths)})) AS cells"
+    return _select(selected, document), (*constants, _json(list(zip(*documents, strict=True))))
+
+
+def _select(selected: Sequence[str], source: str) -> str:
+    return f"SELECT {', '.join(selected)} FROM {source}"  # noqa: S608 - names of our own
+
+
+def _texts(cells: Cells) -> tuple[Sequence[str], str]:
+    """The cells as texts, and how PostgreSQL makes of each what it was."""
+    if isinstance(cells[0], bytes):
+        return [cell.hex() for cell in cells], "decode({0}, 'hex')"
+    if isinstance(cells[0], str):
+        return cells, "{0}"
+    return [str(cell) for cell in cells], "CAST({0} AS {1})"
+
+
+def _joined(texts: Sequence[str], rows: int) -> str:
+    text = UNIT_SEPARATOR.join(texts)
+    if text.count(UNIT_SEPARATOR) != rows - 1:
+        raise ValueError(_CONTROL_CHARACTER)
+    return text
+
+
+def _json(document: Sequence[Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))
+
+
+def _or_nothing(dialect: Dialect, table: sa.Table) -> str:
+    if dialect.name in ("mysql", "mariadb"):  # INSERT IGNORE would swallow other errors too
+        first = next(iter(table.primary_key.columns)).name
+        return f"ON DUPLICATE KEY UPDATE {first} = {_named(dialect, table)}.{first}"
+    return "ON CONFLICT DO NOTHING"
+
+
+def _named(dialect: Dialect, table: sa.Table) -> str:
+    return dialect.identifier_preparer.format_table(table)
+
+
+def _quoted(dialect: Dialect, name: str) -> str:
+    return dialect.identifier_preparer.quote_identifier(name)
