@@ -11,12 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, NOT_SENT, UNKNOWN
 from airflow_provider_uspeedo.ledger import tables as states
-from airflow_provider_uspeedo.ledger.current import Current
+from airflow_provider_uspeedo.ledger.current import ONE, Current
+from airflow_provider_uspeedo.ledger.expressions import hex_text, in_order, on_postgresql, rarely
 from airflow_provider_uspeedo.ledger.slicing import is_in_slice
 from airflow_provider_uspeedo.ledger.tables import READ_TO_THE_END, ROW_NUMBER, Tables
 
@@ -32,24 +31,6 @@ COLUMNS = (
 """The columns of the results relation, in order."""
 
 
-class hex_text(FunctionElement[str]):  # noqa: N801 - named like the SQL functions it stands for
-    """Bytes as lower-case hexadecimal text."""
-
-    type = sa.String()
-    inherit_cache = True
-
-
-@compiles(hex_text)
-def _hex(element: hex_text, compiler: Any, **options: Any) -> str:
-    # SQLite's hex() makes an empty text of NULL.
-    return f"nullif(lower(hex({compiler.process(element.clauses, **options)})), '')"
-
-
-@compiles(hex_text, "postgresql")
-def _hex_on_postgresql(element: hex_text, compiler: Any, **options: Any) -> str:
-    return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
-
-
 class Lines:
     """SELECT statements over the lines of a ledger."""
 
@@ -62,7 +43,10 @@ class Lines:
         self._outcome = tables.outcomes.alias("x")
         self._receipt = tables.receipts.alias("rc")
         self._campaign = tables.campaigns.alias("c")
-        self._current = Current(tables, self.attempt, self.reading, self.recipient)
+        self._again = tables.campaigns.alias("rn")
+        self._first = tables.attempts.alias("f")
+        self._current = Current(tables, self.attempt, self.recipient, self.reading)
+        self._first_was = Current(tables, self._first, self.recipient)
         self._fate = _fate(self._outcome.c.status, self.request.c.state)
         self._why = sa.func.coalesce(
             self._outcome.c.reason,
@@ -77,16 +61,22 @@ class Lines:
     def read(self) -> Any:
         """The lines of readings: ``a`` and ``rd`` with what became of the recipient."""
         rows = self.attempt.join(self.reading, self.reading.c.attempt_no == self.attempt.c.attempt_no)
-        return self._followed(
-            rows.outerjoin(
-                self.recipient,
-                sa.and_(
-                    self.recipient.c.campaign_no == self.attempt.c.campaign_no,
-                    self.recipient.c.key == self.reading.c.key,
-                    self.reading.c.status.is_(None),
-                ),
-            )
-        )
+        return self._followed(rows.outerjoin(self.recipient, self._is_of_line()))
+
+    def _read_by_campaign(self) -> Any:
+        """The same with their campaign, for those who ask for one by its name."""
+        campaign, again, recipient = self._campaign.c, self._again.c, self.recipient.c
+        attempts = in_order(self._campaign, self.attempt, self.attempt.c.campaign_no == campaign.campaign_no)
+        rows = in_order(attempts, self.reading, self.reading.c.attempt_no == self.attempt.c.attempt_no)
+        # PostgreSQL infers from the name what it would not from the number: which recipients it need not look at.
+        named = self._again.join(self.recipient, recipient.campaign_no == again.campaign_no)
+        by_name = rows.outerjoin(named, sa.and_(again.name == campaign.name, self._is_of_line()))
+        return self._followed(on_postgresql(rows.outerjoin(self.recipient, self._is_of_line()), by_name))
+
+    def _is_of_line(self) -> Any:
+        recipient, reading = self.recipient.c, self.reading.c
+        mine = recipient.campaign_no == self.attempt.c.campaign_no
+        return sa.and_(mine, recipient.key == reading.key, reading.status.is_(None))
 
     def _followed(self, source: Any) -> Any:
         """Joins each recipient's request (a proven one first) and its outcome there."""
@@ -147,12 +137,28 @@ class Lines:
 
     # -- the results relation -----------------------------------------------------------------------------------
 
-    def results(self) -> Any:
-        """The results relation of :data:`COLUMNS`: every current row, then every recipient that has none."""
-        return sa.union_all(self.current(), self.gone())
+    def results(self, campaign_no: int | None = None) -> Any:
+        """The results relation of :data:`COLUMNS`: every current row, then every recipient that has none.
 
-    def current(self) -> sa.Select[Any]:
-        """One line per row of each part of a campaign, as last read."""
+        :param campaign_no: only this campaign; the view is of all.
+        """
+        return sa.union_all(*self.current(campaign_no), self.gone(campaign_no))
+
+    def current(self, campaign_no: int | None = None) -> tuple[sa.Select[Any], ...]:
+        """One line per row of each part of a campaign, as last read.
+
+        Two statements: tries that are the last of their part show all lines; only of the others each is looked at.
+        """
+        reading = self.reading.c
+        current, row_number = self._current, reading.row_number
+        holds = current.holds(row_number, reading.key, reading.status.is_(None))
+        left = rarely(row_number > self.attempt.c.superseded_to)
+        return (
+            self._shown(campaign_no, ~current.is_followed()),
+            self._shown(campaign_no, current.is_followed(), current.has_lines(), left, holds),
+        )
+
+    def _shown(self, campaign_no: int | None, *which: Any) -> sa.Select[Any]:
         recipient, reading = self.recipient.c, self.reading.c
         seen = {
             name: sa.func.coalesce(reading[name], recipient[name])
@@ -162,18 +168,27 @@ class Lines:
             self._columns(
                 row_number=reading.row_number, key=reading.key, status=self.status, reason=self.reason, **seen
             )
-            .select_from(self._with_campaign(self.read(), self.attempt.c.campaign_no))
-            .where(self._current.holds(reading.row_number, reading.key, reading.status.is_(None)))
+            .select_from(self._with_receipt(self._read_by_campaign()))
+            .where(*self._only(campaign_no), *which)
         )
 
-    def gone(self) -> sa.Select[Any]:
-        """One line per recipient that no current reading holds."""
-        recipient = self.recipient.c
+    def gone(self, campaign_no: int | None = None) -> sa.Select[Any]:
+        """One line per recipient that no current reading holds.
+
+        Whose first try is the last of its part has a current line there. So nobody is looked at in a campaign of which
+        no try was followed by another.
+        """
+        recipient, first = self.recipient.c, self._first.c
         names = ("phone", "user_id", "template_id", "sender_id")
         why = sa.case(
             (sa.and_(self._fate == NOT_SENT, self._read_whole_since()), GONE),
             (self._fate == NOT_SENT, UNREAD),
             else_=self._why,
+        )
+        recipients = in_order(
+            in_order(self._campaign, self.recipient, recipient.campaign_no == self._campaign.c.campaign_no),
+            self._first,
+            first.attempt_no == recipient.first_attempt,
         )
         return (
             self._columns(
@@ -183,57 +198,68 @@ class Lines:
                 reason=why,
                 **{name: recipient[name] for name in names},
             )
-            .select_from(self._with_campaign(self._followed(self.recipient), recipient.campaign_no))
-            .where(~self._first_row_is_current(), ~self._a_later_row_is_current())
+            .select_from(self._with_receipt(self._followed(recipients)))
+            .where(
+                *self._only(campaign_no),
+                self._some_try_was_followed(),
+                self._first_was.is_followed(),
+                rarely(recipient.campaign_no == self._campaign.c.campaign_no),
+                # One condition, since of two PostgreSQL would make joins with all readings of the ledger.
+                ~sa.or_(
+                    ~self._first_was.is_replaced(recipient.first_row, recipient.key, sa.true()),
+                    self._a_later_row_is_current(),
+                ),
+            )
         )
+
+    def _only(self, campaign_no: int | None) -> tuple[Any, ...]:
+        return () if campaign_no is None else (self._campaign.c.campaign_no == campaign_no,)
+
+    def _some_try_was_followed(self) -> Any:
+        """True of a campaign; it spares looking at each recipient of most campaigns.
+
+        Counted, since MariaDB makes a join of an EXISTS and looks at the recipients first.
+        """
+        query = sa.select(sa.func.count()).select_from(self.attempt)
+        of_campaign = (self.attempt.c.campaign_no == self._campaign.c.campaign_no, self._current.is_followed())
+        return query.where(*of_campaign).correlate(self._campaign).scalar_subquery() > 0
 
     def _read_whole_since(self) -> Any:
         """A later try has read the whole of what the recipient's first try was reading."""
-        recipient, first, later = self.recipient.c, self._t.attempts.alias("f"), self.attempt.c
+        recipient, first, later = self.recipient.c, self._first.c, self.attempt.c
         return sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(
-                first.join(self.attempt, sa.and_(later.campaign_no == first.c.campaign_no, later.part == first.c.part))
-            )
+            sa.select(ONE)
+            .select_from(self.attempt)
             .where(
-                first.c.attempt_no == recipient.first_attempt,
-                later.attempt_no > recipient.first_attempt,
+                later.campaign_no == first.campaign_no,
+                later.part == first.part,
+                later.attempt_no > first.attempt_no,
                 later.read_to == READ_TO_THE_END,
                 is_in_slice(later, recipient.first_row, recipient.key),
             )
-            .correlate(self.recipient)
-        )
-
-    def _first_row_is_current(self) -> Any:
-        recipient = self.recipient.c
-        return sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(self.attempt)
-            .where(
-                self.attempt.c.attempt_no == recipient.first_attempt,
-                self._current.holds(recipient.first_row, recipient.key, sa.true()),
-            )
-            .correlate(self.recipient)
+            .correlate(self.recipient, self._first)
         )
 
     def _a_later_row_is_current(self) -> Any:
-        recipient, reading = self.recipient.c, self.reading.c
+        """Of a try that met the recipient in the ledger."""
+        recipient, reading, later = self.recipient.c, self.reading.c, self.attempt.c
         return sa.exists(
-            sa.select(sa.literal_column("1"))
-            .select_from(self.attempt.join(self.reading, reading.attempt_no == self.attempt.c.attempt_no))
+            sa.select(ONE)
+            .select_from(self.attempt.join(self.reading, reading.attempt_no == later.attempt_no))
             .where(
-                self.attempt.c.campaign_no == recipient.campaign_no,
+                later.campaign_no == self._campaign.c.campaign_no,
+                later.attempt_no != self._first.c.attempt_no,
                 reading.again == recipient.key,
                 self._current.has_lines(),
-                self._current.holds(reading.row_number, reading.key, sa.true()),
+                ~self._current.is_replaced(reading.row_number, reading.key, sa.true()),
             )
-            .correlate(self.recipient)
+            .correlate(self._campaign, self.recipient, self._first)
         )
 
-    def _with_campaign(self, source: Any, campaign_no: Any) -> Any:
+    def _with_receipt(self, source: Any) -> Any:
         receipt = self._receipt.c
         here = sa.and_(receipt.request_id == self.request.c.id, receipt.key == self.recipient.c.key)
-        return source.join(self._campaign, self._campaign.c.campaign_no == campaign_no).outerjoin(self._receipt, here)
+        return source.outerjoin(self._receipt, here)
 
     def _columns(self, *, row_number: Any, key: Any, **shown: Any) -> sa.Select[Any]:
         request, receipt = self.request.c, self._receipt.c

@@ -120,9 +120,10 @@ class Overviews:
     def counts(self, connection: Connection, campaign_no: int) -> tuple[dict[str, int], dict[str, int]]:
         """The rows of the current readings by status; and the recipients that no current reading holds."""
         lines = self._lines
-        current = lines.current().where(lines.attempt.c.campaign_no == campaign_no)
-        gone = lines.gone().where(lines.recipient.c.campaign_no == campaign_no)
-        return _by_status(connection, current), _by_status(connection, gone)
+        return (
+            _by_status(connection, sa.union_all(*lines.current(campaign_no))),
+            _by_status(connection, lines.gone(campaign_no)),
+        )
 
     def unknown(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None = None) -> UnknownCount:
         """How much is unknown; with ``only``, of those recipients."""
@@ -173,7 +174,7 @@ class Overviews:
         found = connection.execute(query).all()
         requests = self._states(connection, self._t.requests.c.attempt_no, [row.attempt_no for row in found])
         for row in found:
-            whole = row.read_to == READ_TO_THE_END
+            whole = row.read_to == READ_TO_THE_END or row.same_as is not None
             yield AttemptLine(
                 number=row.attempt_no,
                 name=row.name,

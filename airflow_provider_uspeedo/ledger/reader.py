@@ -137,14 +137,10 @@ class LedgerReader:
         )
         if found is None:
             return
-        attempts, recipients = self.lines.attempt.c, self.lines.recipient.c
-        both = sa.union_all(
-            self.lines.current().where(attempts.campaign_no == found.campaign_no),
-            self.lines.gone().where(recipients.campaign_no == found.campaign_no),
-        ).subquery()
-        query = sa.select(*(both.c[name] for name in COLUMNS))
+        lines = self.lines.results(found.campaign_no).subquery()
+        query = sa.select(*(lines.c[name] for name in COLUMNS))
         if statuses is not None:
-            query = query.where(both.c.status.in_(list(statuses)))
+            query = query.where(lines.c.status.in_(list(statuses)))
         with self.database.streaming() as connection:
             for portion in connection.execute(query).partitions(10_000):
                 yield [tuple(row) for row in portion]

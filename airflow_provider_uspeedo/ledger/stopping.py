@@ -60,7 +60,7 @@ class Stops:
         recipients = (
             sa.select(sa.func.count())
             .select_from(self._t.requests.join(self._t.recipients, r.request_id == q.id))
-            .where(*sending)
+            .where(*sending, r.campaign_no == campaign_no)
         )
         return connection.execute(requests).scalar_one(), connection.execute(recipients).scalar_one()
 

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQL that the databases write differently, or plan badly unless it is written so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import Join
+
+
+class hex_text(FunctionElement[str]):  # noqa: N801 - named like the SQL functions it stands for
+    """Bytes as lower-case hexadecimal text."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(hex_text)
+def _hex(element: hex_text, compiler: Any, **options: Any) -> str:
+    # SQLite's hex() makes an empty text of NULL.
+    return f"nullif(lower(hex({compiler.process(element.clauses, **options)})), '')"
+
+
+@compiles(hex_text, "postgresql")
+def _hex_on_postgresql(element: hex_text, compiler: Any, **options: Any) -> str:
+    return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
+
+
+class in_order(Join):  # noqa: N801
+    """A join of which the left side is read first."""
+
+    inherit_cache = True
+
+
+@compiles(in_order)
+def _in_order(element: in_order, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_join(element, **options))
+
+
+@compiles(in_order, "sqlite")
+def _in_order_on_sqlite(element: in_order, compiler: Any, **options: Any) -> str:
+    # SQLite knows nothing of its tables' sizes, and would go through all readings to find those of one campaign.
+    parts = (element.left, element.right, element.onclause)
+    left, right, condition = (compiler.process(part, **{**options, "asfrom": True}) for part in parts)
+    return f"{left} CROSS JOIN {right} ON {condition}"
+
+
+class on_postgresql(Join):  # noqa: N801
+    """A join that is written as another one on PostgreSQL.
+
+    :param usual: the join for all other databases.
+    :param instead: one with the same rows.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, usual: Join, instead: Join) -> None:
+        super().__init__(usual.left, usual.right, usual.onclause, isouter=usual.isouter)
+        self.instead = instead
+
+
+@compiles(on_postgresql)
+def _usual(element: on_postgresql, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_join(element, **options))
+
+
+@compiles(on_postgresql, "postgresql")
+def _instead(element: on_postgresql, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_join(element.instead, **options))
+
+
+def rarely(condition: Any) -> Any:
+    """The same condition; PostgreSQL takes it to hold for one row in 200.
+
+    What is asked of the rows that are left would else seem so much that it compiled every look at the results first,
+    which takes longer than the look.
+    """
+    return sa.case((condition, 1), else_=0) == 1
