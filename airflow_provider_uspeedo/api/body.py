@@ -8,7 +8,7 @@ three times as much.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from operator import attrgetter
 
@@ -17,21 +17,28 @@ from airflow_provider_uspeedo.api.auth import flat
 from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent
 
 
-def write(fields: Mapping[str, object], content: Sequence[TaskContent]) -> tuple[bytes, str]:
-    """Write a body of some fields and the groups, and what :func:`.auth.flat` makes of it.
+class WrittenContent(list[TaskContent]):
+    """Groups of targets, and what is written of them.
 
-    An empty list of parameters, user id or extend code is left out, as the API wants it; a sender is always there.
-
-    :param fields: their names come before the groups' in byte order.
     :raises TypeError: if a phone, parameter, id or code is no text.
     :raises UnicodeEncodeError: if one cannot be written in UTF-8.
     """
-    body, signed = _written(content)
-    if _needs_escapes(signed):
-        body, _ = _written([_escaped(group) for group in content])
+
+    def __init__(self, content: Iterable[TaskContent]) -> None:
+        super().__init__(content)
+        body, self.signed = _written(self)
+        if _needs_escapes(self.signed):
+            body, _ = _written([_escaped(group) for group in self])
+        self.body = "".join(body).encode()
+
+
+def write(fields: Mapping[str, object], content: WrittenContent) -> tuple[bytes, str]:
+    """Write a body of some fields and the groups, and what :func:`.auth.flat` makes of it.
+
+    :param fields: their names come before the groups' in byte order.
+    """
     first = "".join(f"{as_json(name)}:{as_json(value)}," for name, value in fields.items())
-    written = "".join(("{", first, *body, "}")).encode()
-    return written, flat(fields) + signed
+    return b"".join((b"{", first.encode(), content.body, b"}")), flat(fields) + content.signed
 
 
 def as_json(value: object) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from airflow_provider_uspeedo import __version__
 from airflow_provider_uspeedo.api import wire
 from airflow_provider_uspeedo.api.auth import basic_headers, flat, signed_headers
-from airflow_provider_uspeedo.api.body import as_json, write
+from airflow_provider_uspeedo.api.body import WrittenContent, as_json, write
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.content import check
 from airflow_provider_uspeedo.api.exchange import Call
@@ -27,23 +27,32 @@ _HEADERS = {
 }
 
 
-def send_batch(config: ClientConfig, content: Sequence[TaskContent], *, timestamp: int, nonce: str) -> Call:
-    """Build the request that sends.
+def write_content(content: Sequence[TaskContent]) -> WrittenContent:
+    """Check the groups of a request and write them, before the moment in which it is sent.
 
     An empty list of parameters, user id or extend code is left out, as the API wants it; a sender is always there.
 
+    :raises ConfigurationError: if the content must not be sent; see :func:`.content.check`.
+    """
+    try:
+        check(content)
+        return WrittenContent(content)
+    except UnicodeEncodeError:
+        raise ConfigurationError("task_content holds a character that cannot be written in UTF-8.") from None
+    except TypeError:
+        raise ConfigurationError("task_content: phones, parameters, ids and codes must be texts.") from None
+
+
+def send_batch(config: ClientConfig, content: Sequence[TaskContent], *, timestamp: int, nonce: str) -> Call:
+    """Build the request that sends.
+
+    :param content: groups; what was written of them beforehand is taken.
     :param timestamp: seconds since the epoch.
     :param nonce: at most 32 characters, never used before.
     :raises ConfigurationError: if the content must not be sent; see :func:`.content.check`.
     """
     fields = {} if config.api == "rest" else _action_fields(config, wire.SEND_BATCH)
-    try:
-        check(content)
-        body, signed = write(fields, content)
-    except UnicodeEncodeError:
-        raise ConfigurationError("task_content holds a character that cannot be written in UTF-8.") from None
-    except TypeError:
-        raise ConfigurationError("task_content: phones, parameters, ids and codes must be texts.") from None
+    body, signed = write(fields, content if isinstance(content, WrittenContent) else write_content(content))
     if config.api == "rest":
         return _call("POST", config.base_url + wire.REST_SEND_PATH, _basic(config), body)
     return _action_call(config, body, signed, timestamp, nonce)

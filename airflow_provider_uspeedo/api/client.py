@@ -12,6 +12,7 @@ from typing import TypedDict
 from airflow_provider_uspeedo.api import calls
 from airflow_provider_uspeedo.api.answers import SendAnswer, read_send_answer
 from airflow_provider_uspeedo.api.backoff import again_asking
+from airflow_provider_uspeedo.api.body import WrittenContent
 from airflow_provider_uspeedo.api.codes import NOT_FOUND
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.content import task_content_from
@@ -43,8 +44,12 @@ class USpeedoClient:
         :raises Refused: nobody was texted; mend the cause first.
         :raises OutcomeUnknown: it may have been accepted: do not send again.
         """
-        content = [task_content_from(group) for group in task_content]
-        call = calls.send_batch(self._config, content, **_stamp())
+        written = (
+            task_content
+            if isinstance(task_content, WrittenContent)
+            else calls.write_content([task_content_from(group) for group in task_content])
+        )
+        call = calls.send_batch(self._config, written, **_stamp())
         return read_send_answer(self._transport.send(call), datetime.now(UTC))
 
     def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:

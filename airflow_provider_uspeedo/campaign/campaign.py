@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -17,13 +18,14 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from airflow_provider_uspeedo.api.body import WrittenContent
 from airflow_provider_uspeedo.campaign.ahead import one_ahead
 from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.campaign.reading import Reading
-from airflow_provider_uspeedo.campaign.sending import Send, Sender
+from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.core.wording import counted
@@ -34,6 +36,8 @@ from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
 
 log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.0005
+"""After so long a busy thread lets another one have its turn: a tenth of Python's own time."""
 CLAIMED_AHEAD = 20
 """Claimed requests that may wait for a thread, beside those being sent: what bounds the memory."""
 
@@ -86,7 +90,7 @@ class Campaign:
             slice_=self._order.slice_,
             name=self._order.attempt_name,
         )
-        with _calm_collector():
+        with _tuned_interpreter():
             earlier = self._unchanged(attempt)
             if earlier is None:
                 self._send_all(attempt)
@@ -130,16 +134,21 @@ class Campaign:
     def _send_all(self, attempt: Attempt) -> None:
         pace = Pace(self._order.requests_per_second)
         sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
-        with ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads:
-            self._hand_out(attempt, sender, threads)
+        with (
+            ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads,
+            ThreadPoolExecutor(1, thread_name_prefix="uspeedo-write") as writer,
+        ):
+            self._hand_out(attempt, sender, threads, writer)
 
-    def _hand_out(self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor) -> None:
+    def _hand_out(
+        self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor, writer: ThreadPoolExecutor
+    ) -> None:
         """Claims and hands out until the table ends."""
         places = threading.BoundedSemaphore(CLAIMED_AHEAD + self._order.concurrency)
 
-        def deliver(request: Request) -> None:
+        def deliver(request: Request, writing: Future[WrittenContent]) -> None:
             try:
-                sender.deliver(request)
+                sender.deliver(request, writing)
             finally:
                 places.release()
 
@@ -153,7 +162,7 @@ class Campaign:
                 while not places.acquire(timeout=0.2):
                     if self._halt:
                         return
-                delivery = threads.submit(deliver, request)
+                delivery = threads.submit(deliver, request, writer.submit(write, request))
                 if request.canary:
                     canary.append(delivery)
             if waiting and canary:
@@ -225,15 +234,21 @@ class Campaign:
 
 
 @contextmanager
-def _calm_collector() -> Iterator[None]:
-    """Lets Python look for cycles less often: rows make none, and each look would walk over all of them."""
-    before = gc.get_threshold()
+def _tuned_interpreter() -> Iterator[None]:
+    """Lets Python look for cycles less often, and change threads more often, for as long as the campaign runs.
+
+    Rows make no cycles, and each look would walk over all of them. And a thread that holds the ledger's database must
+    not wait for its turn behind one that is busy with rows: all others wait for the database then.
+    """
+    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
     gc.freeze()
-    gc.set_threshold(100_000, *before[1:])
+    gc.set_threshold(100_000, *threshold[1:])
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        sys.setswitchinterval(interval)
+        gc.set_threshold(*threshold)
         gc.unfreeze()
 
 

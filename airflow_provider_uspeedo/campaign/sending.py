@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from airflow_provider_uspeedo.api.answers import SendAnswer
 from airflow_provider_uspeedo.api.backoff import again
+from airflow_provider_uspeedo.api.body import WrittenContent
+from airflow_provider_uspeedo.api.calls import write_content
 from airflow_provider_uspeedo.api.outcomes import outcomes
 from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender, content_of
 from airflow_provider_uspeedo.core.content import TaskContent
-from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
 from airflow_provider_uspeedo.errors import (
     ConfigurationError,
@@ -49,24 +51,27 @@ class Sender:
         self._pace = pace
         self._brakes = brakes
 
-    def deliver(self, request: Request) -> None:
-        """Sends one claimed request, and stops the campaign if going on makes no sense."""
+    def deliver(self, request: Request, writing: Future[WrittenContent]) -> None:
+        """Sends one claimed request, and stops the campaign if going on makes no sense.
+
+        :param writing: its content; see :func:`write`.
+        """
         try:
+            content = writing.result()
             for trial in again(self._halt.event):
                 with trial:
                     if trial.retry_state.attempt_number > 1:
                         log.info("Trying again to send to %d recipients.", len(request.recipients))
                         request = self._ledger.renew(self._attempt, request, new_id())
-                    self._try(request)
+                        if not request.recipients:
+                            return
+                        content = write(request)
+                    self._try(request, content)
         except BaseException as error:  # noqa: BLE001 - whatever it is, nothing more may leave; the campaign tells it
             self._halt.because(error)
 
-    def _try(self, request: Request) -> None:
+    def _try(self, request: Request, content: WrittenContent) -> None:
         """Sends a request if it is still ours. Raises only if it surely reached nobody, or nothing may follow."""
-        if not request.recipients:
-            return
-        groups = by_template_and_sender(request.recipients)
-        content = content_of(groups)
         self._pace.wait(self._halt.event)
         if self._halt or not self._mark_sending(request):
             return
@@ -83,7 +88,7 @@ class Sender:
             self._doubt(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:
-            self._settle(request.id, [one for group in groups for one in group], answer)
+            self._settle(request, content, answer)
 
     def _mark_sending(self, request: Request) -> bool:
         try:
@@ -94,7 +99,9 @@ class Sender:
             self._release(request, error)
             raise
 
-    def _settle(self, request_id: bytes, sent: Sequence[Recipient], answer: SendAnswer) -> None:
+    def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer) -> None:
+        by_phone = {recipient.phone: recipient for recipient in request.recipients}
+        sent = [by_phone[target.phone] for group in content for target in group.targets]
         session_no = ",".join(answer.session_nos) or None
         found = outcomes(answer, sent)
         differing = tuple(
@@ -103,10 +110,10 @@ class Sender:
             if outcome.status != ACCEPTED
         )
         record = Answer(session_no, answer.ret_code, answer.request_id, differing)
-        facts = (request_id.hex(), session_no, answer.ret_code, len(sent), len(differing))
+        facts = (request.id.hex(), session_no, answer.ret_code, len(sent), len(differing))
         lost = "Settle by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
         try:
-            settled = self._ledger.settle(self._attempt, request_id, record)
+            settled = self._ledger.settle(self._attempt, request.id, record)
         except LedgerError:
             # The error itself is raised and told once.
             log.error("The ledger is away and an answer is lost to it. " + lost, *facts)  # noqa: G003, TRY400
@@ -124,6 +131,11 @@ class Sender:
         ret_code, vendor_id = _facts(error)
         log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
         self._ledger.doubt(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
+
+
+def write(request: Request) -> WrittenContent:
+    """What a request says, written down: work that need not wait for the ledger, nor the ledger for it."""
+    return write_content(content_of(by_template_and_sender(request.recipients)))
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:

@@ -115,7 +115,10 @@ def _packed(cells: Cells) -> tuple[np.ndarray[Any, Any], str]:
         packed = np.array([cell.encode() for cell in cells], "S")
     if UNIT_SEPARATOR in "".join(cells):
         raise ValueError(_CONTROL_CHARACTER)
-    filled = np.frombuffer(packed.tobytes().replace(b"\0", UNIT_SEPARATOR.encode()), f"V{packed.dtype.itemsize}")
+    given, width = packed.tobytes(), f"V{packed.dtype.itemsize}"
+    if b"\0" not in given:  # all of one length
+        return np.frombuffer(given, width), "CAST({} AS TEXT)"
+    filled = np.frombuffer(given.replace(b"\0", UNIT_SEPARATOR.encode()), width)
     return filled, f"rtrim(CAST({{}} AS TEXT), char({ord(UNIT_SEPARATOR)}))"
 
 

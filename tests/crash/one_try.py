@@ -167,11 +167,15 @@ class InTurn:
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         done: Future[Any] = Future()
+        self._do(done, function, *arguments)
+        return done
+
+    @staticmethod
+    def _do(done: Future[Any], function: Callable[..., Any], *arguments: Any) -> None:
         try:
             done.set_result(function(*arguments))
         except Exception as error:  # noqa: BLE001 - as a thread pool does
             done.set_exception(error)
-        return done
 
 
 class AtTheEnd(InTurn):
@@ -185,8 +189,9 @@ class AtTheEnd(InTurn):
             call()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        self._waiting.append(partial(function, *arguments))
-        return Future()
+        done: Future[Any] = Future()
+        self._waiting.append(partial(self._do, done, function, *arguments))
+        return done
 
 
 THREADS: dict[str, Any] = {"in turn": InTurn, "at the end": AtTheEnd, "real": ThreadPoolExecutor}
