@@ -14,7 +14,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows chaos chaos-short fuzz compare-reliability constraints ci clean
+.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,12 @@ fuzz: .venv-fuzz/.ready ## Fuzz the reader of answers, guided by what it reaches
 
 compare-reliability: .venv/.ready .venv-peers/.ready ## Measure this package beside its peers; remakes the tables of docs/reliability.md
 	$(BIN)/python -m tests.comparison .venv-peers/bin
+
+benchmark: .venv/.ready .venv-peers/.ready ## Measure speed and memory beside the peers, 40 minutes; remakes the tables of docs/performance.md
+	$(BIN)/python -m tests.benchmarks
+
+benchmark-short: .venv/.ready .venv-peers/.ready ## Check that all of that runs; writes nothing
+	$(BIN)/python -m tests.benchmarks --short
 
 constraints: $(OWN_UV) ## Remake the pinned sets of packages in constraints/
 	UV=$(OWN_UV) $(PYTHON) constraints/compile.py

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compile one pinned, hashed set of packages per supported Airflow minor, and one each of uv, a fuzzer, the peers.
 
-Run as ``make constraints``, or ``python constraints/compile.py 2.11 3.3`` for some of them. The newest patch of a
+Run as ``make constraints``, or ``python constraints/compile.py 3.3 peers`` for some of them. The newest patch of a
 minor comes from whatever package index ``uv`` is set to; the sets name none.
 
 An old Airflow breaks with packages made after it, so a set holds only what was there shortly after its patch came
@@ -16,6 +16,7 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -107,23 +108,30 @@ def write(name: str, first_line: str, pins: str) -> None:
     sys.stderr.write(f"constraints/{name}: {first_line}\n")
 
 
-def main(minors: list[str]) -> None:
-    """Write the sets of the given minors; without any, all of them, and those of uv, the fuzzer and the peers."""
-    for minor in minors or MINORS:
-        patch = newest_patch(minor)
+def fuzzers() -> str:
+    """Return the pinned, hashed set of what fuzzes."""
+    options = ("--universal", "--generate-hashes", "--no-emit-index-url", "--only-binary=:all:")
+    return compile_with_uv(*options, requirements="\n".join(FUZZ))
+
+
+ALONE = {
+    "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
+    "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
+    "fuzz": ("What `make fuzz` runs.", fuzzers),
+}
+"""The sets without this project, by name: the first line of each, and what makes it."""
+
+
+def main(names: list[str]) -> None:
+    """Write the sets of the given minors, or of the given names of :data:`ALONE`; without any, all of them."""
+    for name in names or (*MINORS, *ALONE):
+        if name in ALONE:
+            first_line, made = ALONE[name]
+            write(f"{name}.txt", first_line, made())
+            continue
+        patch = newest_patch(name)
         first_line = f"Airflow {patch.version}, uploaded {patch.uploaded:%Y-%m-%d}."
-        write(f"airflow-{minor}.txt", first_line, resolve(minor, patch))
-    if not minors:
-        write("uv.txt", "What makes the environments where uv is not installed.", compile_alone(requirements="uv"))
-        write("peers.txt", "The tools that this package is measured beside.", compile_alone("--group=peers"))
-        pins = compile_with_uv(
-            "--universal",
-            "--generate-hashes",
-            "--no-emit-index-url",
-            "--only-binary=:all:",
-            requirements="\n".join(FUZZ),
-        )
-        write("fuzz.txt", "What `make fuzz` runs.", pins)
+        write(f"airflow-{name}.txt", first_line, resolve(name, patch))
 
 
 if __name__ == "__main__":
