@@ -20,7 +20,7 @@ from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 from airflow_provider_uspeedo.tables.digest import TableDigest
 
-BATCH_ROWS = 35_000
+BATCH_ROWS = 30_000
 """Rows read, and claimed in one transaction, at a time."""
 
 
