@@ -20,4 +20,6 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
         coming = thread.submit(next, items, end)
         while (item := coming.result()) is not end:
             coming = thread.submit(next, items, end)
-            yield item  # type: ignore[misc]
+            handed_over = [item]
+            del item  # whoever has it is done with it before the next one is wanted
+            yield handed_over.pop()  # type: ignore[misc]

@@ -196,7 +196,10 @@ class Campaign:
             if requests:
                 people = sum(len(request.recipients) for request in requests)
                 log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(people, "recipient"))
-            yield from requests
+            del portion
+            requests.reverse()
+            while requests:
+                yield requests.pop()  # what is sent is not kept until all of the portion is
         self._complete = True
 
     def _end(self, attempt: Attempt, *, recorded: bool) -> None:
