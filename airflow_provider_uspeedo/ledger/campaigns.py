@@ -135,12 +135,19 @@ class Campaigns:
             connection.execute(sa.update(attempts).where(mine).values(ended_at=utc_now()))
 
     def _delete_replaced(self, connection: Connection, attempt: Attempt) -> None:
-        attempts, readings = self._t.attempts.c, self._t.readings
+        attempts, readings, sharing = self._t.attempts.c, self._t.readings, self._t.attempts.alias("sharing")
+        # Another try may be counting these lines, which it shares.
+        in_use = sa.select(sharing.c.attempt_no).where(
+            sharing.c.same_as == attempts.attempt_no,
+            sharing.c.campaign_no == attempt.campaign_no,
+            sharing.c.ended_at.is_(None),
+        )
         replaced = sa.select(attempts.attempt_no).where(
             attempts.campaign_no == attempt.campaign_no,
             attempts.part == attempt.part,
             attempts.attempt_no < attempt.number,
             attempts.ended_at.is_not(None),
+            ~sa.exists(in_use),
         )
         read_again = is_held_by(attempt.slice_, readings.c.row_number, readings.c.key)
         for number in connection.execute(replaced).scalars().all():

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 from airflow_provider_uspeedo.api.answers import SendAnswer
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, OutcomeUnknown
@@ -133,6 +135,21 @@ def test_lines_that_a_later_try_has_replaced_are_not_shared(scene: Scene) -> Non
     scene.run(TABLE)
     assert recorded(scene) == [True, True, True]
     assert [line.row_number for line in scene.lines()][-10:] == list(range(1, 11))
+
+
+def test_lines_that_are_shared_stay_until_they_are_counted(scene: Scene) -> None:
+    """A changed table is read to its end meanwhile: what it replaces is deleted, but for what is in use."""
+    scene.run(TABLE)
+    with scene.ledger() as ledger:
+        attempt = ledger.open_attempt(CAMPAIGN, KeySpec(None, (), None))
+        whole = ledger.whole_reading(attempt)
+        assert whole is not None
+        assert ledger.share_reading(attempt, whole.attempt_no)
+        scene.run(TABLE.slice(1))
+        tallies = ledger.tally(replace(attempt, number=whole.attempt_no))
+        assert sum(tally.rows for tally in tallies) == 10
+        ledger.end_attempt(attempt, complete=False)
+    scene.check(scene.run(TABLE), 10)
 
 
 def test_slices_are_recognised_each_by_itself(scene: Scene) -> None:
