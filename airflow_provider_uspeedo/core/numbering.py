@@ -12,6 +12,9 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber
 LONGEST_CODE = 3
 """Digits of the longest country code."""
 
+AMERICAS = ("1", "5")
+"""What the country codes begin with where an area code stands in brackets without a national prefix."""
+
 CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 """All country codes, as digits. None is the beginning of another."""
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from airflow_provider_uspeedo.core.numbering import NumberingPlan, find_plan, has_code_in_brackets
+from airflow_provider_uspeedo.core.numbering import AMERICAS, CALLING_CODES, NumberingPlan, find_plan
 from airflow_provider_uspeedo.core.phonetext import BadPhone
 
 LONGEST_BEGINNING = 4
-"""Characters that say which rules a phone follows: ``+`` and a country code; there are some ten thousand."""
+"""Characters that say which rules a phone follows: ``+`` or ``(``, and a country code; there are some ten thousand."""
 _SEPARATORS = b" \t-()"
 _DIGITS = b"0123456789"
 _NOTHING = re.compile("(?!)")
@@ -36,6 +36,16 @@ class _Rules(NamedTuple):
     head: str
     lengths: frozenset[int]
     significant: Callable[[str], str | None] | None
+
+
+class _Openings(dict[str, str]):
+    """The bracket that a text begins with, to what its digits begin with then: ``(`` if it holds a country code."""
+
+    def __missing__(self, bracket: str) -> str:
+        within = bracket[1:-1].strip()
+        if within in CALLING_CODES:
+            return self.setdefault(bracket, "(")
+        return ""
 
 
 class _Beginnings(dict[str, _Rules | None]):
@@ -88,6 +98,8 @@ class PhoneColumn:
     def _find(self, beginning: str) -> _Rules | None:
         if beginning.startswith("+"):
             return _international(beginning)
+        if beginning.startswith("("):
+            return _in_brackets(beginning, self._home)
         if self._home is None or self._main is None or beginning.startswith("00"):
             return None
         return _at_home(self._home, self._main, beginning)
@@ -98,6 +110,20 @@ def _international(beginning: str) -> _Rules | None:
     if plan is None:
         return None
     return _Rules(1 + len(plan.code), plan.head, plan.lengths, plan.significant if plan.prefix else None)
+
+
+def _in_brackets(beginning: str, home: NumberingPlan | None) -> _Rules | None:
+    if home is None:
+        return _international(beginning)
+    plan = find_plan(beginning[1:])
+    if plan is None or home.code.startswith(AMERICAS):  # it may be an area code
+        return None
+
+    def if_likely(digits: str) -> str | None:
+        number = plan.significant(digits)
+        return number if number is not None and plan.shape.fullmatch(number) else None
+
+    return _Rules(1 + len(plan.code), plan.head, plan.lengths, if_likely)
 
 
 def _at_home(home: NumberingPlan, main: NumberingPlan, beginning: str) -> _Rules:
@@ -114,17 +140,21 @@ def _at_home(home: NumberingPlan, main: NumberingPlan, beginning: str) -> _Rules
     return _Rules(0, main.head, main.lengths, with_code if beginning.startswith(home.code) else without_code)
 
 
-def _plain(texts: Sequence[Any]) -> Sequence[str]:
-    """Return every phone as digits, with or without ``+`` before them; ``""`` for what takes a closer look.
+_OPENINGS = _Openings()
 
-    The column becomes one text, from which all separators and then all digits are taken at once.
+
+def _plain(texts: Sequence[Any]) -> Sequence[str]:
+    """Return every phone as digits, with or without ``+`` or ``(`` before them; ``""`` for what takes a closer look.
+
+    ``(`` says that the country code stood in brackets. The column becomes one text, from which all separators and then
+    all digits are taken at once.
     """
     lines = _lines(texts)
     joined = "\n".join(lines).encode("ascii", "replace")
     bare = joined.translate(None, _SEPARATORS)
     if len(bare) < len(joined):
         plain = zip(lines, bare.decode().split("\n"), strict=True)
-        lines = [digits if digits[:1] == text[:1] or _opens_plainly(text) else "" for text, digits in plain]
+        lines = [digits if digits[:1] == text[:1] else _opened(text, digits) for text, digits in plain]
     rests = bare.translate(None, _DIGITS).split(b"\n")
     if _PLAIN_RESTS.issuperset(rests) and bare.count(b"+") == bare.count(b"\n+") + bare.startswith(b"+"):
         return lines
@@ -132,9 +162,10 @@ def _plain(texts: Sequence[Any]) -> Sequence[str]:
     return [digits if not rest or (rest == b"+" and digits[:1] == "+") else "" for digits, rest in pairs]
 
 
-def _opens_plainly(text: str) -> bool:
-    """Return whether the text begins with a bracket in which there is no country code, and not with a separator."""
-    return text.startswith("(") and not has_code_in_brackets(text)
+def _opened(text: str, digits: str) -> str:
+    """Return what stands for a text that does not begin with a digit or ``+``."""
+    end = text.find(")")
+    return _OPENINGS[text[: end + 1]] + digits if text[:1] == "(" and end > 0 else ""
 
 
 def _lines(texts: Sequence[Any]) -> Sequence[str]:

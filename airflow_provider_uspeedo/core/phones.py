@@ -27,6 +27,7 @@ import phonenumbers
 from phonenumbers import NumberParseException
 
 from airflow_provider_uspeedo.core.numbering import (
+    AMERICAS,
     CALLING_CODES,
     NumberingPlan,
     find_plan,
@@ -42,8 +43,6 @@ __all__ = ["BadPhone", "PhoneReader", "normalise"]
 
 _SEPARATORS = str.maketrans("", "", " \t-()")
 _HEADS = frozenset("+(0123456789")
-_AMERICAS = ("1", "5")
-"""What the country codes begin with where an area code stands in brackets without a national prefix."""
 _NO_REGION_OF_THEIR_OWN = {"UK": "GB", "EL": "GR"}
 _LONGEST_SHOWN = 4
 _AMBIGUOUS = "can be read as two different numbers; write it as +, country code, number"
@@ -139,7 +138,7 @@ class PhoneReader:
         home = self._home
         if home is None:
             return _international(digits)
-        first, first_wins = _attempt(_international, digits), not home.code.startswith(_AMERICAS)
+        first, first_wins = _attempt(_international, digits), not home.code.startswith(AMERICAS)
         if first and first_wins and _is_likely(first):
             return first
         return _choose(first, _attempt(self._bare, digits), first_wins=first_wins) or _international(digits)

@@ -20,6 +20,8 @@ FORMS = st.sampled_from(
         "{code}{digits}",
         "00{code}{digits}",
         "({code}){digits}",
+        "({code}{digits}",
+        "({code}",
         "+({code}) {digits}",
         "(+{code}) {digits}",
         "( {code} ) {digits}",
@@ -110,6 +112,8 @@ def test_the_examples_of_every_region_read_the_same_in_one_column(region: str) -
     [
         (None, ["+85255311111", "+852 5531-1112", "+8613800138000", "+6591234567", "+12125550100"]),
         (None, ["+447911123456", "+4915123456789", "+919876543210", "+62812345678", "+33 6 12 34 56 78"]),
+        (None, ["(852)55311111", "(65)81234567", "(44)7911123456", "(1) 212-555-0100", "( 86 )13800138000"]),
+        ("HK", ["(852)55311111", "(852) 5531-1112", "(86)13800138000", "(65)81234567"]),
         ("HK", ["55311111", "5531 1112", "85255311111", "+85255311111", "+8613800138000"]),
         ("CN", ["13800138000", "138-0013-8000", "8613800138000", "010 6552 9988"]),
         ("GB", ["07911123456", "07911 123456", "7911123456", "447911123456", "(020) 7031 3000"]),
@@ -130,4 +134,4 @@ def test_what_is_remembered_is_bounded(texts: list[Any], region: str | None) -> 
     """A column of garbage leaves nothing behind but beginnings of at most four characters, all of them phone-like."""
     reader = PhoneReader(region)
     reader.read_all(texts)
-    assert all(re.fullmatch(r"\+?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules)
+    assert all(re.fullmatch(r"[+(]?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules)
