@@ -189,7 +189,8 @@ class Campaign:
         def held(keys: Sequence[bytes]) -> set[bytes]:
             return set() if attempt.first else self._ledger.held(attempt, keys)
 
-        for portion in one_ahead(self._reading.portions(held)):
+        portions = (self._ledger.prepare_claim(attempt, portion) for portion in self._reading.portions(held))
+        for portion in one_ahead(portions):
             if self._halt:
                 return
             requests = self._ledger.claim(attempt, portion)

@@ -9,9 +9,9 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect, Row
@@ -32,12 +32,14 @@ class Portion:
 
     :param seen: rows whose recipients were not to be had when they were looked up.
     :param read_to: every row up to this number is recorded, now or before.
+    :param prepared: what was made ready for the ledger that is to record it.
     """
 
     requests: Sequence[Request]
     seen: Sequence[Recipient] = field(repr=False)
     bad_rows: Sequence[BadRow]
     read_to: int
+    prepared: NewRecipients | None = field(default=None, repr=False)
 
 
 class NewRecipients(NamedTuple):
@@ -45,11 +47,13 @@ class NewRecipients(NamedTuple):
 
     :param of_others: selects those who were, and belong to other requests.
     :param readings: records the rows of all.
+    :param number: of those who are to be claimed.
     """
 
     insertion: Statement
     of_others: Statement
     readings: Statement
+    number: int
 
 
 class Claims:
@@ -59,16 +63,23 @@ class Claims:
         self._t = tables
         self._readings = Readings(tables)
         self._campaigns = Campaigns(tables)
+        rowid: Any = sa.literal_column("rowid")  # of SQLite
+        table = tables.recipients
+        self._last_row = sa.select(sa.func.coalesce(sa.func.max(rowid), 0)).select_from(table)
+        self._rows_after = sa.select(sa.func.count()).select_from(table).where(rowid > sa.bindparam("last"))
 
     def held(self, connection: Connection, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
         """Those of ``keys`` that this attempt cannot have: worth knowing before requests are cut."""
         found = self._recipients(connection, attempt, keys)
         return {key for key, row in found.items() if not is_free(row, attempt)}
 
-    def prepare(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> NewRecipients | None:
+    def prepare(self, dialect: Dialect, attempt: Attempt, portion: Portion) -> Portion:
         """Writes the statements for new recipients: work that need not keep others waiting for the database."""
-        if not requests:
-            return None
+        if portion.prepared or not portion.requests:
+            return portion
+        return replace(portion, prepared=self._new_recipients(dialect, attempt, portion.requests))
+
+    def _new_recipients(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> NewRecipients:
         recipients = [one for request in requests for one in request.recipients]
         request_ids = [number for request in requests for number in repeat(request.id, len(request.recipients))]
         row_numbers, keys, phones, _, user_ids, _, template_ids, sender_ids = zip(*recipients, strict=True)
@@ -82,16 +93,13 @@ class Claims:
             insertion(dialect, table, columns, order_by="key"),
             difference(dialect, table, of_campaign, "request_id", request_ids, order_by="key"),
             self._readings.of_new(dialect, attempt, row_numbers, keys, request_ids),
+            len(keys),
         )
 
-    def claim(
-        self, connection: Connection, attempt: Attempt, portion: Portion, new: NewRecipients | None
-    ) -> list[Request]:
-        """Records ``portion`` and returns the requests with what is really ours; empty ones are left out.
-
-        :param new: from :meth:`prepare`.
-        """
+    def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
+        """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
+        new = portion.prepared
         met = self._claim_new(connection, attempt, portion.requests, new) if new else set()
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
@@ -103,10 +111,21 @@ class Claims:
         """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests."""
         rows = [self._row(attempt, request.id) for request in sorted(requests, key=_id)]
         connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-        connection.exec_driver_sql(*new.insertion)
-        met = {bytes(key) for _, key in connection.exec_driver_sql(*new.of_others)}
+        met = self._insert(connection, new)
         self._readings.record_new(connection, attempt, requests, met, new.readings)
         return met
+
+    def _insert(self, connection: Connection, new: NewRecipients) -> set[bytes]:
+        """Inserts whoever is not there yet; returns the keys of those who are and belong to other requests."""
+        if connection.dialect.name == "sqlite":
+            # Nobody else writes now, so that all rows beyond the last one will be ours; it costs little to count them.
+            last = connection.execute(self._last_row).scalar_one()
+            connection.exec_driver_sql(*new.insertion)
+            if connection.execute(self._rows_after, {"last": last}).scalar_one() == new.number:
+                return set()
+        else:
+            connection.exec_driver_sql(*new.insertion)
+        return {bytes(key) for _, key in connection.exec_driver_sql(*new.of_others)}
 
     def _claim_known(
         self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
