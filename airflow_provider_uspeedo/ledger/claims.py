@@ -9,18 +9,20 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Dialect, Row
 
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion
+from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -39,21 +41,7 @@ class Portion:
     seen: Sequence[Recipient] = field(repr=False)
     bad_rows: Sequence[BadRow]
     read_to: int
-    prepared: NewRecipients | None = field(default=None, repr=False)
-
-
-class NewRecipients(NamedTuple):
-    """The statements that claim whoever is not in the ledger yet.
-
-    :param of_others: selects those who were, and belong to other requests.
-    :param readings: records the rows of all.
-    :param number: of those who are to be claimed.
-    """
-
-    insertion: Statement
-    of_others: Statement
-    readings: Statement
-    number: int
+    prepared: Sequence[Statement] = field(default=(), repr=False)
 
 
 class Claims:
@@ -63,10 +51,6 @@ class Claims:
         self._t = tables
         self._readings = Readings(tables)
         self._campaigns = Campaigns(tables)
-        rowid: Any = sa.literal_column("rowid")  # of SQLite
-        table = tables.recipients
-        self._last_row = sa.select(sa.func.coalesce(sa.func.max(rowid), 0)).select_from(table)
-        self._rows_after = sa.select(sa.func.count()).select_from(table).where(rowid > sa.bindparam("last"))
 
     def held(self, connection: Connection, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
         """Those of ``keys`` that this attempt cannot have: worth knowing before requests are cut."""
@@ -75,57 +59,44 @@ class Claims:
 
     def prepare(self, dialect: Dialect, attempt: Attempt, portion: Portion) -> Portion:
         """Writes the statements for new recipients: work that need not keep others waiting for the database."""
-        if portion.prepared or not portion.requests:
+        if portion.prepared or not portion.requests or not may_fail(dialect):
             return portion
-        return replace(portion, prepared=self._new_recipients(dialect, attempt, portion.requests))
-
-    def _new_recipients(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> NewRecipients:
-        recipients = [one for request in requests for one in request.recipients]
-        request_ids = [number for request in requests for number in repeat(request.id, len(request.recipients))]
-        row_numbers, keys, phones, _, user_ids, _, template_ids, sender_ids = zip(*recipients, strict=True)
-        columns = {
-            "campaign_no": attempt.campaign_no, "key": keys, "request_id": request_ids,
-            "first_attempt": attempt.number, "first_row": row_numbers, "phone": phones, "user_id": user_ids,
-            "template_id": template_ids, "sender_id": sender_ids,
-        }  # fmt: skip
-        table, of_campaign = self._t.recipients, {"campaign_no": attempt.campaign_no, "key": keys}
-        return NewRecipients(
-            insertion(dialect, table, columns, order_by="key"),
-            difference(dialect, table, of_campaign, "request_id", request_ids, order_by="key"),
-            self._readings.of_new(dialect, attempt, row_numbers, keys, request_ids),
-            len(keys),
+        cells = _cells(attempt, portion.requests)
+        statements = (
+            insertion_of_all(dialect, self._t.recipients, cells, order_by="key"),
+            self._readings.of_new(dialect, attempt, cells),
         )
+        return replace(portion, prepared=statements)
 
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
-        new = portion.prepared
-        met = self._claim_new(connection, attempt, portion.requests, new) if new else set()
+        met = self._claim_new(connection, attempt, portion) if portion.requests else set()
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
 
-    def _claim_new(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], new: NewRecipients
-    ) -> set[bytes]:
-        """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests."""
-        rows = [self._row(attempt, request.id) for request in sorted(requests, key=_id)]
-        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-        met = self._insert(connection, new)
-        self._readings.record_new(connection, attempt, requests, met, new.readings)
-        return met
+    def _claim_new(self, connection: Connection, attempt: Attempt, portion: Portion) -> set[bytes]:
+        """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests.
 
-    def _insert(self, connection: Connection, new: NewRecipients) -> set[bytes]:
-        """Inserts whoever is not there yet; returns the keys of those who are and belong to other requests."""
-        if connection.dialect.name == "sqlite":
-            # Nobody else writes now, so that all rows beyond the last one will be ours; it costs little to count them.
-            last = connection.execute(self._last_row).scalar_one()
-            connection.exec_driver_sql(*new.insertion)
-            if connection.execute(self._rows_after, {"last": last}).scalar_one() == new.number:
+        Almost always nobody is there. What inserts all or fails is then the cheapest way, and its success is the
+        database's word that all of them are ours.
+        """
+        rows = [self._row(attempt, request.id) for request in sorted(portion.requests, key=_id)]
+        if portion.prepared:
+            with suppress(exc.IntegrityError), connection.begin_nested():
+                connection.execute(sa.insert(self._t.requests), rows)
+                for statement in portion.prepared:
+                    connection.exec_driver_sql(*statement)
                 return set()
-        else:
-            connection.exec_driver_sql(*new.insertion)
-        return {bytes(key) for _, key in connection.exec_driver_sql(*new.of_others)}
+        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
+        cells, dialect, table = _cells(attempt, portion.requests), connection.dialect, self._t.recipients
+        connection.exec_driver_sql(*insertion(dialect, table, cells, order_by="key"))
+        where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
+        of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
+        met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
+        self._readings.record_new(connection, attempt, portion.requests, met)
+        return met
 
     def _claim_known(
         self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
@@ -285,6 +256,18 @@ class Claims:
             table = self._t.requests
             connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == states.CLAIMED))
         return kept
+
+
+def _cells(attempt: Attempt, requests: Sequence[Request]) -> dict[str, Any]:
+    """What is inserted of new recipients, by column: one value for each of them, or for all."""
+    recipients = [one for request in requests for one in request.recipients]
+    request_ids = [number for request in requests for number in repeat(request.id, len(request.recipients))]
+    row_numbers, keys, phones, _, user_ids, _, template_ids, sender_ids = zip(*recipients, strict=True)
+    return {
+        "campaign_no": attempt.campaign_no, "key": keys, "request_id": request_ids,
+        "first_attempt": attempt.number, "first_row": row_numbers, "phone": phones, "user_id": user_ids,
+        "template_id": template_ids, "sender_id": sender_ids,
+    }  # fmt: skip
 
 
 def _last_row(portion: Portion) -> int:

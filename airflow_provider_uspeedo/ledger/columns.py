@@ -19,6 +19,8 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from airflow_provider_uspeedo.ledger.copying import copies, copy
+
 Cells: TypeAlias = Sequence[Any]
 """The values of one column: a list or a tuple with one for each row, none of them null."""
 
@@ -38,10 +40,28 @@ def insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, 
     :param columns: name to :data:`Cells`, all of one length and not empty, or to one value for all rows.
     :param order_by: the column of bytes by which they are put in order; in the order given, if there is none.
     """
+    text, values = _insertion(dialect, table, columns, order_by)
+    return f"{text} {_or_nothing(dialect, table)}", values
+
+
+def may_fail(dialect: Dialect) -> bool:
+    """True if :func:`insertion_of_all` may be tried: PostgreSQL logs a statement that failed, with its values."""
+    return dialect.name != "postgresql" or copies(dialect)
+
+
+def insertion_of_all(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
+    """Inserts rows; if the key of one is taken, it fails and inserts none. Otherwise like :func:`insertion`."""
+    if copies(dialect):
+        quoted = {_quoted(dialect, name): cells for name, cells in columns.items()}
+        return copy(_named(dialect, table), quoted, order_by=order_by and _quoted(dialect, order_by))
+    return _insertion(dialect, table, columns, order_by)
+
+
+def _insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], order_by: str) -> Statement:
     source, values = _relation(dialect, table, columns, order_by)
     names = ", ".join(_quoted(dialect, name) for name in columns)
     into = f"INSERT INTO {_named(dialect, table)} ({names}) "
-    return f"{into}SELECT {names} FROM ({source}) given WHERE 1 = 1 {_or_nothing(dialect, table)}", values  # noqa: S608 - names of our own
+    return f"{into}SELECT {names} FROM ({source}) given WHERE 1 = 1", values  # noqa: S608 - names of our own
 
 
 def difference(
@@ -56,12 +76,12 @@ def difference(
     source, values = _relation(dialect, table, {**where, column: expected}, order_by)
     names, wanted = [_quoted(dialect, name) for name in where], _quoted(dialect, column)
     found_by = " AND ".join(f"held.{name} = given.{name}" for name in names)
-    text = (
-        f"SELECT {', '.join(f'held.{name}' for name in names)} "  # noqa: S608 - names of our own
-        # CROSS JOIN: SQLite would go through all of its own rows first, and through the given ones for each.
-        f"FROM ({source}) given CROSS JOIN {_named(dialect, table)} held "
-        f"WHERE {found_by} AND held.{wanted} <> given.{wanted}"
-    )
+    selected, held = ", ".join(f"held.{name}" for name in names), _named(dialect, table)
+    # One look at the index for each given row: left alone, PostgreSQL would read the whole table for it, and SQLite
+    # all given rows for each of its own.
+    if dialect.name == "postgresql":
+        held = f"LATERAL (SELECT * FROM {held} held WHERE {found_by} OFFSET 0)"  # noqa: S608 - names of our own
+    text = f"SELECT {selected} FROM ({source}) given CROSS JOIN {held} held WHERE {found_by} AND held.{wanted} <> given.{wanted}"  # noqa: S608, E501 - names of our own
     return text, values
 
 

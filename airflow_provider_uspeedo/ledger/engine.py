@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.ledger import copying
 from airflow_provider_uspeedo.ledger.failures import is_full, is_passing, summary_of
 
 T = TypeVar("T")
@@ -68,6 +69,8 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         event.listen(engine, "connect", _on_sqlite_connect)
         event.listen(engine, "begin", _on_sqlite_begin)
     else:
+        if kind == "postgresql":
+            event.listen(engine, "do_execute", copying.execute)
         event.listen(engine, "connect", _on_postgresql_connect if kind == "postgresql" else _on_mysql_connect)
         event.listen(engine, "checkin", _on_checkin)
         event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection, Dialect
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
-from airflow_provider_uspeedo.ledger.columns import Statement, insertion
+from airflow_provider_uspeedo.ledger.columns import Statement, insertion_of_all
 from airflow_provider_uspeedo.ledger.records import Attempt, Request
 from airflow_provider_uspeedo.ledger.tables import Tables
 
@@ -31,33 +31,36 @@ class Readings:
     def __init__(self, tables: Tables) -> None:
         self._table = tables.readings
 
-    def of_new(
-        self,
-        dialect: Dialect,
-        attempt: Attempt,
-        row_numbers: Sequence[int],
-        keys: Sequence[bytes],
-        request_ids: Sequence[bytes],
-    ) -> Statement:
-        """The statement that records recipients who come into the ledger with this try's requests."""
-        columns = {"attempt_no": attempt.number, "row_number": row_numbers, "key": keys, "request_id": request_ids}
-        return insertion(dialect, self._table, columns)
+    def of_new(self, dialect: Dialect, attempt: Attempt, cells: Mapping[str, Any]) -> Statement:
+        """The statement that records recipients who come into the ledger with this try's requests.
+
+        :param cells: ``first_row``, ``key`` and ``request_id`` of each.
+        """
+        columns = {
+            "attempt_no": attempt.number, "row_number": cells["first_row"], "key": cells["key"],
+            "request_id": cells["request_id"],
+        }  # fmt: skip
+        return insertion_of_all(dialect, self._table, columns)
 
     def record_new(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], others: set[bytes], all_: Statement
+        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], others: set[bytes]
     ) -> None:
         """Records the recipients of these requests that came into the ledger with them.
 
         :param others: the keys of those that did not.
-        :param all_: the statement that records all.
         """
-        if others:
-            rows = [(one.row_number, one.key, r.id) for r in requests for one in r.recipients if one.key not in others]
-            if not rows:
-                return
-            row_numbers, keys, request_ids = zip(*rows, strict=True)
-            all_ = self.of_new(connection.dialect, attempt, row_numbers, keys, request_ids)
-        connection.exec_driver_sql(*all_)
+        names = ("attempt_no", "row_number", "key", "request_id")
+        insert_new(
+            connection,
+            self._table,
+            names,
+            [
+                (attempt.number, one.row_number, one.key, request.id)
+                for request in requests
+                for one in request.recipients
+                if one.key not in others
+            ],
+        )
 
     def record(
         self,

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.columns import difference, insertion
+from airflow_provider_uspeedo.ledger.columns import difference, insertion, insertion_of_all
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger
 
@@ -54,18 +54,63 @@ def given(cells: dict[str, Any], number: int) -> list[tuple[Any, ...]]:
     return list(zip(*each, strict=True))
 
 
-def insert(ledger: Ledger, cells: dict[str, Any]) -> None:
-    ledger.database.write(
-        lambda c: c.exec_driver_sql(*insertion(c.dialect, ledger.tables.recipients, cells, order_by="key"))
-    )
+def insert(ledger: Ledger, cells: dict[str, Any], way: Any = insertion) -> None:
+    ledger.database.write(lambda c: c.exec_driver_sql(*way(c.dialect, ledger.tables.recipients, cells, order_by="key")))
 
 
 @pytest.mark.parametrize("number", [1, 2, len(TEXTS)])
-def test_every_cell_arrives_as_it_was(ledger: Ledger, number: int) -> None:
+@pytest.mark.parametrize("way", [insertion, insertion_of_all])
+def test_every_cell_arrives_as_it_was(ledger: Ledger, number: int, way: Any) -> None:
     """Whatever the texts hold, also where one row, or one value for all rows, is the whole column."""
     cells = columns(number)
-    insert(ledger, cells)
+    insert(ledger, cells, way)
     assert stored(ledger, cells) == given(cells, number)
+
+
+def test_one_value_for_all_rows_may_look_like_syntax(ledger: Ledger) -> None:
+    """As one value or in a column: a backslash is a backslash."""
+    cells = columns(3, sender_id="\\N", user_id=("\\.", "\\N", "\\\t\n\r"))
+    insert(ledger, cells, insertion_of_all)
+    assert stored(ledger, cells) == given(cells, 3)
+
+
+def test_all_or_none(ledger: Ledger) -> None:
+    """One row of six is there: it fails, and none of the other five is inserted."""
+    old, new = columns(1), columns(6, first_attempt=8)
+    insert(ledger, old)
+
+    def work(connection: sa.engine.Connection) -> None:
+        statement = insertion_of_all(connection.dialect, ledger.tables.recipients, new, order_by="key")
+        with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql(*statement)
+
+    ledger.database.write(work)
+    assert stored(ledger, old) == given(old, 1)
+
+
+@pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.database)], indirect=True)
+def test_a_statement_that_may_fail_names_nobody(ledger: Ledger) -> None:
+    """The server writes it to its log."""
+    text, _ = insertion_of_all(ledger.database.engine.dialect, ledger.tables.recipients, columns(2), order_by="key")
+    assert text.startswith("COPY")
+    assert "852" not in text
+
+
+@pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.database)], indirect=True)
+def test_only_the_rows_in_question_are_looked_at(ledger: Ledger) -> None:
+    """To read the whole of a table that grows, for each claim anew, would take ever longer."""
+    keys = tuple(number.to_bytes(16, "big") for number in range(5000))
+    numbers = tuple(range(5000))
+    cells = columns(1) | {"key": keys, "request_id": keys, "first_row": numbers, "phone": "1", "template_id": "UTA1"}
+    insert(ledger, cells | {"user_id": ""})
+    where = {"campaign_no": 1, "key": keys}
+
+    def plan(connection: sa.engine.Connection) -> str:
+        recipients = ledger.tables.recipients
+        text, values = difference(connection.dialect, recipients, where, "request_id", keys, order_by="key")
+        return "".join(line for (line,) in connection.exec_driver_sql(f"EXPLAIN {text}", values))
+
+    assert "Seq Scan on uspeedo_recipients" not in ledger.database.read(plan)
 
 
 def test_what_is_there_stays_as_it_is(ledger: Ledger) -> None:
