@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from airflow_provider_uspeedo.api import wire
 from airflow_provider_uspeedo.api.auth import flat
-from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent
+from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent, by_column
 
 
 class WrittenContent(list[TaskContent]):
@@ -66,18 +66,26 @@ _FIELDS = attrgetter("phone", "params", "user_id", "extend_code")
 def _written(content: Sequence[TaskContent]) -> tuple[list[str], str]:
     body = [_TASK_CONTENT]
     signed = [wire.TASK_CONTENT]
-    for group in content:
-        body += (_SENDER_ID, group.sender_id, _TARGETS)
-        signed += (wire.SENDER_ID, group.sender_id, wire.TARGET)
-        _add_targets(group.targets, body, signed)
-        body += (_TEMPLATE_ID, group.template_id, '"},')
-        signed += (wire.TEMPLATE_ID, group.template_id)
+    for group, (in_body, in_signed) in zip(content, _targets(content), strict=True):
+        body += (_SENDER_ID, group.sender_id, _TARGETS, in_body, _TEMPLATE_ID, group.template_id, '"},')
+        signed += (wire.SENDER_ID, group.sender_id, wire.TARGET, in_signed, wire.TEMPLATE_ID, group.template_id)
     body[-1] = '"}]'
     return body, "".join(signed)
 
 
-def _add_targets(targets: Sequence[Addressee], body: list[str], signed: list[str]) -> None:
-    start = len(body)
+def _targets(content: Sequence[TaskContent]) -> Iterable[tuple[str, str]]:
+    """The targets of each group, as JSON and as the text that is signed."""
+    columns = [targets for group in content if (targets := by_column(group.targets))]
+    if not columns or len(columns) < len(content):
+        return (_row_by_row(group.targets) for group in content)
+    from airflow_provider_uspeedo.api import bodycolumns  # it needs Arrow
+
+    return bodycolumns.written(columns)
+
+
+def _row_by_row(targets: Sequence[Addressee]) -> tuple[str, str]:
+    body: list[str] = []
+    signed: list[str] = []
     for phone, params, user_id, extend_code in map(_FIELDS, targets):
         before_phone = _PHONE
         if extend_code:
@@ -95,8 +103,9 @@ def _add_targets(targets: Sequence[Addressee], body: list[str], signed: list[str
             body += (_USER_ID, user_id, '"')
             signed += (wire.USER_ID, user_id)
     if targets:
-        body[start] = body[start].removeprefix(_NEXT)
+        body[0] = body[0].removeprefix(_NEXT)
         body.append("}")
+    return "".join(body), "".join(signed)
 
 
 _ESCAPED = bytes(range(0x20)) + b'"\\'

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from airflow_provider_uspeedo.api import wire
-from airflow_provider_uspeedo.core.content import Target, TaskContent
+from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent, by_column
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 MOST_NUMBERS = 1000
@@ -45,7 +45,7 @@ def check(content: Sequence[TaskContent]) -> None:
         without a template, a sender that is too long, parameters that are no list: a text would go out letter by
         letter.
     """
-    phones = [target.phone for group in content for target in group.targets]
+    phones = [phone for group in content for phone in _phones(group.targets)]
     if not phones:
         raise ConfigurationError("task_content holds no target: there is nobody to text.")
     if len(phones) > MOST_NUMBERS:
@@ -59,6 +59,11 @@ def check(content: Sequence[TaskContent]) -> None:
             raise ConfigurationError("task_content: a group has no template id.")
         if len(group.sender_id) > LONGEST_SENDER:
             raise ConfigurationError(f"task_content: a sender id has more than {LONGEST_SENDER} characters.")
+
+
+def _phones(targets: Sequence[Addressee]) -> Sequence[object]:
+    columns = by_column(targets)
+    return columns.texts("phone") if columns else [target.phone for target in targets]
 
 
 def _check_phones(phones: Sequence[object]) -> None:
@@ -76,7 +81,8 @@ def _check_phones(phones: Sequence[object]) -> None:
 
 
 def _check_params(content: Sequence[TaskContent]) -> None:
-    kinds = {type(one.params) for group in content for one in group.targets if one.params}
+    by_row = [group.targets for group in content if not by_column(group.targets)]
+    kinds = {type(one.params) for targets in by_row for one in targets if one.params}
     if not all(issubclass(kind, list | tuple) for kind in kinds):
         raise ConfigurationError(f"task_content: '{wire.TEMPLATE_PARAMS}' must be a list of texts.")
 

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from airflow_provider_uspeedo.core.content import Addressee
+from airflow_provider_uspeedo.core.content import Named
 
 _SENT = re.compile(r"\((\d+)\)(.*)", re.DOTALL)
 _COUNTRY_CODES = (1, 2, 3)
@@ -22,7 +22,7 @@ class Directory:
     :param targets: in the order in which they were sent; positions count from 0.
     """
 
-    def __init__(self, targets: Sequence[Addressee]) -> None:
+    def __init__(self, targets: Sequence[Named]) -> None:
         self._by_user_id: dict[str, list[int]] = defaultdict(list)
         self._by_text: dict[str, list[int]] = defaultdict(list)
         self._by_number: dict[str, list[int]] = defaultdict(list)
@@ -46,7 +46,7 @@ class Directory:
             found &= set(marked)
         return found.pop() if len(found) == 1 else None
 
-    def _enter(self, position: int, target: Addressee) -> None:
+    def _enter(self, position: int, target: Named) -> None:
         if target.user_id:
             self._by_user_id[target.user_id].append(position)
         self._by_text[target.phone].append(position)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from airflow_provider_uspeedo.api.answers import UNREADABLE, Failure, SendAnswer
 from airflow_provider_uspeedo.api.matching import Directory
 from airflow_provider_uspeedo.core import statuses
-from airflow_provider_uspeedo.core.content import Addressee
+from airflow_provider_uspeedo.core.content import Named
 
 NO_REASON = "the API gave no reason"
 
@@ -39,7 +39,7 @@ def unknown(reason: str) -> Outcome:
     return Outcome(statuses.UNKNOWN, reason)
 
 
-def outcomes(answer: SendAnswer, targets: Sequence[Addressee]) -> list[Outcome]:
+def outcomes(answer: SendAnswer, targets: Sequence[Named]) -> list[Outcome]:
     """Say what became of each target, in their order.
 
     A target that is listed as failed is rejected. The others are accepted only if the answer says so without
@@ -57,7 +57,7 @@ def outcomes(answer: SendAnswer, targets: Sequence[Addressee]) -> list[Outcome]:
     return found
 
 
-def _failed(failures: Sequence[Failure], targets: Sequence[Addressee]) -> tuple[dict[int, Outcome], int]:
+def _failed(failures: Sequence[Failure], targets: Sequence[Named]) -> tuple[dict[int, Outcome], int]:
     if not failures:
         return {}, 0
     directory = Directory(targets)

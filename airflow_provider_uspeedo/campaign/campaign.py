@@ -8,14 +8,11 @@ sent to the API inside a transaction.
 
 from __future__ import annotations
 
-import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from airflow_provider_uspeedo.api.body import WrittenContent
@@ -36,8 +33,6 @@ from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
 
 log = logging.getLogger(__name__)
 
-SWITCH_SECONDS = 0.0005
-"""After so long a busy thread lets another one have its turn: a tenth of Python's own time."""
 CLAIMED_AHEAD = 20
 """Claimed requests that may wait for a thread, beside those being sent: what bounds the memory."""
 
@@ -90,12 +85,11 @@ class Campaign:
             slice_=self._order.slice_,
             name=self._order.attempt_name,
         )
-        with _tuned_interpreter():
-            earlier = self._unchanged(attempt)
-            if earlier is None:
-                self._send_all(attempt)
-            else:
-                log.info("The table is the one that try %d has read to its end.", earlier.number)
+        earlier = self._unchanged(attempt)
+        if earlier is None:
+            self._send_all(attempt)
+        else:
+            log.info("The table is the one that try %d has read to its end.", earlier.number)
         try:
             return self._report(attempt, earlier or attempt)
         except LedgerError as error:
@@ -235,25 +229,6 @@ class Campaign:
             ],
             results_table=str(self._ledger.results_name),
         )
-
-
-@contextmanager
-def _tuned_interpreter() -> Iterator[None]:
-    """Lets Python look for cycles less often, and change threads more often, for as long as the campaign runs.
-
-    Rows make no cycles, and each look would walk over all of them. And a thread that holds the ledger's database must
-    not wait for its turn behind one that is busy with rows: all others wait for the database then.
-    """
-    threshold, interval = gc.get_threshold(), sys.getswitchinterval()
-    gc.freeze()
-    gc.set_threshold(100_000, *threshold[1:])
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(interval)
-        gc.set_threshold(*threshold)
-        gc.unfreeze()
 
 
 def _under_way_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[bytes]:

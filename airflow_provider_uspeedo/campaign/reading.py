@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.chunks import Cutter
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.core.rows import RowReader
+from airflow_provider_uspeedo.core.rows import RowReader, in_order
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.claims import Portion
@@ -91,17 +95,19 @@ class Reading:
         :param slice_: another one than the order's.
         """
         for batch in self._batches():
-            yield self._read(batch, slice_ or self._order.slice_)
+            yield in_order(*self._read(batch, slice_ or self._order.slice_))
 
-    def _read(self, batch: TextBatch, slice_: Slice) -> list[Recipient | BadRow]:
-        rows = list(self._rows.read(batch))
+    def _read(self, batch: TextBatch, slice_: Slice) -> tuple[Recipients, list[BadRow]]:
+        good, bad = self._rows.read(batch)
         if not slice_.is_whole:
-            rows = list(filter(slice_.holds, rows))
-        keys = [row.key for row in rows if isinstance(row, Recipient)]
-        if len(set(keys)) == len(keys):
-            return rows
-        seen: dict[bytes, int] = {}
-        return [_unless_seen(row, seen) for row in rows]
+            bad = list(filter(slice_.holds, bad))
+            good = good.only(np.fromiter(map(slice_.holds_key, good.keys()), bool, len(good)))
+        if good.differ_in("key"):
+            return good, bad
+        first_rows: dict[bytes, int] = {}
+        for one in good:
+            first_rows.setdefault(one.key, one.row_number)
+        return _without(good, np.array([first_rows[one.key] != one.row_number for one in good]), bad, first_rows)
 
     def _batches(self, digest: TableDigest | None = None) -> Iterator[TextBatch]:
         return self._table.batches(
@@ -112,7 +118,7 @@ class Reading:
             digest=digest,
         )
 
-    def portions(self, held: Callable[[Sequence[bytes]], set[bytes]]) -> Iterator[Portion]:
+    def portions(self, held: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Portion]:
         """What to claim, until the table ends.
 
         :param held: those of some keys that are not to be had, so that requests are cut of what can be sent.
@@ -121,19 +127,14 @@ class Reading:
         self._digest = TableDigest()
         last_row = 0
         for batch in self._batches(self._digest):
-            rows = self._read(batch, self._order.slice_)
-            bad = [row for row in rows if isinstance(row, BadRow)]
-            good = [row for row in rows if isinstance(row, Recipient)]
-            waiting = cutter.open_rows
-            if not waiting.keys().isdisjoint(one.key for one in good):
-                bad += [duplicate_of(one, waiting[one.key]) for one in good if one.key in waiting]
-                good = [one for one in good if one.key not in waiting]
-            not_ours = held([one.key for one in good])
-            seen = [one for one in good if one.key in not_ours] if not_ours else []
-            requests = cutter.requests_of([one for one in good if one.key not in not_ours] if not_ours else good)
+            good, bad = self._read(batch, self._order.slice_)
+            good, bad = _without(good, good.having(cutter.open_rows.keys()), bad, cutter.open_rows)
+            not_ours = good.having(held(good.keys()))
+            requests = cutter.requests_of(good.only(~not_ours))
             last_row = batch.first_row + batch.length - 1
             first_open = cutter.first_open_row()
-            yield Portion(requests, seen, bad, read_to=last_row if first_open is None else first_open - 1)
+            read_to = last_row if first_open is None else first_open - 1
+            yield Portion(requests, list(good.only(not_ours)), bad, read_to)
         if rest := cutter.last_requests():
             yield Portion(rest, (), (), read_to=last_row)
 
@@ -145,10 +146,10 @@ class _RequestCutter(Cutter):
         super().__init__(size)
         self._canary = canary
 
-    def requests_of(self, recipients: Sequence[Recipient]) -> list[Request]:
+    def requests_of(self, recipients: Recipients) -> list[Request]:
         """Takes recipients in; returns the requests that are now closed."""
         canary = recipients[: self._canary]
-        requests = self._requests(self.add_all(canary), canary=True)
+        requests = self._requests(self.add_all(canary), canary=True) if canary else []
         if canary and len(canary) == self._canary:
             requests += self.last_requests()
         self._canary -= len(canary)
@@ -156,15 +157,21 @@ class _RequestCutter(Cutter):
 
     def last_requests(self) -> list[Request]:
         """Closes what is still open."""
-        return self._requests(self.rest(), canary=self._canary > 0)
+        return self._requests(map(Recipients.of, self.rest()), canary=self._canary > 0)
 
     @staticmethod
-    def _requests(chunks: Iterable[list[Recipient]], *, canary: bool) -> list[Request]:
-        return [Request(new_id(), tuple(chunk), canary) for chunk in chunks]
+    def _requests(chunks: Iterable[Recipients], *, canary: bool) -> list[Request]:
+        return [Request(new_id(), chunk, canary) for chunk in chunks]
 
 
-def _unless_seen(row: Recipient | BadRow, seen: dict[bytes, int]) -> Recipient | BadRow:
-    if isinstance(row, BadRow):
-        return row
-    first = seen.setdefault(row.key, row.row_number)
-    return row if first == row.row_number else duplicate_of(row, first)
+def _without(
+    good: Recipients, again: Any, bad: list[BadRow], first_rows: Mapping[bytes, int]
+) -> tuple[Recipients, list[BadRow]]:
+    """Those that the mask ``again`` does not say ``True`` of; the others become duplicates, among the bad rows.
+
+    :param first_rows: by key the row that stands for its recipient.
+    """
+    if not again.any():
+        return good, bad
+    duplicates = [duplicate_of(one, first_rows[one.key]) for one in good.only(again)]
+    return good.only(~again), [*bad, *duplicates]

@@ -10,16 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from typing import cast
 
 from airflow_provider_uspeedo.api.answers import SendAnswer
 from airflow_provider_uspeedo.api.backoff import again
 from airflow_provider_uspeedo.api.body import WrittenContent
 from airflow_provider_uspeedo.api.calls import write_content
+from airflow_provider_uspeedo.api.outcomes import ACCEPTED as ALL_WELL
 from airflow_provider_uspeedo.api.outcomes import outcomes
 from airflow_provider_uspeedo.campaign.brakes import Brakes
 from airflow_provider_uspeedo.campaign.halt import Halt
 from airflow_provider_uspeedo.campaign.pace import Pace
-from airflow_provider_uspeedo.core.chunks import by_template_and_sender, content_of
+from airflow_provider_uspeedo.core.block import Contact, Recipients
+from airflow_provider_uspeedo.core.chunks import by_template_and_sender
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
 from airflow_provider_uspeedo.errors import (
@@ -100,17 +103,19 @@ class Sender:
             raise
 
     def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer) -> None:
-        by_phone = {recipient.phone: recipient for recipient in request.recipients}
-        sent = [by_phone[target.phone] for group in content for target in group.targets]
         session_no = ",".join(answer.session_nos) or None
-        found = outcomes(answer, sent)
-        differing = tuple(
-            (recipient.key, outcome.status, outcome.reason)
-            for recipient, outcome in zip(sent, found, strict=True)
-            if outcome.status != ACCEPTED
+        found = outcomes(answer, _contacts(content) if answer.failures else request.recipients)
+        differing = (
+            ()
+            if all(outcome is ALL_WELL for outcome in found)
+            else tuple(
+                (contact.key, outcome.status, outcome.reason)
+                for contact, outcome in zip(_contacts(content), found, strict=True)
+                if outcome.status != ACCEPTED
+            )
         )
         record = Answer(session_no, answer.ret_code, answer.request_id, differing)
-        facts = (request.id.hex(), session_no, answer.ret_code, len(sent), len(differing))
+        facts = (request.id.hex(), session_no, answer.ret_code, len(found), len(differing))
         lost = "Settle by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
         try:
             settled = self._ledger.settle(self._attempt, request.id, record)
@@ -135,7 +140,12 @@ class Sender:
 
 def write(request: Request) -> WrittenContent:
     """What a request says, written down: work that need not wait for the ledger, nor the ledger for it."""
-    return write_content(content_of(by_template_and_sender(request.recipients)))
+    return write_content(by_template_and_sender(Recipients.of(request.recipients)))
+
+
+def _contacts(content: WrittenContent) -> list[Contact]:
+    """Whom an answer may name, in the order in which they were sent."""
+    return [contact for group in content for contact in cast("Recipients", group.targets).contacts()]
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import groupby
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
+from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipients import Recipient
 
@@ -14,9 +16,6 @@ MOST_IN_ONE_REQUEST = 1000
 """The vendor's limit of numbers in one request, over all groups."""
 OPEN_AT_ONCE = 8
 """Chunks kept open for recipients that share a phone; a bounded number, so that memory does not grow."""
-
-
-_KIND: Callable[[Recipient], tuple[str, str]] = attrgetter("template_id", "sender_id")
 
 
 class Cutter:
@@ -55,19 +54,21 @@ class Cutter:
         chunk[phone] = recipient
         return self._close(chunk) if len(chunk) == self._size else closed
 
-    def add_all(self, recipients: Sequence[Recipient]) -> list[list[Recipient]]:
+    def add_all(self, recipients: Recipients) -> list[Recipients]:
         """Takes many recipients in, in order; returns the chunks that are now closed."""
-        phones = {recipient.phone for recipient in recipients}
-        first = self._open[0] if self._open else {}
-        if len(self._open) > 1 or len(phones) < len(recipients) or not first.keys().isdisjoint(phones):
-            return [chunk for chunk in map(self.add, recipients) if chunk]
-        # No phone comes twice: there is one chunk to fill, then the next.
-        waiting = [*first.values(), *recipients]
-        whole = len(waiting) - len(waiting) % self._size
-        rest = waiting[whole:]
-        self._open = [{recipient.phone: recipient for recipient in rest}] if rest else []
-        self._rows = {recipient.key: recipient.row_number for recipient in rest}
-        return [waiting[start : start + self._size] for start in range(0, whole, self._size)]
+        if len(self._open) <= 1:
+            waiting = Recipients.joined([Recipients.of(one) for one in (*map(dict.values, self._open), recipients)])
+            if waiting.differ_in("phone"):
+                # There is one chunk to fill, then the next.
+                whole = len(waiting) - len(waiting) % self._size
+                self._hold(waiting[whole:])
+                return [waiting[start : start + self._size] for start in range(0, whole, self._size)]
+        return [Recipients.of(chunk) for chunk in map(self.add, recipients) if chunk]
+
+    def _hold(self, rest: Iterable[Recipient]) -> None:
+        held = {recipient.phone: recipient for recipient in rest}
+        self._open = [held] if held else []
+        self._rows = {recipient.key: recipient.row_number for recipient in held.values()}
 
     def rest(self) -> Iterator[list[Recipient]]:
         """Closes what is still open."""
@@ -82,14 +83,20 @@ class Cutter:
         return recipients
 
 
-def by_template_and_sender(recipients: Sequence[Recipient]) -> list[list[Recipient]]:
+def by_template_and_sender(recipients: Recipients) -> list[TaskContent]:
     """The recipients of one request in groups with one template and one sender each, in order of first appearance."""
-    groups: dict[tuple[str, str], list[Recipient]] = {}
-    for kind, alike in groupby(recipients, _KIND):
-        groups.setdefault(kind, []).extend(alike)
-    return list(groups.values())
-
-
-def content_of(groups: Sequence[Sequence[Recipient]]) -> list[TaskContent]:
-    """What a request says of such groups."""
-    return [TaskContent(group[0].template_id, group[0].sender_id, group) for group in groups]
+    if not recipients:
+        return []
+    templates, senders = (recipients.column(name).dictionary_encode() for name in ("template_id", "sender_id"))
+    kinds = numbers_of(templates.indices) * len(senders.dictionary) + numbers_of(senders.indices)
+    found, first, sizes = np.unique(kinds, return_index=True, return_counts=True)
+    by_appearance = np.argsort(first)
+    place_of = np.empty_like(by_appearance)
+    place_of[by_appearance] = np.arange(len(found))
+    in_groups = recipients.take(np.argsort(place_of[np.searchsorted(found, kinds)], kind="stable"))
+    ends = np.cumsum(sizes[by_appearance]).tolist()
+    named = [divmod(kind, len(senders.dictionary)) for kind in found[by_appearance].tolist()]
+    return [
+        TaskContent(templates.dictionary[template].as_py(), senders.dictionary[sender].as_py(), in_groups[start:end])
+        for (template, sender), start, end in zip(named, [0, *ends], ends, strict=False)
+    ]

@@ -5,20 +5,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 
-class Addressee(Protocol):
-    """Whoever gets one message: a :class:`Target`, or a :class:`~.recipients.Recipient` as it is."""
+class Named(Protocol):
+    """Whoever an answer can name: by the phone, or by the mark that was sent with it."""
 
     @property
     def phone(self) -> str: ...
     @property
+    def user_id(self) -> str: ...
+
+
+class Addressee(Named, Protocol):
+    """Whoever gets one message: a :class:`Target`, or a :class:`~.recipients.Recipient` as it is."""
+
+    @property
     def params(self) -> Sequence[str]: ...
     @property
-    def user_id(self) -> str: ...
-    @property
     def extend_code(self) -> str: ...
+
+
+class ByColumn(Protocol):
+    """Addressees that are kept by column: :class:`~.block.Recipients`."""
+
+    def column(self, name: str) -> Any: ...
+    def texts(self, name: str) -> list[str]: ...
+
+
+def by_column(targets: Sequence[Addressee]) -> ByColumn | None:
+    """The same targets, if they are kept by column. Nobody who has none of these need load Arrow."""
+    return cast("ByColumn", targets) if hasattr(targets, "column") else None
 
 
 class Target(NamedTuple):

@@ -5,15 +5,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
-from itertools import repeat
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from airflow_provider_uspeedo.core.arrays import (
+    column_of_keys,
+    column_of_lists,
+    column_of_numbers,
+    column_of_text_lists,
+    column_of_texts,
+    numbers_of,
+)
+from airflow_provider_uspeedo.core.block import SCHEMA, Recipients
 from airflow_provider_uspeedo.core.cells import LONGEST_SHOWN, BadValue, odd_codes, odd_lists, odd_marks, odd_texts
 from airflow_provider_uspeedo.core.columns import Batch, Columns
 from airflow_provider_uspeedo.core.onerow import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, OneRowReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 
 __all__ = ["LONGEST_SENDER_ID", "LONGEST_SHOWN", "LONGEST_TEMPLATE_ID", "Batch", "Columns", "RowReader"]
+
+
+def in_order(recipients: Iterable[Recipient], bad_rows: Iterable[BadRow]) -> list[Recipient | BadRow]:
+    """Return all rows as the table has them."""
+    return sorted([*recipients, *bad_rows], key=lambda row: row.row_number)
 
 
 class RowReader(OneRowReader):
@@ -23,35 +40,43 @@ class RowReader(OneRowReader):
     something is not surely good, and :meth:`read_one` reads those. In most tables there are few.
     """
 
-    def read(self, batch: Batch) -> list[Recipient | BadRow]:
-        """Return :meth:`read_one` of each row, in order."""
+    def read(self, batch: Batch) -> tuple[Recipients, list[BadRow]]:
+        """Return what :meth:`read_one` makes of all rows: recipients and bad rows, each in order."""
         odd: set[int] = set()
         phones = self._all_phones(batch, odd)
         params = self._all_params(batch, odd)
-        templates = self._all_templates(batch, odd)
-        if self.variables:
-            odd.update(self._miscounted(templates, params))
-        fields = zip(
-            range(batch.first_row, batch.first_row + batch.length),
-            self._all_keys(batch, phones, odd),
-            phones,
-            params,
-            _optional(batch, self._columns.user_id, odd_marks, odd),
-            _optional(batch, self._columns.extend_code, odd_codes, odd),
-            templates,
-            self._all_senders(batch, odd),
-            strict=True,
+        templates = _words(
+            batch, self._columns.template_id, self._template_id, self._good_templates, self._template, odd
         )
-        # Calling the class costs twice as much. What this makes of odd rows counts for nothing.
-        rows: list[Recipient | BadRow] = list(map(tuple.__new__, repeat(Recipient), fields))
-        for index in odd:
-            rows[index] = self.read_one(batch, index)
-        return rows
+        senders = _words(batch, self._columns.sender_id, self._sender_id, self._good_senders, self._sender, odd)
+        if self.variables:
+            odd.update(self._miscounted(templates, numbers_of(pc.list_value_length(params))))
+        columns = {
+            "row_number": column_of_numbers(np.arange(batch.first_row, batch.first_row + batch.length)),
+            "key": column_of_keys(self._all_keys(batch, phones, odd)),
+            "phone": column_of_texts(phones),
+            "params": params,
+            "user_id": _optional(batch, self._columns.user_id, odd_marks, odd),
+            "extend_code": _optional(batch, self._columns.extend_code, odd_codes, odd),
+            "template_id": templates.dictionary_decode(),
+            "sender_id": senders.dictionary_decode(),
+        }
+        read = Recipients(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+        return self._with_odd_rows(batch, read, sorted(odd)) if odd else (read, [])
+
+    def _with_odd_rows(self, batch: Batch, read: Recipients, odd: list[int]) -> tuple[Recipients, list[BadRow]]:
+        """Return the rows with those that are read alone; what ``read`` makes of these counts for nothing."""
+        alone = [self.read_one(batch, index) for index in odd]
+        bad = [row for row in alone if isinstance(row, BadRow)]
+        mask = np.ones(batch.length, bool)
+        mask[odd] = False
+        good = Recipients.joined([read.only(mask), Recipients.of([row for row in alone if isinstance(row, Recipient)])])
+        return good.take(np.argsort(numbers_of(good.column("row_number")))), bad
 
     # -- one column each, as long as the batch; the rows where it is not surely good are put into ``odd`` -----------
 
     def _all_phones(self, batch: Batch, odd: set[int]) -> list[Any]:
-        found = self._phones.read_all(batch.columns[self._columns.phone])
+        found = self._phones.read_all(list(batch.columns[self._columns.phone]))
         if None not in found:
             return found
         odd.update(index for index, phone in enumerate(found) if phone is None)
@@ -60,51 +85,67 @@ class RowReader(OneRowReader):
     def _all_keys(self, batch: Batch, phones: Sequence[str], odd: set[int]) -> list[bytes]:
         if not self._columns.keys:
             return self._keys.of_phones(phones)
-        columns = [batch.keys[name] for name in self._columns.keys]
+        columns: list[Sequence[Any]] = [list(batch.keys[name]) for name in self._columns.keys]
         for place, values in enumerate(columns):
             if set(map(type, values)) != {str}:
                 odd.update(index for index, value in enumerate(values) if type(value) is not str)
                 columns[place] = [value if type(value) is str else "" for value in values]
         return self._keys.of_columns(columns)
 
-    def _all_params(self, batch: Batch, odd: set[int]) -> list[tuple[str, ...]]:
+    def _all_params(self, batch: Batch, odd: set[int]) -> pa.Array:
         if self._columns.params_list:
             lists = batch.lists[self._columns.params_list]
             odd.update(odd_lists(lists))
-            return [tuple(params) if type(params) is list else () for params in lists]
-        columns = [batch.columns[name] for name in self._columns.params]
-        for values in columns:
-            odd.update(odd_texts(values))
-        return list(zip(*columns, strict=True)) if columns else [()] * batch.length
+            return column_of_text_lists([() if index in odd else params for index, params in enumerate(lists)])
+        columns = [_texts(batch.columns[name], odd_texts, odd) for name in self._columns.params]
+        return column_of_lists(columns, batch.length)
 
-    def _all_templates(self, batch: Batch, odd: set[int]) -> list[str]:
-        values = _column(batch, self._columns.template_id, self._template_id)
-        return _looked_up(values, self._good_templates, self._template, odd)
-
-    def _all_senders(self, batch: Batch, odd: set[int]) -> list[str]:
-        values = _column(batch, self._columns.sender_id, self._sender_id)
-        return _looked_up(values, self._good_senders, self._sender, odd)
-
-    def _miscounted(self, templates: Sequence[str], params: Sequence[tuple[str, ...]]) -> Collection[int]:
-        expected, pairs = self.variables.get, list(zip(templates, map(len, params), strict=True))
-        wrong = {(template, count) for template, count in set(pairs) if expected(template, count) != count}
-        return [index for index, pair in enumerate(pairs) if pair in wrong] if wrong else ()
-
-
-def _column(batch: Batch, name: str | None, constant: str) -> Sequence[Any]:
-    return [constant] * batch.length if name is None else batch.columns[name]
+    def _miscounted(self, templates: pa.DictionaryArray, counts: np.ndarray[Any, Any]) -> Collection[int]:
+        expected = np.array([self.variables.get(template, -1) for template in templates.dictionary.to_pylist()], int)
+        of_each = expected[numbers_of(templates.indices)]
+        return np.flatnonzero((of_each >= 0) & (of_each != counts)).tolist()
 
 
 def _optional(
     batch: Batch, name: str | None, find_odd: Callable[[Sequence[Any]], Iterable[int]], odd: set[int]
-) -> Iterable[str]:
+) -> pa.Array:
     if name is None:
-        return repeat("", batch.length)
-    odd.update(find_odd(batch.columns[name]))
-    return [value or "" for value in batch.columns[name]]
+        return column_of_texts([""] * batch.length)
+    values = list(batch.columns[name])
+    odd_ones = set(find_odd(values))
+    odd |= odd_ones
+    return column_of_texts(["" if index in odd_ones else value or "" for index, value in enumerate(values)])
 
 
-def _looked_up(values: Sequence[Any], good: dict[Any, str], check: Callable[[Any], str], odd: set[int]) -> list[Any]:
+def _texts(values: Sequence[Any], find_odd: Callable[[Sequence[Any]], Collection[int]], odd: set[int]) -> pa.Array:
+    """Return a column of texts, with ``""`` for what may be none."""
+    clean = getattr(values, "clean", None)
+    if clean is not None:
+        return clean
+    odd_ones = set(find_odd(values))
+    odd |= odd_ones
+    return column_of_texts(["" if index in odd_ones else v for index, v in enumerate(values)] if odd_ones else values)
+
+
+def _words(
+    batch: Batch, name: str | None, constant: str, good: dict[Any, str], check: Callable[[Any], str], odd: set[int]
+) -> pa.DictionaryArray:
+    """Return a column of few different texts, each of them checked once."""
+    values: Any = [constant] if name is None else batch.columns[name]
+    clean = column_of_texts(values) if name is None else getattr(values, "clean", None)
+    if clean is None:
+        return _looked_up(list(values), good, check, odd)
+    encoded, wrong = clean.dictionary_encode(), set[int]()
+    words = _looked_up(encoded.dictionary.to_pylist(), good, check, wrong)
+    which = encoded.indices if name else column_of_numbers(np.zeros(batch.length, int))
+    if wrong:
+        odd.update(np.flatnonzero(np.isin(numbers_of(which), list(wrong))).tolist())
+    return words.take(which)
+
+
+def _looked_up(
+    values: Sequence[Any], good: dict[Any, str], check: Callable[[Any], str], odd: set[int]
+) -> pa.DictionaryArray:
     """Return what is remembered of each value, once those that are new were checked."""
     found = list(map(good.get, values))
     if None in found:
@@ -113,4 +154,4 @@ def _looked_up(values: Sequence[Any], good: dict[Any, str], check: Callable[[Any
                 check(value)
         found = list(map(good.get, values))
         odd.update(index for index, text in enumerate(found) if text is None)
-    return found
+    return column_of_texts([text or "" for text in found]).dictionary_encode()

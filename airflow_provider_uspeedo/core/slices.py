@@ -56,6 +56,10 @@ class Slice:
         """True if the row is in this slice."""
         return slice_of(row.key, row.row_number, self.count) == self.number
 
+    def holds_key(self, key: bytes) -> bool:
+        """True if the recipient with this key is in this slice."""
+        return slice_of(key, 0, self.count) == self.number
+
     def __str__(self) -> str:
         return f"{self.number + 1}/{self.count}"
 

@@ -11,18 +11,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Dialect, Row
 
+from airflow_provider_uspeedo.core.arrays import column_of_cells
+from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
+from airflow_provider_uspeedo.ledger.engine import use_large_cache
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -71,6 +75,7 @@ class Claims:
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
+        use_large_cache(connection)
         met = self._claim_new(connection, attempt, portion) if portion.requests else set()
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
@@ -95,14 +100,14 @@ class Claims:
         where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
         of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
         met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
-        self._readings.record_new(connection, attempt, portion.requests, met)
+        self._readings.record_new(connection, attempt, cells, met)
         return met
 
     def _claim_known(
         self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
     ) -> dict[bytes, Request]:
         """Claims one by one those who were in the ledger before; returns what is left of their requests."""
-        requests = [r for r in portion.requests if any(one.key in met for one in r.recipients)] if met else []
+        requests = [r for r in portion.requests if Recipients.of(r.recipients).having(met).any()] if met else []
         wanted = [one for request in requests for one in request.recipients if one.key in met]
         rows = [*wanted, *portion.seen]
         if not rows and not portion.bad_rows:
@@ -260,20 +265,22 @@ class Claims:
 
 def _cells(attempt: Attempt, requests: Sequence[Request]) -> dict[str, Any]:
     """What is inserted of new recipients, by column: one value for each of them, or for all."""
-    recipients = [one for request in requests for one in request.recipients]
-    request_ids = [number for request in requests for number in repeat(request.id, len(request.recipients))]
-    row_numbers, keys, phones, _, user_ids, _, template_ids, sender_ids = zip(*recipients, strict=True)
+    recipients = Recipients.joined([Recipients.of(request.recipients) for request in requests])
+    ids = np.frombuffer(b"".join(request.id for request in requests), "V16")
+    each_id = np.repeat(ids, [len(request.recipients) for request in requests])
     return {
-        "campaign_no": attempt.campaign_no, "key": keys, "request_id": request_ids,
-        "first_attempt": attempt.number, "first_row": row_numbers, "phone": phones, "user_id": user_ids,
-        "template_id": template_ids, "sender_id": sender_ids,
-    }  # fmt: skip
+        "campaign_no": attempt.campaign_no,
+        "request_id": column_of_cells(each_id.tobytes(), 16),
+        "first_attempt": attempt.number,
+        "first_row": recipients.column("row_number"),
+        **{name: recipients.column(name) for name in ("key", "phone", "user_id", "template_id", "sender_id")},
+    }
 
 
 def _last_row(portion: Portion) -> int:
-    requested = chain.from_iterable(request.recipients for request in portion.requests)
-    rows: Iterable[Recipient | BadRow] = chain(requested, portion.seen, portion.bad_rows)
-    return max(portion.read_to, max((row.row_number for row in rows), default=0))
+    others: Iterable[Recipient | BadRow] = chain(portion.seen, portion.bad_rows)
+    requested = (Recipients.of(request.recipients).last_row() for request in portion.requests)
+    return max((portion.read_to, *requested, *(row.row_number for row in others)))
 
 
 def _id(request: Request) -> bytes:

@@ -16,22 +16,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
+from airflow_provider_uspeedo.core.arrays import (
+    TEXT,
+    cells_of,
+    column_of_keys,
+    column_of_numbers,
+    column_of_texts,
+    key_cells,
+)
 from airflow_provider_uspeedo.ledger.copying import copies, copy
 
-Cells: TypeAlias = Sequence[Any]
-"""The values of one column: a list or a tuple with one for each row, none of them null."""
+Cells: TypeAlias = Sequence[Any] | pa.Array
+"""The values of one column: an Arrow array, a list or a tuple with one for each row, none of them null."""
 
 Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 """Text for the driver, and the values to be bound to it."""
 
 UNIT_SEPARATOR = "\x1f"
 """Between texts, or after them: none that is stored with a recipient has a control character."""
-
-
-_CONTROL_CHARACTER = "a text that is to be stored holds a control character"
 
 
 def insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
@@ -52,8 +59,9 @@ def may_fail(dialect: Dialect) -> bool:
 def insertion_of_all(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
     """Inserts rows; if the key of one is taken, it fails and inserts none. Otherwise like :func:`insertion`."""
     if copies(dialect):
+        columns = {name: _column(cells) for name, cells in columns.items()}
         quoted = {_quoted(dialect, name): cells for name, cells in columns.items()}
-        return copy(_named(dialect, table), quoted, order_by=order_by and _quoted(dialect, order_by))
+        return copy(_named(dialect, table), quoted, order=_order(columns[order_by]) if order_by else None)
     return _insertion(dialect, table, columns, order_by)
 
 
@@ -90,29 +98,45 @@ def _relation(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], ord
 
     :param table: tells the type of each column.
     """
-    rows = next(len(cells) for cells in columns.values() if isinstance(cells, list | tuple))
+    columns = {name: _column(cells) for name, cells in columns.items()}
+    rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
     columns = {name: cells if name == order_by else _one_for_all(cells) for name, cells in columns.items()}
     if dialect.name == "sqlite":
         return _on_sqlite(dialect, columns, rows, order_by)
+    columns = {name: _listed(cells) for name, cells in columns.items()}
     source, values = (_on_postgresql if dialect.name == "postgresql" else _on_mysql)(dialect, table, columns, rows)
     return source + (f" ORDER BY {_quoted(dialect, order_by)}" if order_by else ""), values
 
 
 def _one_for_all(cells: Any) -> Any:
     """The one value of a column that holds no other."""
-    if isinstance(cells, list | tuple) and all(map(cells[0].__eq__, cells)):
-        return cells[0]
+    # All would be looked at for nothing if the last one differs.
+    if isinstance(cells, pa.Array) and cells[0] == cells[-1] and pc.all(pc.equal(cells, cells[0])).as_py():
+        return cells[0].as_py()
     return cells
 
 
+def _column(cells: Any) -> Any:
+    """The values of one column as an Arrow array; what is one value for all rows stays as it is."""
+    if not isinstance(cells, list | tuple):
+        return cells
+    if isinstance(cells[0], bytes):
+        return column_of_keys(cells)
+    return column_of_numbers(np.array(cells)) if isinstance(cells[0], int) else column_of_texts(cells)
+
+
+def _order(column: pa.Array) -> np.ndarray[Any, Any]:
+    """The order of bytes. The first half of a random key decides it; where two have the same, any order will do."""
+    return np.argsort(key_cells(column).view(">u8")[::2])
+
+
 def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int, order_by: str) -> Statement:
-    # The first half of a random key decides the order; where two have the same, any order will do.
-    order = np.argsort(np.frombuffer(b"".join(columns[order_by]), ">u8")[::2]) if order_by else slice(None)
+    order = _order(columns[order_by]) if order_by else slice(None)
     selected: list[str] = []
     values: list[Any] = []
     for name, cells in columns.items():
         made = "?"
-        if isinstance(cells, list | tuple):
+        if isinstance(cells, pa.Array):
             packed, make = _packed(cells)
             width = packed.dtype.itemsize
             made = make.format(f"substr(?, each.number * {width} + 1, {width})")
@@ -123,23 +147,32 @@ def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int, order_by
     return numbers + _select(selected, "each"), (rows - 1, *values)
 
 
-def _packed(cells: Cells) -> tuple[np.ndarray[Any, Any], str]:
+def _packed(cells: pa.Array) -> tuple[np.ndarray[Any, Any], str]:
     """The cells as bytes of one width, and how SQLite makes of each what it was."""
-    if isinstance(cells[0], bytes):
-        return np.frombuffer(b"".join(cells), f"V{len(cells[0])}"), "{}"
-    if isinstance(cells[0], int):
-        return np.array(cells).astype("S20"), "CAST({} AS INTEGER)"
-    try:
-        packed = np.array(cells, "S")
-    except UnicodeEncodeError:
-        packed = np.array([cell.encode() for cell in cells], "S")
-    if UNIT_SEPARATOR in "".join(cells):
-        raise ValueError(_CONTROL_CHARACTER)
-    given, width = packed.tobytes(), f"V{packed.dtype.itemsize}"
-    if b"\0" not in given:  # all of one length
-        return np.frombuffer(given, width), "CAST({} AS TEXT)"
-    filled = np.frombuffer(given.replace(b"\0", UNIT_SEPARATOR.encode()), width)
-    return filled, f"rtrim(CAST({{}} AS TEXT), char({ord(UNIT_SEPARATOR)}))"
+    if pa.types.is_fixed_size_binary(cells.type):
+        return key_cells(cells), "{}"
+    filler, texts = ord(UNIT_SEPARATOR), cells.cast(TEXT)
+    offsets, data = cells_of(texts)
+    lengths = np.diff(offsets)
+    width = max(int(lengths.max()), 1)
+    given = np.frombuffer(data, np.uint8)
+    kind = "INTEGER" if pa.types.is_integer(cells.type) else "TEXT"
+    if lengths.min() == width:
+        return given.view(f"V{width}"), f"CAST({{}} AS {kind})"
+    if (given == filler).any():
+        raise ValueError("a text that is to be stored holds a control character")
+    filled = np.full((len(cells), width), filler, np.uint8)
+    filled[np.arange(width) < lengths[:, None]] = given
+    return filled.view(f"V{width}").ravel(), f"CAST(rtrim(CAST({{}} AS TEXT), char({filler})) AS {kind})"
+
+
+def _listed(cells: Any) -> Any:
+    """The values of a column as a list."""
+    if not isinstance(cells, pa.Array):
+        return cells
+    if pa.types.is_fixed_size_binary(cells.type):
+        return key_cells(cells).tolist()
+    return cells.to_pylist()
 
 
 def _on_postgresql(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], rows: int) -> Statement:
@@ -203,7 +236,7 @@ def _texts(cells: Cells) -> tuple[Sequence[str], str]:
 def _joined(texts: Sequence[str], rows: int) -> str:
     text = UNIT_SEPARATOR.join(texts)
     if text.count(UNIT_SEPARATOR) != rows - 1:
-        raise ValueError(_CONTROL_CHARACTER)
+        raise ValueError("a text that is to be stored holds a control character")
     return text
 
 

@@ -8,17 +8,22 @@ transactions repeated as those of others are. The server writes a failed stateme
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from itertools import repeat
+from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy.engine import Dialect
+
+from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_numbers, hexadecimal, side_by_side
 
 DRIVERS = ("psycopg2", "psycopg")
 PIECE = 1 << 18
 """Bytes that the driver takes at once."""
-_ESCAPES = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
-"""What has a meaning of its own between and within the fields."""
+_ESCAPES: Any = {"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"}
+"""What has a meaning of its own between and within the fields; the backslash first, since the others bring it in."""
+_HEX = r"\\x"
+"""Stands before bytes as hexadecimal digits."""
 
 
 def copies(dialect: Dialect) -> bool:
@@ -26,22 +31,18 @@ def copies(dialect: Dialect) -> bool:
     return dialect.name == "postgresql" and dialect.driver in DRIVERS
 
 
-def copy(table: str, columns: Mapping[str, Any], *, order_by: str = "") -> tuple[str, tuple[bytes]]:
+def copy(table: str, columns: Mapping[str, Any], *, order: Any = None) -> tuple[str, tuple[bytes]]:
     """The statement that inserts rows, and its one value.
 
     :param table: its name and those of ``columns`` as SQL has them.
-    :param columns: name to a list or tuple with one value for each row, or to one value for all rows.
-    :param order_by: the column of bytes by which the rows are put in order; in the order given, if there is none.
+    :param columns: name to an Arrow array with one value for each row, or to one value for all rows.
+    :param order: in which order the rows go in, as indices.
     """
-    columns = {name: columns[name] for name in sorted(columns, key=lambda name: name != order_by)}
-    rows = next(len(cells) for cells in columns.values() if isinstance(cells, list | tuple))
-    fields = [
-        _texts(cells) if isinstance(cells, list | tuple) else repeat(_text(cells), rows) for cells in columns.values()
-    ]
-    lines = list(map("\t".join, zip(*fields, strict=True)))
-    if order_by:
-        lines.sort()
-    given = "\n".join(lines).encode()
+    parts: list[Any] = []
+    for cells in columns.values():
+        parts += ["\t", *(_column(cells) if isinstance(cells, pa.Array) else (_value(cells),))]
+    rows = side_by_side([*parts[1:], "\n"])
+    given = cells_of(rows if order is None else rows.take(column_of_numbers(order)))[1].tobytes()
     return f"COPY {table} ({', '.join(columns)}) FROM STDIN (ENCODING 'UTF8')", (given,)
 
 
@@ -58,20 +59,22 @@ def execute(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
     return True
 
 
-def _texts(cells: Sequence[Any]) -> Sequence[str]:
-    if isinstance(cells[0], str) and not _needs_escapes("".join(cells)):
-        return cells
-    return list(map(str if isinstance(cells[0], int) else _text, cells))
+def _column(cells: pa.Array) -> tuple[Any, ...]:
+    if pa.types.is_fixed_size_binary(cells.type):
+        return _HEX, hexadecimal(cells)
+    texts = cells.cast(TEXT)
+    if pa.types.is_integer(cells.type) or not _needs_escapes(cells_of(texts)[1].tobytes()):
+        return (texts,)
+    for character, escape in _ESCAPES.items():
+        texts = pc.replace_substring(texts, character, escape)
+    return (texts,)
 
 
-def _text(cell: Any) -> str:
+def _value(cell: Any) -> str:
     if isinstance(cell, bytes):
-        return r"\\x" + cell.hex()
-    return cell.translate(_TABLE) if isinstance(cell, str) else str(cell)
+        return _HEX + cell.hex()
+    return cell.translate(str.maketrans(_ESCAPES)) if isinstance(cell, str) else str(cell)
 
 
-_TABLE = str.maketrans(_ESCAPES)
-
-
-def _needs_escapes(text: str) -> bool:
-    return any(character in text for character in _ESCAPES)
+def _needs_escapes(texts: bytes) -> bool:
+    return len(texts.translate(None, "".join(_ESCAPES).encode())) < len(texts)

@@ -11,14 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
+from airflow_provider_uspeedo.core.arrays import column_of_keys
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
-from airflow_provider_uspeedo.ledger.columns import Statement, insertion_of_all
-from airflow_provider_uspeedo.ledger.records import Attempt, Request
+from airflow_provider_uspeedo.ledger.columns import Statement, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger.records import Attempt
 from airflow_provider_uspeedo.ledger.tables import Tables
 
 MAY_BE_TAKEN = (states.CLAIMED, states.RELEASED)
@@ -36,31 +38,21 @@ class Readings:
 
         :param cells: ``first_row``, ``key`` and ``request_id`` of each.
         """
-        columns = {
-            "attempt_no": attempt.number, "row_number": cells["first_row"], "key": cells["key"],
-            "request_id": cells["request_id"],
-        }  # fmt: skip
-        return insertion_of_all(dialect, self._table, columns)
+        return insertion_of_all(dialect, self._table, _columns(attempt, cells))
 
     def record_new(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], others: set[bytes]
+        self, connection: Connection, attempt: Attempt, cells: Mapping[str, Any], others: set[bytes]
     ) -> None:
-        """Records the recipients of these requests that came into the ledger with them.
+        """Records the recipients who came into the ledger with this try's requests.
 
-        :param others: the keys of those that did not.
+        :param cells: ``first_row``, ``key`` and ``request_id`` of each who was to come.
+        :param others: the keys of those who were there.
         """
-        names = ("attempt_no", "row_number", "key", "request_id")
-        insert_new(
-            connection,
-            self._table,
-            names,
-            [
-                (attempt.number, one.row_number, one.key, request.id)
-                for request in requests
-                for one in request.recipients
-                if one.key not in others
-            ],
-        )
+        if others:
+            new = pc.invert(pc.is_in(cells["key"], column_of_keys(list(others))))
+            cells = {name: cells[name].filter(new) for name in ("first_row", "key", "request_id")}
+        if len(cells["key"]):
+            connection.exec_driver_sql(*insertion(connection.dialect, self._table, _columns(attempt, cells)))
 
     def record(
         self,
@@ -117,6 +109,12 @@ class Readings:
             for r in rows
         ]
         insert_new(connection, self._table, columns, values)
+
+
+def _columns(attempt: Attempt, cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {"attempt_no": attempt.number, "row_number": cells["first_row"]} | {
+        name: cells[name] for name in ("key", "request_id")
+    }
 
 
 def is_free(row: Any, attempt: Attempt) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypedDict
@@ -58,7 +58,7 @@ class Request:
     """
 
     id: bytes
-    recipients: tuple[Recipient, ...] = field(repr=False)
+    recipients: Sequence[Recipient] = field(repr=False)
     canary: bool = False
 
     def of(self, recipients: Iterable[Recipient]) -> Request:

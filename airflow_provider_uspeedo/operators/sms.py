@@ -186,6 +186,7 @@ class SendBatchSMSOperator(BaseOperator):
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.halt import Halt
+        from airflow_provider_uspeedo.campaign.tuning import tuned
         from airflow_provider_uspeedo.hooks.ledger import open_ledger
 
         self._halt = Halt()
@@ -200,7 +201,9 @@ class SendBatchSMSOperator(BaseOperator):
         try:
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._rehearse(order, ledger, hook))
-            return self._conclude(context, order, self._campaign(order, ledger, hook, self._halt))
+            with tuned():
+                report = self._campaign(order, ledger, hook, self._halt)
+            return self._conclude(context, order, report)
         finally:
             hook.close()
             ledger.close()

@@ -5,7 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, overload
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Cell = TypeVar("Cell")
 
@@ -27,6 +30,55 @@ Text: TypeAlias = str | Unreadable | None
 
 TextList: TypeAlias = list[str | None] | Unreadable | None
 """What a cell of a list column becomes; ``None`` is a list that is null as a whole."""
+
+
+class ArrowTexts(Sequence[Text]):
+    """A column of texts as Arrow has it; a text is made when it is asked for.
+
+    :param array: of strings, all of them UTF-8.
+    """
+
+    def __init__(self, array: pa.Array) -> None:
+        self.array = array.cast(pa.large_string())
+
+    @property
+    def clean(self) -> pa.Array | None:
+        """The column itself, if every cell is a text that can be stored and sent: none is null, or has a NUL."""
+        _, _, texts = self.array.buffers()
+        if self.array.null_count or (texts is not None and b"\0" in texts.to_pybytes()):
+            return None
+        return self.array
+
+    def different(self) -> Sequence[Text]:
+        """Each text once."""
+        return ArrowTexts(pc.unique(self.array))
+
+    def followed_by(self, others: Iterable[ArrowTexts]) -> ArrowTexts:
+        """This column and the others, one after the other."""
+        return ArrowTexts(pa.concat_arrays([self.array, *(other.array for other in others)]))
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    @overload
+    def __getitem__(self, index: int) -> Text: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Text]: ...
+    def __getitem__(self, index: int | slice) -> Text | Sequence[Text]:
+        if isinstance(index, slice):
+            return ArrowTexts(self.array[index])
+        return self.array[index].as_py()  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Text]:
+        return iter(self.array.to_pylist())  # by way of numpy it would load pandas, of which nothing is used
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} texts>"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -80,4 +132,10 @@ def _merge(batches: Sequence[TextBatch]) -> TextBatch:
 
 
 def _append(parts: Sequence[Mapping[str, Sequence[Cell]]]) -> dict[str, Sequence[Cell]]:
-    return {name: [cell for part in parts for cell in part[name]] for name in parts[0]}
+    return {name: _joined([part[name] for part in parts]) for name in parts[0]}
+
+
+def _joined(columns: Sequence[Any]) -> Any:
+    if all(isinstance(column, ArrowTexts) for column in columns):
+        return columns[0].followed_by(columns[1:])
+    return [cell for column in columns for cell in column]

@@ -9,7 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
-from airflow_provider_uspeedo.tables.batch import Text, TextBatch, TextList, join
+from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text, TextBatch, TextList, join
 from airflow_provider_uspeedo.tables.check import check_columns, check_lists, check_texts
 from airflow_provider_uspeedo.tables.digest import TableDigest
 from airflow_provider_uspeedo.tables.kinds import NULL, TEXT, is_short_float, kind_of
@@ -118,7 +118,9 @@ class Table:
         """
         found: set[str] = set()
         for batch in self.batches([column]):
-            found.update(cell for cell in batch.columns[column] if isinstance(cell, str))
+            cells = batch.columns[column]
+            different = cells.different() if isinstance(cells, ArrowTexts) else cells
+            found.update(cell for cell in different if isinstance(cell, str))
             if len(found) > limit:
                 raise TableError(
                     f"column {column!r} of {self.description} has more than {limit:,} different values. "
@@ -184,13 +186,13 @@ def _batch(
     return TextBatch(first_row, piece.length, found, found_lists, keys)
 
 
-def _texts(piece: Slice, name: str, first_row: int) -> list[Text]:
+def _texts(piece: Slice, name: str, first_row: int) -> Sequence[Text]:
     cells = piece.columns[name]
     with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
         return texts_of(cells) if isinstance(cells, list) else texts(cells)
 
 
-def _keys(piece: Slice, name: str, first_row: int) -> list[Text]:
+def _keys(piece: Slice, name: str, first_row: int) -> Sequence[Text]:
     cells = piece.columns[name]
     with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
         return key_texts_of(cells) if isinstance(cells, list) else key_texts(cells)

@@ -24,15 +24,16 @@ structs, maps, intervals and lists have no text: :func:`.kind_of` says so before
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from airflow_provider_uspeedo.tables.batch import Text
+from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text
 from airflow_provider_uspeedo.tables.kinds import extension_name, is_bytes, is_text, is_uuid, value_type
 from airflow_provider_uspeedo.tables.values import INFINITE, short, shortest, text, texts_of
 
@@ -40,7 +41,7 @@ _WHOLE_LIMIT = {"double": 2.0**53, "float": 2.0**24}
 """From here on an integer would show digits that the float does not hold."""
 
 
-def texts(array: pa.Array) -> list[Text]:
+def texts(array: pa.Array) -> Sequence[Text]:
     """Return the text of each cell.
 
     :param array: any Arrow array whose type has a kind (:func:`.kind_of`).
@@ -52,7 +53,7 @@ def texts(array: pa.Array) -> list[Text]:
     return _cast(array)
 
 
-def key_texts(array: pa.Array) -> list[Text]:
+def key_texts(array: pa.Array) -> Sequence[Text]:
     """Return the text of each cell as a key: decimals without the zeros that end their fraction."""
     found = texts(array)
     if not differs_as_key(array.type):
@@ -65,38 +66,53 @@ def differs_as_key(arrow_type: pa.DataType) -> bool:
     return bool(pt.is_decimal(value_type(arrow_type)))
 
 
-def _listed(array: pa.Array) -> list[Text]:
+def _listed(array: pa.Array) -> list[Any]:
     """To a Python list by way of numpy: ten times faster than ``to_pylist`` in the oldest supported pyarrow."""
     return array.to_numpy(zero_copy_only=False).tolist()  # type: ignore[no-any-return]
 
 
-def _cast(array: pa.Array) -> list[Text]:
-    return _listed(pc.cast(array, pa.string()))
+def _cast(array: pa.Array) -> Sequence[Text]:
+    return ArrowTexts(pc.cast(array, pa.string()))
 
 
-def _strings(array: pa.Array) -> list[Text]:
+def _strings(array: pa.Array) -> Sequence[Text]:
+    if is_utf8(array):
+        return ArrowTexts(array)
     try:
         return _listed(array)
     except (pa.ArrowException, UnicodeDecodeError):  # a careless writer: bytes that are not UTF-8
         return _bytes(array.view(_BYTES_BEHIND[str(array.type)]))
 
 
+def is_utf8(array: pa.Array) -> bool:
+    """Return whether each cell is a string of UTF-8, or null; false of an array of another type, string views too."""
+    if not (pt.is_string(array.type) or pt.is_large_string(array.type)):
+        return False
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 _BYTES_BEHIND = {"string": "binary", "large_string": "large_binary", "string_view": "binary_view"}
 
 
-def _bytes(array: pa.Array) -> list[Text]:
+def _bytes(array: pa.Array) -> Sequence[Text]:
     return texts_of(_listed(array))
 
 
-def _uuids(array: pa.Array) -> list[Text]:
-    return [None if cell is None else str(uuid.UUID(bytes=cell)) for cell in _listed(array.storage)]  # type: ignore[arg-type]
+def _uuids(array: pa.Array) -> Sequence[Text]:
+    return [None if cell is None else str(uuid.UUID(bytes=cell)) for cell in _listed(array.storage)]
 
 
-def _nulls(array: pa.Array) -> list[Text]:
+def _nulls(array: pa.Array) -> Sequence[Text]:
     return [None] * len(array)
 
 
-def _dictionary(array: pa.DictionaryArray) -> list[Text]:
+def _dictionary(array: pa.DictionaryArray) -> Sequence[Text]:
+    if is_utf8(array.dictionary):
+        return ArrowTexts(array.dictionary_decode())
     # A slice of a large one: only what the slice uses (but not every Arrow can pick from string views).
     if len(array.dictionary) > len(array) and not pt.is_string_view(array.dictionary.type):
         return texts(array.dictionary_decode())
@@ -105,27 +121,27 @@ def _dictionary(array: pa.DictionaryArray) -> list[Text]:
     return words[array.indices.cast(pa.int64()).fill_null(-1).to_numpy()].tolist()  # type: ignore[no-any-return]
 
 
-def _run_ends(array: pa.Array) -> list[Text]:
+def _run_ends(array: pa.Array) -> Sequence[Text]:
     return texts(pc.run_end_decode(array))
 
 
-def _storage(array: pa.Array) -> list[Text]:
+def _storage(array: pa.Array) -> Sequence[Text]:
     return texts(array.storage)
 
 
-def _half_floats(array: pa.Array) -> list[Text]:
+def _half_floats(array: pa.Array) -> Sequence[Text]:
     """Value by value: Arrow writes out the exact value of a float16, ``0.0999755859375`` for ``0.1``."""
     cells = array.to_numpy(zero_copy_only=False)
     return [text(cell) if valid else None for cell, valid in zip(cells, array.is_valid().to_pylist(), strict=True)]
 
 
-def _floats(array: pa.Array) -> list[Text]:
+def _floats(array: pa.Array) -> Sequence[Text]:
     limit = pa.scalar(_WHOLE_LIMIT[str(array.type)], array.type)
     whole = pc.and_(pc.equal(pc.floor(array), array), pc.less(pc.abs(array), limit))
     null = pa.scalar(None, array.type)
     integers = pc.cast(pc.cast(pc.if_else(whole, array, null), pa.int64()), pa.string())
     if array.null_count == integers.null_count:
-        return _listed(integers)
+        return ArrowTexts(integers)
     others = pc.cast(pc.if_else(whole, null, array), pa.string())
     return _mend(pc.coalesce(integers, others), pc.match_substring_regex(others, "[en]"), _float_text)
 
@@ -136,7 +152,7 @@ def _float_text(number: str) -> Text:
     return INFINITE if number.endswith("inf") else short(number)
 
 
-def _decimals(array: pa.Array) -> list[Text]:
+def _decimals(array: pa.Array) -> Sequence[Text]:
     found = pc.cast(array, pa.string())
     return _mend(found, pc.match_substring(found, "E"), _decimal_text)
 
@@ -145,22 +161,25 @@ def _decimal_text(number: str) -> Text:
     return text(Decimal(number))
 
 
-def _mend(found: pa.Array, odd: pa.Array, make: Callable[[str], Text]) -> list[Text]:
+def _mend(found: pa.Array, odd: pa.Array, make: Callable[[str], Text]) -> Sequence[Text]:
     """Replace the texts that are marked odd."""
+    places = pc.indices_nonzero(odd).to_pylist()
+    if not places:
+        return ArrowTexts(found)
     cells = _listed(found)
-    for index in pc.indices_nonzero(odd).to_pylist():
+    for index in places:
         cells[index] = make(cells[index])
     return cells
 
 
-def _timestamps(array: pa.Array) -> list[Text]:
+def _timestamps(array: pa.Array) -> Sequence[Text]:
     if array.type.tz is None:
-        return _listed(_clock(array))
+        return ArrowTexts(_clock(array))
     try:
         there = pc.local_timestamp(array)
     except pa.ArrowInvalid:  # Arrow knows no such zone (no zone database, or a bare offset in an old one); Python may
         return texts_of(array.to_pylist())
-    return _listed(pc.binary_join_element_wise(_clock(there), _offsets(array, there), ""))
+    return ArrowTexts(pc.binary_join_element_wise(_clock(there), _offsets(array, there), ""))
 
 
 def _offsets(array: pa.Array, there: pa.Array) -> pa.Array:
@@ -175,8 +194,8 @@ def _offset_text(seconds: int) -> str:
     return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}" + (f":{rest:02}" if rest else "")
 
 
-def _times(array: pa.Array) -> list[Text]:
-    return _listed(_clock(array))
+def _times(array: pa.Array) -> Sequence[Text]:
+    return ArrowTexts(_clock(array))
 
 
 def _clock(array: pa.Array) -> pa.Array:
@@ -202,7 +221,7 @@ _FRACTIONS = {
     "ns": (_NO_FRACTION, (r"(\.\d{6})000$", r"\1")),
 }
 
-_RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], list[Text]]], ...] = (
+_RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence[Text]]], ...] = (
     (is_text, _strings),
     (is_bytes, _bytes),
     (pt.is_float16, _half_floats),

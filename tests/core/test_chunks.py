@@ -8,7 +8,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.chunks import OPEN_AT_ONCE, Cutter, by_template_and_sender, content_of
+from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.core.chunks import OPEN_AT_ONCE, Cutter, by_template_and_sender
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 
@@ -72,7 +73,7 @@ def test_many_at_a_time_are_cut_as_well(batches: list[list[Recipient]], size: in
     for part in parts:
         new = [one for one in part if one.key not in taken]
         taken |= {one.key for one in new}
-        closed += cutter.add_all(new)
+        closed += cutter.add_all(Recipients.of(new))
         sent = {one.key for chunk in closed for one in chunk}
         assert cutter.open_rows == {one.key: one.row_number for one in everybody if one.key in taken - sent}
         assert cutter.first_open_row() == min(cutter.open_rows.values(), default=None)
@@ -100,17 +101,17 @@ def test_one_phone_for_everybody_makes_one_request_each() -> None:
 def test_a_group_has_one_template_and_one_sender(kinds: list[tuple[str, str]]) -> None:
     """Groups come in the order of their first recipient, keep the order within, and no two could be one."""
     recipients = [recipient(row, row, *kind) for row, kind in enumerate(kinds, 1)]
-    groups = by_template_and_sender(recipients)
-    assert [(group[0].template_id, group[0].sender_id) for group in groups] == list(dict.fromkeys(kinds))
+    groups = by_template_and_sender(Recipients.of(recipients))
+    assert [(group.template_id, group.sender_id) for group in groups] == list(dict.fromkeys(kinds))
     for group in groups:
-        kind = (group[0].template_id, group[0].sender_id)
-        assert group == [one for one in recipients if (one.template_id, one.sender_id) == kind]
+        kind = (group.template_id, group.sender_id)
+        assert list(group.targets) == [one for one in recipients if (one.template_id, one.sender_id) == kind]
 
 
 def test_the_content_of_a_request_says_everything_of_everyone() -> None:
     """Phone, parameters, mark and extend code go out under the group's template and sender."""
     first, second = recipient(1, 11, "A", "Shop"), recipient(2, 12, "B")
-    shop, other = content_of(by_template_and_sender([first, second]))
+    shop, other = by_template_and_sender(Recipients.of([first, second]))
     assert (shop.template_id, shop.sender_id, other.template_id, other.sender_id) == ("A", "Shop", "B", "")
     (target,) = shop.targets
     assert (target.phone, target.params, target.user_id, target.extend_code) == ("(852)11", ("p1",), "u1", "1")

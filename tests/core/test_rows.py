@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.rows import Columns, RowReader
+from airflow_provider_uspeedo.core.rows import Columns, RowReader, in_order
 from airflow_provider_uspeedo.tables import TextBatch, Unreadable
 
 PHONE = "+85255311111"
@@ -37,7 +37,7 @@ def read(columns: Columns, table: Mapping[str, Sequence[Any]], **settings: Any) 
     """Reads a table given as columns, in one batch that begins at row 5."""
     length = len(next(iter(table.values())))
     batch = TextBatch(5, length, table, table, table)
-    return list(reader(columns, **settings).read(batch))
+    return in_order(*reader(columns, **settings).read(batch))
 
 
 def read_one(columns: Columns, value: Mapping[str, Any], **settings: Any) -> Recipient | BadRow:
@@ -239,6 +239,6 @@ def test_a_row_reads_the_same_whoever_stands_beside_it(rows: list[tuple[Any, ...
     ]
     one_reader = reader(columns, variables={"A": 2, "B": 3})
     fresh = [reader(columns, variables={"A": 2, "B": 3}) for _ in alone]
-    assert list(one_reader.read(together)) == [
-        row for reading, batch in zip(fresh, alone, strict=True) for row in reading.read(batch)
+    assert in_order(*one_reader.read(together)) == [
+        row for reading, batch in zip(fresh, alone, strict=True) for row in in_order(*reading.read(batch))
     ]
