@@ -23,6 +23,7 @@ from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.campaign.reading import Reading
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
+from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.core.wording import counted
@@ -180,8 +181,8 @@ class Campaign:
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
 
-        def held(keys: Sequence[bytes]) -> set[bytes]:
-            return set() if attempt.first else self._ledger.held(attempt, keys)
+        def held(recipients: Recipients) -> set[bytes]:
+            return set() if attempt.first else self._ledger.held(attempt, recipients.keys())
 
         portions = (self._ledger.prepare_claim(attempt, portion) for portion in self._reading.portions(held))
         for portion in one_ahead(portions):

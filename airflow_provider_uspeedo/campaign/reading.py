@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -118,10 +118,10 @@ class Reading:
             digest=digest,
         )
 
-    def portions(self, held: Callable[[Sequence[bytes]], Collection[bytes]]) -> Iterator[Portion]:
+    def portions(self, held: Callable[[Recipients], Collection[bytes]]) -> Iterator[Portion]:
         """What to claim, until the table ends.
 
-        :param held: those of some keys that are not to be had, so that requests are cut of what can be sent.
+        :param held: the keys of those recipients who are not to be had, so that requests are cut of what can be sent.
         """
         cutter = _RequestCutter(self._order.chunk_size, self._order.canary or 0)
         self._digest = TableDigest()
@@ -129,12 +129,14 @@ class Reading:
         for batch in self._batches(self._digest):
             good, bad = self._read(batch, self._order.slice_)
             good, bad = _without(good, good.having(cutter.open_rows.keys()), bad, cutter.open_rows)
-            not_ours = good.having(held(good.keys()))
+            not_ours = good.having(held(good))
             requests = cutter.requests_of(good.only(~not_ours))
             last_row = batch.first_row + batch.length - 1
             first_open = cutter.first_open_row()
             read_to = last_row if first_open is None else first_open - 1
-            yield Portion(requests, list(good.only(not_ours)), bad, read_to)
+            portion = [Portion(requests, list(good.only(not_ours)), bad, read_to)]
+            del batch, good, bad, requests  # whoever has it is done with it before the next one is wanted
+            yield portion.pop()
         if rest := cutter.last_requests():
             yield Portion(rest, (), (), read_to=last_row)
 

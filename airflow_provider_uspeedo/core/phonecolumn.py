@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.core.phonetext import BadPhone
 
 LONGEST_BEGINNING = 4
 """Characters that say which rules a phone follows: ``+`` or ``(``, and a country code; there are some ten thousand."""
+CLOSER_LOOK = "?"
 _SEPARATORS = b" \t-()"
 _DIGITS = b"0123456789"
 _NOTHING = re.compile("(?!)")
@@ -39,13 +40,15 @@ class _Rules(NamedTuple):
 
 
 class _Openings(dict[str, str]):
-    """The bracket that a text begins with, to what its digits begin with then: ``(`` if it holds a country code."""
+    """The text up to its first closing bracket, to what its digits begin with then.
 
-    def __missing__(self, bracket: str) -> str:
-        within = bracket[1:-1].strip()
-        if within in CALLING_CODES:
-            return self.setdefault(bracket, "(")
-        return ""
+    ``(`` if a bracket with a country code opens the text, nothing if one with something else does.
+    """
+
+    def __missing__(self, opening: str) -> str:
+        if opening[:1] != "(":
+            return CLOSER_LOOK
+        return self.setdefault(opening, "(") if opening[1:-1].strip() in CALLING_CODES else ""
 
 
 class _Beginnings(dict[str, _Rules | None]):
@@ -100,7 +103,7 @@ class PhoneColumn:
             return _international(beginning)
         if beginning.startswith("("):
             return _in_brackets(beginning, self._home)
-        if self._home is None or self._main is None or beginning.startswith("00"):
+        if self._home is None or self._main is None or beginning.startswith(("00", CLOSER_LOOK)):
             return None
         return _at_home(self._home, self._main, beginning)
 
@@ -144,28 +147,25 @@ _OPENINGS = _Openings()
 
 
 def _plain(texts: Sequence[Any]) -> Sequence[str]:
-    """Return every phone as digits, with or without ``+`` or ``(`` before them; ``""`` for what takes a closer look.
+    """Return every phone as digits, with or without ``+`` or ``(`` before them.
 
-    ``(`` says that the country code stood in brackets. The column becomes one text, from which all separators and then
-    all digits are taken at once.
+    ``(`` says that the country code stood in brackets, and :data:`CLOSER_LOOK` what its name says, as ``""`` does. The
+    column becomes one text, from which all separators and then all digits are taken at once.
     """
     lines = _lines(texts)
     joined = "\n".join(lines).encode("ascii", "replace")
     bare = joined.translate(None, _SEPARATORS)
     if len(bare) < len(joined):
         plain = zip(lines, bare.decode().split("\n"), strict=True)
-        lines = [digits if digits[:1] == text[:1] else _opened(text, digits) for text, digits in plain]
+        lines = [
+            digits if digits[:1] == text[:1] else _OPENINGS[text[: text.find(")") + 1]] + digits
+            for text, digits in plain
+        ]
     rests = bare.translate(None, _DIGITS).split(b"\n")
     if _PLAIN_RESTS.issuperset(rests) and bare.count(b"+") == bare.count(b"\n+") + bare.startswith(b"+"):
         return lines
     pairs = zip(lines, rests, strict=False)
     return [digits if not rest or (rest == b"+" and digits[:1] == "+") else "" for digits, rest in pairs]
-
-
-def _opened(text: str, digits: str) -> str:
-    """Return what stands for a text that does not begin with a digit or ``+``."""
-    end = text.find(")")
-    return _OPENINGS[text[: end + 1]] + digits if text[:1] == "(" and end > 0 else ""
 
 
 def _lines(texts: Sequence[Any]) -> Sequence[str]:

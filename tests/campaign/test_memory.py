@@ -41,12 +41,13 @@ ledger.prepare()
 for _ in range(tries):
     summary = Campaign(order, reading, ledger, send, Halt()).run().summary
 seen = sum(len(portion) for portion in ledger.results("c"))
-print(json.dumps([summary.to_xcom()["accepted"], seen, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps([summary.to_xcom()["accepted"], seen, megabytes, "pandas" in sys.modules]))
 """
 
 
-def peak(folder: Path, rows: int) -> float:
-    """Megabytes that a dry run, a run, a rerun and reading the results take at most."""
+def in_a_process(folder: Path, rows: int) -> tuple[float, bool]:
+    """A dry run, a run, a rerun, and the results: megabytes that they take at most, and whether pandas was loaded."""
     table = folder / f"{rows}.parquet"
     columns = {
         "phone": [f"+8525{n:07d}" for n in range(rows)],
@@ -56,12 +57,18 @@ def peak(folder: Path, rows: int) -> float:
     pq.write_table(pa.table(columns), table)
     command = [sys.executable, "-c", CHILD, str(table), str(folder / f"{rows}.db"), "2"]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
-    accepted, seen, megabytes = json.loads(done.stdout)
+    accepted, seen, megabytes, pandas = json.loads(done.stdout)
     assert (accepted, seen) == (rows, rows)
-    return float(megabytes)
+    return megabytes, pandas
+
+
+def test_a_table_in_parquet_needs_no_pandas(tmp_path: Path) -> None:
+    """It takes half a second to load and 40 MB, in every task."""
+    _, pandas = in_a_process(tmp_path, 100)
+    assert not pandas
 
 
 @pytest.mark.slow
 def test_a_larger_table_needs_no_more_memory(tmp_path: Path) -> None:
     """Peak memory of whole processes, run, rerun, dry run and results included."""
-    assert peak(tmp_path, MORE) - peak(tmp_path, MANY) < MEGABYTES
+    assert in_a_process(tmp_path, MORE)[0] - in_a_process(tmp_path, MANY)[0] < MEGABYTES

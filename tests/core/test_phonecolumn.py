@@ -134,4 +134,4 @@ def test_what_is_remembered_is_bounded(texts: list[Any], region: str | None) -> 
     """A column of garbage leaves nothing behind but beginnings of at most four characters, all of them phone-like."""
     reader = PhoneReader(region)
     reader.read_all(texts)
-    assert all(re.fullmatch(r"[+(]?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules)
+    assert all(re.fullmatch(r"[+(?]?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules)

@@ -56,12 +56,12 @@ OF_BOTH: dict[str, Any] = {
     "once_from": 100_000,
 }
 CONTENDERS = (
-    Contender("drt", "`rest_api`, batches of 1000", partial(prepare, keeps=False), place=4, **OF_BOTH),
+    Contender("drt", "`rest_api`, batches of 1000", partial(prepare, keeps=False), place=5, **OF_BOTH),
     Contender(
         "drt, ledger",
         "the same with `state.backend: warehouse` (PostgreSQL), `state.idempotency: true`, `idempotency_key` the phone",
         partial(prepare, keeps=True),
-        place=5,
+        place=6,
         database=True,
         **OF_BOTH,
     ),
