@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -56,19 +56,20 @@ class Cutter:
 
     def add_all(self, recipients: Recipients) -> list[Recipients]:
         """Takes many recipients in, in order; returns the chunks that are now closed."""
-        if len(self._open) <= 1:
-            waiting = Recipients.joined([Recipients.of(one) for one in (*map(dict.values, self._open), recipients)])
-            if waiting.differ_in("phone"):
-                # There is one chunk to fill, then the next.
-                whole = len(waiting) - len(waiting) % self._size
-                self._hold(waiting[whole:])
-                return [waiting[start : start + self._size] for start in range(0, whole, self._size)]
-        return [Recipients.of(chunk) for chunk in map(self.add, recipients) if chunk]
+        if len(self._open) > 1 or not recipients.differ_in("phone") or recipients.any_in("phone", self._open_phones()):
+            return [Recipients.of(chunk) for chunk in map(self.add, recipients) if chunk]
+        # There is one chunk to fill, then the next.
+        missing = (self._size - sum(map(len, self._open))) % self._size
+        closed = [Recipients.of(chunk) for chunk in map(self.add, recipients[:missing]) if chunk]
+        whole = missing + (len(recipients) - missing) // self._size * self._size
+        if whole >= missing:
+            closed += [recipients[start : start + self._size] for start in range(missing, whole, self._size)]
+            for recipient in recipients[whole:]:
+                self.add(recipient)
+        return closed
 
-    def _hold(self, rest: Iterable[Recipient]) -> None:
-        held = {recipient.phone: recipient for recipient in rest}
-        self._open = [held] if held else []
-        self._rows = {recipient.key: recipient.row_number for recipient in held.values()}
+    def _open_phones(self) -> list[str]:
+        return [phone for chunk in self._open for phone in chunk]
 
     def rest(self) -> Iterator[list[Recipient]]:
         """Closes what is still open."""

@@ -15,6 +15,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Dialect, Row
@@ -26,7 +27,6 @@ from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
-from airflow_provider_uspeedo.ledger.engine import use_large_cache
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -75,7 +75,6 @@ class Claims:
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
-        use_large_cache(connection)
         met = self._claim_new(connection, attempt, portion) if portion.requests else set()
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
@@ -263,17 +262,22 @@ class Claims:
         return kept
 
 
+_STORED = ("key", "phone", "user_id", "template_id", "sender_id")
+"""What the ledger keeps of a recipient as it is."""
+
+
 def _cells(attempt: Attempt, requests: Sequence[Request]) -> dict[str, Any]:
     """What is inserted of new recipients, by column: one value for each of them, or for all."""
-    recipients = Recipients.joined([Recipients.of(request.recipients) for request in requests])
+    parts = [Recipients.of(request.recipients) for request in requests]
+    row_number, *others = (pa.concat_arrays([part.column(name) for part in parts]) for name in ("row_number", *_STORED))
     ids = np.frombuffer(b"".join(request.id for request in requests), "V16")
     each_id = np.repeat(ids, [len(request.recipients) for request in requests])
     return {
         "campaign_no": attempt.campaign_no,
         "request_id": column_of_cells(each_id.tobytes(), 16),
         "first_attempt": attempt.number,
-        "first_row": recipients.column("row_number"),
-        **{name: recipients.column(name) for name in ("key", "phone", "user_id", "template_id", "sender_id")},
+        "first_row": row_number,
+        **dict(zip(_STORED, others, strict=True)),
     }
 
 

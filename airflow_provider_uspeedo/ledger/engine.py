@@ -30,8 +30,10 @@ PATIENCE = 60.0
 SILENCE = 3.0
 """Seconds of that after which the log says so, once for each transaction."""
 SQLITE_BUSY_SECONDS = 60
-SMALL_CACHE, LARGE_CACHE = 2_000, 16_000
-"""KiB of SQLite's pages; the small one is its own default."""
+SQLITE_PAGE = 16_384
+"""Bytes. Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
+SQLITE_LOG = 256 * 2**20
+"""Bytes of the write-ahead log before it goes into the file: pages that change again are written there once."""
 IDLE_LIMIT = 3.0
 """Seconds. A connection unused for longer may have died, and is asked before it is used; to ask always costs a third of
 a small transaction. What dies sooner is met by the repetition of transactions."""
@@ -50,7 +52,7 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         raise LedgerError(f"A ledger cannot live in {kind!r}: use SQLite, PostgreSQL, MySQL or MariaDB.")
     options = {
         "hide_parameters": True,
-        "pool_use_lifo": True,  # few connections stay busy: each of SQLite has a page cache of its own
+        "pool_use_lifo": True,  # few connections stay busy
         "poolclass": QueuePool,
         "pool_size": connections,
         **options,
@@ -69,7 +71,6 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
         raise LedgerError(f"This SQLAlchemy cannot use the driver {url.drivername!r}: {_EXTRA[kind]}") from None
     if kind == "sqlite":
         event.listen(engine, "connect", _on_sqlite_connect)
-        event.listen(engine, "checkin", _on_sqlite_checkin)
         event.listen(engine, "begin", _on_sqlite_begin)
     else:
         if kind == "postgresql":
@@ -91,26 +92,11 @@ _EXTRA = {
 def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions by itself; see _on_sqlite_begin
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA page_size={SQLITE_PAGE}")  # of a file that is made now; an older one stays as it is
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
-    cursor.execute("PRAGMA wal_autocheckpoint=65536")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_LOG // SQLITE_PAGE}")
     cursor.close()
-
-
-def use_large_cache(connection: Connection) -> None:
-    """For a transaction that changes many pages, and until its end.
-
-    Each connection of SQLite has a cache of its own, and throws it away as soon as another one has written: what it
-    keeps between two transactions is of no use to anybody.
-    """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA cache_size=-{LARGE_CACHE}")
-        connection.info["uspeedo_large_cache"] = True
-
-
-def _on_sqlite_checkin(connection: Any, record: Any) -> None:
-    if record.info.pop("uspeedo_large_cache", False):
-        connection.execute(f"PRAGMA cache_size=-{SMALL_CACHE}")
 
 
 def _on_postgresql_connect(connection: Any, _record: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -204,11 +205,12 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is no error of this package: what is claimed and waits does not leave any more."""
     monkeypatch.setattr(reading, "BATCH_ROWS", 9)
-    halt = Halt()
+    halt, sending = Halt(), threading.Event()
     claim = campaign.Ledger.claim
 
     def claim_once(ledger: Any, attempt: Any, portion: Any) -> Any:
         if portion.read_to > 9:
+            sending.wait(5)
             raise ZeroDivisionError
         return claim(ledger, attempt, portion)
 
@@ -216,6 +218,7 @@ def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, mo
     with scene.client() as client:
 
         def send(content: Sequence[TaskContent]) -> Any:
+            sending.set()
             halt.event.wait(5)
             return client.send_batch(content)
 
