@@ -93,7 +93,8 @@ def side_by_side(parts: Sequence[pa.Array | str]) -> pa.Array:
 
 def cells_of(column: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
     """Where each text of a column begins and the last one ends, from 0; and all of them, one after the other."""
-    _, ends, texts = column.cast(TEXT).buffers()
+    column = column.cast(TEXT)
+    _, ends, texts = column.buffers()
     offsets = np.frombuffer(ends, np.int64)[column.offset : column.offset + len(column) + 1]
     found = memoryview(texts or b"")[offsets[0] : offsets[-1]]
     return offsets - offsets[0], found

@@ -122,6 +122,7 @@ def _texts(values: Sequence[Any], find_odd: Callable[[Sequence[Any]], Collection
     clean = getattr(values, "clean", None)
     if clean is not None:
         return clean
+    values = list(values)
     odd_ones = set(find_odd(values))
     odd |= odd_ones
     return column_of_texts(["" if index in odd_ones else v for index, v in enumerate(values)] if odd_ones else values)

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias, TypeVar, overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_uspeedo.core.arrays import cells_of
+
 Cell = TypeVar("Cell")
 
 
@@ -39,13 +41,12 @@ class ArrowTexts(Sequence[Text]):
     """
 
     def __init__(self, array: pa.Array) -> None:
-        self.array = array.cast(pa.large_string())
+        self.array = array.cast(pa.large_string())  # of the same texts in memory: only where they end is written anew
 
     @property
     def clean(self) -> pa.Array | None:
         """The column itself, if every cell is a text that can be stored and sent: none is null, or has a NUL."""
-        _, _, texts = self.array.buffers()
-        if self.array.null_count or (texts is not None and b"\0" in texts.to_pybytes()):
+        if self.array.null_count or b"\0" in cells_of(self.array)[1].tobytes():
             return None
         return self.array
 
