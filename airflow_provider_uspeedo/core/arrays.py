@@ -49,7 +49,9 @@ def column_of_texts(texts: Sequence[str]) -> pa.Array:
 
 def column_of_numbers(numbers: np.ndarray[Any, Any]) -> pa.Array:
     """Numbers as a column, in the same memory."""
-    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers.astype(np.int64, copy=False))])
+    return pa.Array.from_buffers(
+        pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int64))]
+    )
 
 
 def numbers_of(column: pa.Array) -> np.ndarray[Any, Any]:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recipients by column are the same recipients: however they are cut, chosen and joined."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.core.recipients import Recipient
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
+KEYS = st.binary(min_size=16, max_size=16)
+PEOPLE = st.lists(
+    st.builds(
+        Recipient,
+        st.integers(1, 2**40),
+        KEYS,
+        TEXTS,
+        st.lists(TEXTS, max_size=3).map(tuple),
+        TEXTS,
+        TEXTS,
+        TEXTS,
+        TEXTS,
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(PEOPLE)
+def test_whoever_goes_in_comes_out(people: list[Recipient]) -> None:
+    """Each of them, in order, one by one or all, and their columns."""
+    block = Recipients.of(people)
+    assert list(block) == people
+    assert [block[place] for place in range(-len(people), len(people))] == people * 2
+    assert block.keys() == [one.key for one in people]
+    assert block.texts("phone") == [one.phone for one in people]
+    assert [tuple(contact) for contact in block.contacts()] == [(one.key, one.phone, one.user_id) for one in people]
+    assert block.last_row() == max((one.row_number for one in people), default=0)
+
+
+@settings(deadline=None)
+@given(PEOPLE, st.slices(12), st.slices(12))
+def test_a_slice_is_cut_and_joined_like_a_list(people: list[Recipient], first: slice, second: slice) -> None:
+    """A slice of a slice, too; and what is chosen from it, and joined of it."""
+    part, expected = Recipients.of(people)[first], people[first]
+    assert list(part) == expected
+    assert list(part[second]) == expected[second]
+    assert list(Recipients.joined([part, part[second], part])) == [*expected, *expected[second], *expected]
+    backwards = np.arange(len(expected))[::-1]
+    assert list(part.take(backwards)) == expected[::-1]
+    assert part.keys() == [one.key for one in expected]
+
+
+@settings(deadline=None)
+@given(PEOPLE, st.slices(12), st.lists(KEYS, max_size=2), st.lists(TEXTS, max_size=2))
+def test_questions_are_answered_of_a_slice_as_of_a_list(
+    people: list[Recipient], cut: slice, other_keys: list[bytes], other_texts: list[str]
+) -> None:
+    """Who has one of some keys or texts, and whether all are different."""
+    part, expected = Recipients.of(people)[cut], people[cut]
+    keys, texts = {*other_keys, *(one.key for one in expected[::2])}, [*other_texts, *(o.phone for o in expected[::3])]
+    mask = [one.key in keys for one in expected]
+    assert part.having(keys).tolist() == mask
+    assert list(part.only(np.array(mask, bool))) == [one for one in expected if one.key in keys]
+    assert part.any_in("phone", texts) == any(one.phone in texts for one in expected)
+    assert part.differ_in("phone") == (len({one.phone for one in expected}) == len(expected))
+
+
+def test_its_words_name_nobody() -> None:
+    """It may stand in a traceback."""
+    people = Recipients.of([Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "", "T", "S")])
+    assert f"{people!r} {people.contacts()}" == "<1 recipients> [Contact()]"
