@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The groups of a request as JSON, and as the text that is signed; pure.
 
-Both are written in one walk over the recipients: a general JSON writer, and a second walk over what it wrote, cost
-three times as much.
+Both are written in one walk over the recipients, or by :mod:`.bodycolumns` where these are kept by column: a general
+JSON writer, and a second walk over what it wrote, cost three times as much.
 """
 
 from __future__ import annotations

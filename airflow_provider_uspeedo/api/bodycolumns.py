@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_uspeedo.api import wire
-from airflow_provider_uspeedo.core.arrays import cells_of, numbers_of, one_text, side_by_side
+from airflow_provider_uspeedo.core.arrays import cells_of, column_of_numbers, numbers_of, one_text, side_by_side
 from airflow_provider_uspeedo.core.content import ByColumn
 
 
@@ -51,7 +51,11 @@ def _where_any(values: pa.Array, *parts: Any) -> Sequence[Any]:
     there = numbers_of(sizes) > 0
     if there.all():
         return parts
-    return [pc.if_else(pc.greater(sizes, 0), side_by_side(parts), one_text(""))] if there.any() else ()
+    return (
+        [pc.if_else(pc.greater(sizes, column_of_numbers(np.zeros(1, int))[0]), side_by_side(parts), one_text(""))]
+        if there.any()
+        else ()
+    )
 
 
 def _texts(parts: Sequence[Any], sizes: Sequence[int]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 
 from airflow_provider_uspeedo.api.body import WrittenContent
 from airflow_provider_uspeedo.campaign.ahead import one_ahead
@@ -184,8 +185,7 @@ class Campaign:
         def held(recipients: Recipients) -> set[bytes]:
             return set() if attempt.first else self._ledger.held(attempt, recipients.keys())
 
-        portions = (self._ledger.prepare_claim(attempt, portion) for portion in self._reading.portions(held))
-        for portion in one_ahead(portions):
+        for portion in one_ahead(map(partial(self._ledger.prepare_claim, attempt), self._reading.portions(held))):
             if self._halt:
                 return
             requests = self._ledger.claim(attempt, portion)

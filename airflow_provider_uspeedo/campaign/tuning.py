@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the process is set for as long as a campaign runs in it; afterwards all is as it was."""
+"""How the process is set for as long as a campaign runs in it; afterwards all is as it was.
+
+A task is a process. Where two campaigns share one, all is as it was once whoever began first has ended last.
+"""
 
 from __future__ import annotations
 

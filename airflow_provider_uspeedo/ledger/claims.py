@@ -9,7 +9,6 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
@@ -63,7 +62,7 @@ class Claims:
 
     def prepare(self, dialect: Dialect, attempt: Attempt, portion: Portion) -> Portion:
         """Writes the statements for new recipients: work that need not keep others waiting for the database."""
-        if portion.prepared or not portion.requests or not may_fail(dialect):
+        if portion.prepared or not portion.requests or not may_fail(dialect, likely=not attempt.first):
             return portion
         cells = _cells(attempt, portion.requests)
         statements = (
@@ -87,12 +86,8 @@ class Claims:
         database's word that all of them are ours.
         """
         rows = [self._row(attempt, request.id) for request in sorted(portion.requests, key=_id)]
-        if portion.prepared:
-            with suppress(exc.IntegrityError), connection.begin_nested():
-                connection.execute(sa.insert(self._t.requests), rows)
-                for statement in portion.prepared:
-                    connection.exec_driver_sql(*statement)
-                return set()
+        if portion.prepared and self._insert_all(connection, rows, portion.prepared):
+            return set()
         connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
         cells, dialect, table = _cells(attempt, portion.requests), connection.dialect, self._t.recipients
         connection.exec_driver_sql(*insertion(dialect, table, cells, order_by="key"))
@@ -101,6 +96,23 @@ class Claims:
         met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
         self._readings.record_new(connection, attempt, cells, met)
         return met
+
+    def _insert_all(
+        self, connection: Connection, requests: Sequence[dict[str, object]], statements: Iterable[Statement]
+    ) -> bool:
+        """Inserts all rows, or none and says so."""
+        savepoint = connection.begin_nested()
+        try:
+            connection.execute(sa.insert(self._t.requests), requests)
+            for statement in statements:
+                connection.exec_driver_sql(*statement)
+        except exc.IntegrityError:
+            savepoint.rollback()
+            return False
+        # After any other error the savepoint may be gone with the transaction (MySQL's dead-locks): to go back to it
+        # would fail, and hide what happened from whoever repeats the whole.
+        savepoint.commit()
+        return True
 
     def _claim_known(
         self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]

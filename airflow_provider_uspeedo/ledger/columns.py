@@ -3,7 +3,8 @@
 
 A value bound for each cell costs more than the insert, and each statement gives Python's lock away and has to win it
 back from busy threads. So a claim of many thousand people is one statement: on SQLite a row of bytes for each column,
-in cells of one width; on PostgreSQL arrays of text; on MySQL and MariaDB a JSON document.
+in cells of one width; on PostgreSQL COPY, or arrays of text where a row may be there already; on MySQL and MariaDB a
+JSON document.
 
 Rows must go in in the order of their key: two transactions with opposite orders dead-lock, and neighbours share pages.
 To put Python objects in order is dear, since they lie all over the memory; so bytes are, or the database does it.
@@ -51,9 +52,14 @@ def insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, 
     return f"{text} {_or_nothing(dialect, table)}", values
 
 
-def may_fail(dialect: Dialect) -> bool:
-    """True if :func:`insertion_of_all` may be tried: PostgreSQL logs a statement that failed, with its values."""
-    return dialect.name != "postgresql" or copies(dialect)
+def may_fail(dialect: Dialect, *, likely: bool) -> bool:
+    """True if :func:`insertion_of_all` may be tried.
+
+    PostgreSQL logs a statement that failed, with its values, and the key that was taken: a hash, which can be guessed.
+
+    :param likely: it is not unlikely that it fails.
+    """
+    return dialect.name != "postgresql" or (copies(dialect) and not likely)
 
 
 def insertion_of_all(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:

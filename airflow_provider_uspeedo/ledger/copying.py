@@ -2,7 +2,8 @@
 """PostgreSQL's COPY: the fastest way in, and one that fails as a whole if the key of any row is taken.
 
 It runs like any other statement, ``connection.exec_driver_sql(*copy(...))``, so that its errors are told and its
-transactions repeated as those of others are. The server writes a failed statement to its log; this one holds no value.
+transactions repeated as those of others are. The server writes a failed statement to its log; this one holds no value,
+though the log names the key that was taken (and the row, if somebody has put a trigger on the table).
 """
 
 from __future__ import annotations

@@ -95,7 +95,8 @@ def _on_sqlite_connect(connection: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA page_size={SQLITE_PAGE}")  # of a file that is made now; an older one stays as it is
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
-    cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_LOG // SQLITE_PAGE}")
+    (page,) = cursor.execute("PRAGMA page_size").fetchone()
+    cursor.execute(f"PRAGMA wal_autocheckpoint={SQLITE_LOG // page}")
     cursor.close()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch: some consecutive rows of a table, as plain Python lists of text, column by column."""
+"""A batch: some consecutive rows of a table as text, column by column: Python lists, or Arrow's columns as they are."""
 
 from __future__ import annotations
 

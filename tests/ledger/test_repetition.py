@@ -6,8 +6,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,11 @@ from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger import engine as engines
+from airflow_provider_uspeedo.ledger.claims import Portion
+from airflow_provider_uspeedo.ledger.columns import Statement
 from airflow_provider_uspeedo.ledger.engine import Database, open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.records import Request, new_id
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.faults import in_background, lost_acknowledgement
 from tests.ledger.servers import SERVERS, plain_connection, run
@@ -110,6 +114,30 @@ def test_a_lock_wait_time_out_repeats_the_whole_transaction(open_ledger: OpenLed
         ledger.database.write(transaction)
     assert len(begun) == 2
     assert counters.values() == [1, 1]
+
+
+class OnceOtherwise(list[Statement]):
+    """Statements that are others when they are gone through for the first time."""
+
+    def __init__(self, statements: Iterable[Statement], others: Iterable[Statement]) -> None:
+        super().__init__(statements)
+        self._others = list(others)
+
+    def __iter__(self) -> Iterator[Statement]:
+        others, self._others = self._others, []
+        return iter(others or list(super().__iter__()))
+
+
+@MARIADB
+def test_a_dead_lock_while_claiming_repeats_the_whole_claim(ledger: Ledger, campaign: str) -> None:
+    """The server has taken the transaction back, and the savepoint with it; the claim's other error would hide that."""
+    one = Try(ledger, campaign)
+    request = Request(new_id(), tuple(people("abc")))
+    portion = ledger.prepare_claim(one.attempt, Portion([request], (), (), 3))
+    dead_lock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213"
+    prepared = OnceOtherwise(portion.prepared, [("ROLLBACK", ()), (dead_lock, ())])
+    assert ledger.claim(one.attempt, replace(portion, prepared=prepared)) == [request]
+    assert one.counts() == {"not_sent": 3}
 
 
 @SQLITE
