@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.benchmarks import page
+from tests.benchmarks import claims_alone, page
 from tests.benchmarks.contender import ROOT, Contender, all_contenders
 from tests.benchmarks.people import phone, write
 from tests.benchmarks.results import GOALS, Results, is_figure, missing, record
@@ -158,3 +160,13 @@ def test_the_same_table_is_made_twice(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / name, 3000)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_claims_alone_are_claims(tmp_path):
+    """The floor is measured of the same work: everybody is in the ledger afterwards, once."""
+    found = claims_alone.measure("sqlite", [1500, 2500], tmp_path)
+    assert 0 < found[1500] < found[2500]
+    (file,) = tmp_path.glob("*.db")
+    with closing(sqlite3.connect(file)) as connection:
+        (claimed,) = connection.execute("SELECT count(*) FROM uspeedo_recipients").fetchone()
+    assert claimed == 2500
