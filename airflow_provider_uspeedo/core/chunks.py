@@ -61,11 +61,11 @@ class Cutter:
         # There is one chunk to fill, then the next.
         missing = (self._size - sum(map(len, self._open))) % self._size
         closed = [Recipients.of(chunk) for chunk in map(self.add, recipients[:missing]) if chunk]
-        whole = missing + (len(recipients) - missing) // self._size * self._size
-        if whole >= missing:
-            closed += [recipients[start : start + self._size] for start in range(missing, whole, self._size)]
-            for recipient in recipients[whole:]:
-                self.add(recipient)
+        others = recipients[missing:]
+        whole = len(others) // self._size * self._size
+        closed += [others[start : start + self._size] for start in range(0, whole, self._size)]
+        for recipient in others[whole:]:
+            self.add(recipient)
         return closed
 
     def _open_phones(self) -> list[str]:

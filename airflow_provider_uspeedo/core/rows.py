@@ -138,7 +138,7 @@ def _words(
         return _looked_up(list(values), good, check, odd)
     encoded, wrong = clean.dictionary_encode(), set[int]()
     words = _looked_up(encoded.dictionary.to_pylist(), good, check, wrong)
-    which = encoded.indices if name else column_of_numbers(np.zeros(batch.length, int))
+    which = encoded.indices if name is not None else column_of_numbers(np.zeros(batch.length, int))
     if wrong:
         odd.update(np.flatnonzero(np.isin(numbers_of(which), list(wrong))).tolist())
     return words.take(which)
