@@ -49,13 +49,12 @@ def _where_any(values: pa.Array, *parts: Any) -> Sequence[Any]:
     """The parts, and nothing where the value is empty."""
     sizes = pc.list_value_length(values) if pa.types.is_large_list(values.type) else pc.binary_length(values)
     there = numbers_of(sizes) > 0
+    if not there.any():
+        return ()
     if there.all():
         return parts
-    return (
-        [pc.if_else(pc.greater(sizes, column_of_numbers(np.zeros(1, int))[0]), side_by_side(parts), one_text(""))]
-        if there.any()
-        else ()
-    )
+    zero = column_of_numbers(np.zeros(1, int))[0]
+    return [pc.if_else(pc.greater(sizes, zero), side_by_side(parts), one_text(""))]
 
 
 def _texts(parts: Sequence[Any], sizes: Sequence[int]) -> Iterator[str]:

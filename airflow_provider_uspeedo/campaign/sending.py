@@ -24,6 +24,7 @@ from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.core.block import Contact, Recipients
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
 from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
 from airflow_provider_uspeedo.errors import (
     ConfigurationError,
@@ -104,13 +105,15 @@ class Sender:
 
     def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer) -> None:
         session_no = ",".join(answer.session_nos) or None
-        found = outcomes(answer, _contacts(content) if answer.failures else request.recipients)
+        # Where the answer names nobody, one thing became of all of them.
+        sent: Sequence[Contact | Recipient] = _contacts(content) if answer.failures else request.recipients
+        found = outcomes(answer, sent)
         differing = (
             ()
             if all(outcome is ALL_WELL for outcome in found)
             else tuple(
-                (contact.key, outcome.status, outcome.reason)
-                for contact, outcome in zip(_contacts(content), found, strict=True)
+                (one.key, outcome.status, outcome.reason)
+                for one, outcome in zip(sent, found, strict=True)
                 if outcome.status != ACCEPTED
             )
         )
