@@ -11,23 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy import exc
 from sqlalchemy.engine import Connection, Dialect, Row
 
-from airflow_provider_uspeedo.core.arrays import column_of_cells
 from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
+from airflow_provider_uspeedo.ledger.columns import Statement, may_fail
+from airflow_provider_uspeedo.ledger.newcomers import Newcomers, claimed
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
-from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
+from airflow_provider_uspeedo.ledger.records import Attempt, Request
 from airflow_provider_uspeedo.ledger.tables import Tables
 
 
@@ -54,6 +50,7 @@ class Claims:
         self._t = tables
         self._readings = Readings(tables)
         self._campaigns = Campaigns(tables)
+        self._newcomers = Newcomers(tables)
 
     def held(self, connection: Connection, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
         """Those of ``keys`` that this attempt cannot have: worth knowing before requests are cut."""
@@ -64,55 +61,15 @@ class Claims:
         """Writes the statements for new recipients: work that need not keep others waiting for the database."""
         if portion.prepared or not portion.requests or not may_fail(dialect, likely=not attempt.first):
             return portion
-        cells = _cells(attempt, portion.requests)
-        statements = (
-            insertion_of_all(dialect, self._t.recipients, cells, order_by="key"),
-            self._readings.of_new(dialect, attempt, cells),
-        )
-        return replace(portion, prepared=statements)
+        return replace(portion, prepared=self._newcomers.prepare(dialect, attempt, portion.requests))
 
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
-        met = self._claim_new(connection, attempt, portion) if portion.requests else set()
+        met = self._newcomers.claim(connection, attempt, portion.requests, portion.prepared)
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
-
-    def _claim_new(self, connection: Connection, attempt: Attempt, portion: Portion) -> set[bytes]:
-        """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests.
-
-        Almost always nobody is there. What inserts all or fails is then the cheapest way, and its success is the
-        database's word that all of them are ours.
-        """
-        rows = [self._row(attempt, request.id) for request in sorted(portion.requests, key=_id)]
-        if portion.prepared and self._insert_all(connection, rows, portion.prepared):
-            return set()
-        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-        cells, dialect, table = _cells(attempt, portion.requests), connection.dialect, self._t.recipients
-        connection.exec_driver_sql(*insertion(dialect, table, cells, order_by="key"))
-        where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
-        of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
-        met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
-        self._readings.record_new(connection, attempt, cells, met)
-        return met
-
-    def _insert_all(
-        self, connection: Connection, requests: Sequence[dict[str, object]], statements: Iterable[Statement]
-    ) -> bool:
-        """Inserts all rows, or none and says so."""
-        savepoint = connection.begin_nested()
-        try:
-            connection.execute(sa.insert(self._t.requests), requests)
-            for statement in statements:
-                connection.exec_driver_sql(*statement)
-        except exc.IntegrityError:
-            savepoint.rollback()
-            return False
-        # After any other error the savepoint may be gone with the transaction (MySQL's dead-locks): to go back to it
-        # would fail, and hide what happened from whoever repeats the whole.
-        savepoint.commit()
-        return True
 
     def _claim_known(
         self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
@@ -147,7 +104,7 @@ class Claims:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""
         requests, recipients = self._t.requests, self._t.recipients
         self._campaigns.refuse_halted(connection, attempt)
-        connection.execute(new_only(connection.dialect.name, requests), [self._row(attempt, new_id)])
+        connection.execute(new_only(connection.dialect.name, requests), [claimed(attempt, new_id)])
         connection.execute(
             sa.update(requests)
             .where(
@@ -176,15 +133,6 @@ class Claims:
         return Request(new_id, mine, old.canary)
 
     # -- the statements -----------------------------------------------------------------------------------------
-
-    def _row(self, attempt: Attempt, request_id: bytes) -> dict[str, object]:
-        return {
-            "id": request_id,
-            "campaign_no": attempt.campaign_no,
-            "attempt_no": attempt.number,
-            "state": states.CLAIMED,
-            "claimed_at": utc_now(),
-        }
 
     def _recipients(self, connection: Connection, attempt: Attempt, keys: Iterable[bytes]) -> dict[bytes, Row]:  # type: ignore[type-arg]
         recipients, requests = self._t.recipients.c, self._t.requests.c
@@ -274,33 +222,10 @@ class Claims:
         return kept
 
 
-_STORED = ("key", "phone", "user_id", "template_id", "sender_id")
-"""What the ledger keeps of a recipient as it is."""
-
-
-def _cells(attempt: Attempt, requests: Sequence[Request]) -> dict[str, Any]:
-    """What is inserted of new recipients, by column: one value for each of them, or for all."""
-    parts = [Recipients.of(request.recipients) for request in requests]
-    row_number, *others = (pa.concat_arrays([part.column(name) for part in parts]) for name in ("row_number", *_STORED))
-    ids = np.frombuffer(b"".join(request.id for request in requests), "V16")
-    each_id = np.repeat(ids, [len(request.recipients) for request in requests])
-    return {
-        "campaign_no": attempt.campaign_no,
-        "request_id": column_of_cells(each_id.tobytes(), 16),
-        "first_attempt": attempt.number,
-        "first_row": row_number,
-        **dict(zip(_STORED, others, strict=True)),
-    }
-
-
 def _last_row(portion: Portion) -> int:
     others: Iterable[Recipient | BadRow] = chain(portion.seen, portion.bad_rows)
     requested = (Recipients.of(request.recipients).last_row() for request in portion.requests)
     return max((portion.read_to, *requested, *(row.row_number for row in others)))
-
-
-def _id(request: Request) -> bytes:
-    return request.id
 
 
 def _key(recipient: Recipient) -> bytes:

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a claim that concerns whoever is not in the ledger yet: nearly everybody, nearly always."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.engine import Connection, Dialect
+
+from airflow_provider_uspeedo.core.arrays import column_of_cells
+from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.ledger import tables as states
+from airflow_provider_uspeedo.ledger.bulk import new_only
+from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger.readings import Readings
+from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
+from airflow_provider_uspeedo.ledger.tables import Tables
+
+
+class Newcomers:
+    """The statements that bring recipients into the ledger, with the requests that hold them."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+        self._readings = Readings(tables)
+
+    def prepare(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> Sequence[Statement]:
+        """The statements that insert all of them, or fail."""
+        cells = _cells(attempt, requests)
+        return (
+            insertion_of_all(dialect, self._t.recipients, cells, order_by="key"),
+            self._readings.of_new(dialect, attempt, cells),
+        )
+
+    def claim(
+        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], prepared: Sequence[Statement]
+    ) -> set[bytes]:
+        """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests.
+
+        Almost always nobody is there. What inserts all or fails is then the cheapest way, and its success is the
+        database's word that all of them are ours.
+
+        :param prepared: from :meth:`prepare`; without it the careful way is taken.
+        """
+        if not requests:
+            return set()
+        rows = [claimed(attempt, number) for number in sorted(request.id for request in requests)]
+        if prepared and self._insert_all(connection, rows, prepared):
+            return set()
+        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
+        cells, dialect, table = _cells(attempt, requests), connection.dialect, self._t.recipients
+        connection.exec_driver_sql(*insertion(dialect, table, cells, order_by="key"))
+        where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
+        of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
+        met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
+        self._readings.record_new(connection, attempt, cells, met)
+        return met
+
+    def _insert_all(
+        self, connection: Connection, requests: Sequence[dict[str, object]], statements: Iterable[Statement]
+    ) -> bool:
+        """Inserts all rows, or none and says so."""
+        savepoint = connection.begin_nested()
+        try:
+            connection.execute(sa.insert(self._t.requests), requests)
+            for statement in statements:
+                connection.exec_driver_sql(*statement)
+        except exc.IntegrityError:
+            savepoint.rollback()
+            return False
+        # After any other error the savepoint may be gone with the transaction (MySQL's dead-locks): to go back to it
+        # would fail, and hide what happened from whoever repeats the whole.
+        savepoint.commit()
+        return True
+
+
+def claimed(attempt: Attempt, request_id: bytes) -> dict[str, object]:
+    """The row of a new request."""
+    return {
+        "id": request_id,
+        "campaign_no": attempt.campaign_no,
+        "attempt_no": attempt.number,
+        "state": states.CLAIMED,
+        "claimed_at": utc_now(),
+    }
+
+
+_STORED = ("key", "phone", "user_id", "template_id", "sender_id")
+"""What the ledger keeps of a recipient as it is."""
+
+
+def _cells(attempt: Attempt, requests: Sequence[Request]) -> dict[str, Any]:
+    """What is inserted of new recipients, by column: one value for each of them, or for all."""
+    parts = [Recipients.of(request.recipients) for request in requests]
+    row_number, *others = (pa.concat_arrays([part.column(name) for part in parts]) for name in ("row_number", *_STORED))
+    ids = np.frombuffer(b"".join(request.id for request in requests), "V16")
+    each_id = np.repeat(ids, [len(request.recipients) for request in requests])
+    return {
+        "campaign_no": attempt.campaign_no,
+        "request_id": column_of_cells(each_id.tobytes(), 16),
+        "first_attempt": attempt.number,
+        "first_row": row_number,
+        **dict(zip(_STORED, others, strict=True)),
+    }
