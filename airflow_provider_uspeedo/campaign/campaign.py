@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from functools import partial
 
 from airflow_provider_uspeedo.api.body import WrittenContent
 from airflow_provider_uspeedo.campaign.ahead import one_ahead
@@ -24,6 +23,7 @@ from airflow_provider_uspeedo.campaign.order import Order
 from airflow_provider_uspeedo.campaign.pace import Pace
 from airflow_provider_uspeedo.campaign.reading import Reading
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
+from airflow_provider_uspeedo.campaign.tuning import give_back_memory
 from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
@@ -185,7 +185,7 @@ class Campaign:
         def held(recipients: Recipients) -> set[bytes]:
             return set() if attempt.first else self._ledger.held(attempt, recipients.keys())
 
-        for portion in one_ahead(map(partial(self._ledger.prepare_claim, attempt), self._reading.portions(held))):
+        for portion in one_ahead(self._reading.portions(held)):
             if self._halt:
                 return
             requests = self._ledger.claim(attempt, portion)
@@ -193,6 +193,7 @@ class Campaign:
                 people = sum(len(request.recipients) for request in requests)
                 log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(people, "recipient"))
             del portion
+            give_back_memory()
             requests.reverse()
             while requests:
                 yield requests.pop()  # what is sent is not kept until all of the portion is

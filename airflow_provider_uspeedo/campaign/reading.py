@@ -10,7 +10,8 @@ import numpy as np
 
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.block import Recipients, all_differ
 from airflow_provider_uspeedo.core.chunks import Cutter
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
@@ -24,9 +25,10 @@ from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 from airflow_provider_uspeedo.tables.digest import TableDigest
 
-BATCH_ROWS = 36_000
-"""Rows claimed in one transaction. The more there are, the fewer pages of the ledger's index are written for each."""
-READ_ROWS = 10_000
+BATCH_ROWS = 70_000
+"""Rows claimed in one transaction. The fewer there are, the more pages of a large index are written for each; the more,
+the more memory is taken."""
+READ_ROWS = 7_000
 """Rows read at a time: they take several times the memory until they are kept by column."""
 
 
@@ -97,7 +99,9 @@ class Reading:
         :param slice_: another one than the order's.
         """
         for batch in self._batches():
-            yield in_order(*_once(*self._read(batch, slice_ or self._order.slice_)))
+            good, bad = self._read(batch, slice_ or self._order.slice_)
+            (good,), bad = _once([good], bad)
+            yield in_order(good, bad)
 
     def _read(self, batch: TextBatch, slice_: Slice) -> tuple[Recipients, list[BadRow]]:
         good, bad = self._rows.read(batch)
@@ -123,30 +127,39 @@ class Reading:
         cutter = _RequestCutter(self._order.chunk_size, self._order.canary or 0)
         self._digest = TableDigest()
         last_row = 0
-        for good, bad, last_row in self._parts():
-            good, bad = _without(good, good.having(cutter.open_rows.keys()), bad, cutter.open_rows)  # noqa: PLW2901
-            not_ours = good.having(held(good))
-            requests = cutter.requests_of(good.only(~not_ours))
+        for parts, bad, last_row in self._parts():
+            requests: list[Request] = []
+            seen: list[Recipient] = []
+            parts.reverse()
+            while parts:
+                good = parts.pop()  # what is sent is not kept until all parts are
+                good, bad = _without(good, good.having(cutter.open_rows.keys()), bad, cutter.open_rows)  # noqa: PLW2901
+                not_ours = good.having(held(good))
+                requests += cutter.requests_of(good.only(~not_ours))
+                seen += good.only(not_ours)
             first_open = cutter.first_open_row()
             read_to = last_row if first_open is None else first_open - 1
-            portion = [Portion(requests, list(good.only(not_ours)), bad, read_to)]
-            del good, bad, requests  # whoever has it is done with it before the next one is wanted
+            portion = [Portion(requests, seen, bad, read_to)]
+            del good, bad, requests, seen  # whoever has it is done with it before the next one is wanted
             yield portion.pop()
         if rest := cutter.last_requests():
             yield Portion(rest, (), (), read_to=last_row)
 
-    def _parts(self) -> Iterator[tuple[Recipients, list[BadRow], int]]:
-        """The rows for one claim each, without duplicates among them, and the number of the last one."""
-        read: list[tuple[Recipients, list[BadRow]]] = []
+    def _parts(self) -> Iterator[tuple[list[Recipients], list[BadRow], int]]:
+        """The rows for one claim each, in the parts in which they were read; no duplicate is in any two of them."""
+        read: list[Recipients] = []
+        bad: list[BadRow] = []
         rows = last_row = 0
         for batch in self._batches(self._digest):
             if rows + batch.length > BATCH_ROWS:
-                yield *_joined(read), last_row
-                rows = 0
-            read.append(self._read(batch, self._order.slice_))
+                yield *_once(read, bad), last_row
+                read, bad, rows = [], [], 0
+            good, others = self._read(batch, self._order.slice_)
+            read.append(good)
+            bad += others
             rows, last_row = rows + batch.length, batch.first_row + batch.length - 1
         if read:
-            yield *_joined(read), last_row
+            yield *_once(read, bad), last_row
 
 
 class _RequestCutter(Cutter):
@@ -174,21 +187,18 @@ class _RequestCutter(Cutter):
         return [Request(new_id(), chunk, canary) for chunk in chunks]
 
 
-def _joined(read: list[tuple[Recipients, list[BadRow]]]) -> tuple[Recipients, list[BadRow]]:
-    """All that was read, each recipient once; the list is empty afterwards."""
-    good, bad = Recipients.joined([good for good, _ in read]), [row for _, bad in read for row in bad]
-    read.clear()
-    return _once(good, bad)
-
-
-def _once(good: Recipients, bad: list[BadRow]) -> tuple[Recipients, list[BadRow]]:
-    """Each recipient once; their other rows become duplicates, among the bad rows."""
-    if good.differ_in("key"):
-        return good, bad
+def _once(parts: list[Recipients], bad: list[BadRow]) -> tuple[list[Recipients], list[BadRow]]:
+    """Each recipient once in all parts; their other rows become duplicates, among the bad rows."""
+    if all_differ(parts, "key"):
+        return parts, bad
     first_rows: dict[bytes, int] = {}
-    for one in good:
-        first_rows.setdefault(one.key, one.row_number)
-    return _without(good, np.array([first_rows[one.key] != one.row_number for one in good]), bad, first_rows)
+    once = []
+    for part in parts:
+        rows = numbers_of(part.column("row_number")).tolist()
+        again = [first_rows.setdefault(key, row) != row for key, row in zip(part.keys(), rows, strict=True)]
+        good, bad = _without(part, np.array(again, bool), bad, first_rows)
+        once.append(good)
+    return once, bad
 
 
 def _without(

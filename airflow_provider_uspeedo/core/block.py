@@ -22,8 +22,11 @@ from airflow_provider_uspeedo.core.arrays import (
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
 from airflow_provider_uspeedo.core.recipients import Recipient
 
+_WORD = pa.dictionary(pa.int32(), TEXT)
+"""Few different texts, each of which is there once."""
+_WORDS = {"template_id": _WORD, "sender_id": _WORD}
 _TYPES = {"row_number": pa.int64(), "key": pa.binary(KEY_BYTES), "phone": TEXT, "params": pa.large_list(TEXT)}
-SCHEMA = pa.schema([(name, _TYPES.get(name, TEXT)) for name in Recipient._fields])
+SCHEMA = pa.schema([(name, (_TYPES | _WORDS).get(name, TEXT)) for name in Recipient._fields])
 
 
 class Contact(NamedTuple):
@@ -55,7 +58,9 @@ class Recipients(Sequence[Recipient]):
             return recipients
         columns = dict(zip(SCHEMA.names, list(zip(*recipients, strict=True)) or [()] * len(SCHEMA), strict=True))
         numbers, keys, params = (columns.pop(name) for name in ("row_number", "key", "params"))
-        arrays = {name: column_of_texts(texts) for name, texts in columns.items()} | {
+        arrays = {name: column_of_texts(texts) for name, texts in columns.items()}
+        arrays |= {name: arrays[name].dictionary_encode() for name in _WORDS}
+        arrays |= {
             "row_number": column_of_numbers(np.array(numbers, np.int64)),
             "key": column_of_keys(keys),
             "params": column_of_text_lists(params),
@@ -113,7 +118,7 @@ class Recipients(Sequence[Recipient]):
 
     def differ_in(self, name: str) -> bool:
         """True if no two of them have the same value there."""
-        return len(pc.unique(self.batch.column(name))) == len(self)
+        return all_differ([self], name)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)
@@ -145,3 +150,18 @@ class Recipients(Sequence[Recipient]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} recipients>"
+
+
+def all_differ(parts: Sequence[Recipients], name: str) -> bool:
+    """True if no two recipients in all of the parts have the same value there."""
+    columns = [part.column(name) for part in parts]
+    if name == "key" and _halves_differ(columns):
+        return True
+    values = pa.chunked_array(columns)
+    return len(values.unique()) == len(values)
+
+
+def _halves_differ(keys: Sequence[pa.Array]) -> bool:
+    """True if the first half of each key is another: quick to see, and so of all keys that are not twice there."""
+    halves = np.sort(np.concatenate([key_cells(column).view("u8")[::2] for column in keys]))
+    return bool((halves[1:] != halves[:-1]).all())

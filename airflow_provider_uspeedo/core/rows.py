@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ class RowReader(OneRowReader):
             "params": params,
             "user_id": _optional(batch, self._columns.user_id, odd_marks, odd),
             "extend_code": _optional(batch, self._columns.extend_code, odd_codes, odd),
-            "template_id": templates.dictionary_decode(),
-            "sender_id": senders.dictionary_decode(),
+            "template_id": templates,
+            "sender_id": senders,
         }
         read = Recipients(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
         return self._with_odd_rows(batch, read, sorted(odd)) if odd else (read, [])
@@ -110,11 +111,17 @@ def _optional(
     batch: Batch, name: str | None, find_odd: Callable[[Sequence[Any]], Iterable[int]], odd: set[int]
 ) -> pa.Array:
     if name is None:
-        return column_of_texts([""] * batch.length)
+        return _nothing(batch.length)
     values = list(batch.columns[name])
     odd_ones = set(find_odd(values))
     odd |= odd_ones
     return column_of_texts(["" if index in odd_ones else value or "" for index, value in enumerate(values)])
+
+
+@lru_cache(maxsize=2)
+def _nothing(rows: int) -> pa.Array:
+    """Return a column of empty texts, the same one for all batches."""
+    return column_of_texts([""] * rows)
 
 
 def _texts(values: Sequence[Any], find_odd: Callable[[Sequence[Any]], Collection[int]], odd: set[int]) -> pa.Array:

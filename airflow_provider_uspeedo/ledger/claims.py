@@ -9,18 +9,17 @@ second**. A request that its owner marks *sending* at the same moment is not tou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Dialect, Row
+from sqlalchemy.engine import Connection, Row
 
 from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.columns import Statement, may_fail
 from airflow_provider_uspeedo.ledger.newcomers import Newcomers, claimed
 from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN, Readings, is_free
 from airflow_provider_uspeedo.ledger.records import Attempt, Request
@@ -33,14 +32,12 @@ class Portion:
 
     :param seen: rows whose recipients were not to be had when they were looked up.
     :param read_to: every row up to this number is recorded, now or before.
-    :param prepared: what was made ready for the ledger that is to record it.
     """
 
     requests: Sequence[Request]
     seen: Sequence[Recipient] = field(repr=False)
     bad_rows: Sequence[BadRow]
     read_to: int
-    prepared: Sequence[Statement] = field(default=(), repr=False)
 
 
 class Claims:
@@ -57,16 +54,10 @@ class Claims:
         found = self._recipients(connection, attempt, keys)
         return {key for key, row in found.items() if not is_free(row, attempt)}
 
-    def prepare(self, dialect: Dialect, attempt: Attempt, portion: Portion) -> Portion:
-        """Writes the statements for new recipients: work that need not keep others waiting for the database."""
-        if portion.prepared or not portion.requests or not may_fail(dialect, likely=not attempt.first):
-            return portion
-        return replace(portion, prepared=self._newcomers.prepare(dialect, attempt, portion.requests))
-
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
-        """Records a portion from :meth:`prepare`; returns the requests with what is really ours, without empty ones."""
+        """Records a portion; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
-        met = self._newcomers.claim(connection, attempt, portion.requests, portion.prepared)
+        met = self._newcomers.claim(connection, attempt, portion.requests)
         left = self._claim_known(connection, attempt, portion, met)
         self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
         return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]

@@ -2,18 +2,18 @@
 """Many rows handed to the database as a few values, which its own C code takes apart.
 
 A value bound for each cell costs more than the insert, and each statement gives Python's lock away and has to win it
-back from busy threads. So a claim of many thousand people is one statement: on SQLite a row of bytes for each column,
-in cells of one width; on PostgreSQL COPY, or arrays of text where a row may be there already; on MySQL and MariaDB a
-JSON document.
+back from busy threads. So thousands of people are one statement: on SQLite a row of bytes for each column, in cells of
+one width; on PostgreSQL COPY, or arrays of text where a row may be there already; on MySQL and MariaDB a JSON document.
 
 Rows must go in in the order of their key: two transactions with opposite orders dead-lock, and neighbours share pages.
-To put Python objects in order is dear, since they lie all over the memory; so bytes are, or the database does it.
+They are put in order before they are taken apart into statements, each of which is made when the one before has run:
+together they would hold a claim's people twice more.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -40,16 +40,21 @@ Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 
 UNIT_SEPARATOR = "\x1f"
 """Between texts, or after them: none that is stored with a recipient has a control character."""
+ROWS_AT_ONCE = 10_000
+"""Rows of one statement: more are hardly faster, and take more memory; every server takes so many as one packet."""
 
 
-def insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
+def insertion(
+    dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = ""
+) -> Iterator[Statement]:
     """Inserts rows; one whose key is taken leaves the old one untouched.
 
     :param columns: name to :data:`Cells`, all of one length and not empty, or to one value for all rows.
     :param order_by: the column of bytes by which they are put in order; in the order given, if there is none.
     """
-    text, values = _insertion(dialect, table, columns, order_by)
-    return f"{text} {_or_nothing(dialect, table)}", values
+    for cells in _pieces(columns, order_by):
+        text, values = _insertion(dialect, table, cells)
+        yield f"{text} {_or_nothing(dialect, table)}", values
 
 
 def may_fail(dialect: Dialect, *, likely: bool) -> bool:
@@ -62,17 +67,19 @@ def may_fail(dialect: Dialect, *, likely: bool) -> bool:
     return dialect.name != "postgresql" or (copies(dialect) and not likely)
 
 
-def insertion_of_all(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = "") -> Statement:
-    """Inserts rows; if the key of one is taken, it fails and inserts none. Otherwise like :func:`insertion`."""
-    if copies(dialect):
-        columns = {name: _column(cells) for name, cells in columns.items()}
-        quoted = {_quoted(dialect, name): cells for name, cells in columns.items()}
-        return copy(_named(dialect, table), quoted, order=_order(columns[order_by]) if order_by else None)
-    return _insertion(dialect, table, columns, order_by)
+def insertion_of_all(
+    dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], *, order_by: str = ""
+) -> Iterator[Statement]:
+    """Inserts rows; if the key of one is taken, its statement fails. Otherwise like :func:`insertion`."""
+    for cells in _pieces(columns, order_by):
+        if copies(dialect):
+            yield copy(_named(dialect, table), {_quoted(dialect, name): cell for name, cell in cells.items()})
+        else:
+            yield _insertion(dialect, table, cells)
 
 
-def _insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], order_by: str) -> Statement:
-    source, values = _relation(dialect, table, columns, order_by)
+def _insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any]) -> Statement:
+    source, values = _relation(dialect, table, columns)
     names = ", ".join(_quoted(dialect, name) for name in columns)
     into = f"INSERT INTO {_named(dialect, table)} ({names}) "
     return f"{into}SELECT {names} FROM ({source}) given WHERE 1 = 1", values  # noqa: S608 - names of our own
@@ -80,14 +87,13 @@ def _insertion(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], or
 
 def difference(
     dialect: Dialect, table: sa.Table, where: Mapping[str, Any], column: str, expected: Cells, *, order_by: str
-) -> Statement:
+) -> Iterator[Statement]:
     """Selects the rows of ``table`` found by ``where`` that hold something else than ``expected`` in ``column``.
 
-    It gives the values of ``where`` of each such row.
+    Each statement gives the values of ``where`` of each such row.
 
     :param where: name to :data:`Cells`, as long as ``expected``, or to one value for all.
     """
-    source, values = _relation(dialect, table, {**where, column: expected}, order_by)
     names, wanted = [_quoted(dialect, name) for name in where], _quoted(dialect, column)
     found_by = " AND ".join(f"held.{name} = given.{name}" for name in names)
     selected, held = ", ".join(f"held.{name}" for name in names), _named(dialect, table)
@@ -95,23 +101,40 @@ def difference(
     # all given rows for each of its own.
     if dialect.name == "postgresql":
         held = f"LATERAL (SELECT * FROM {held} held WHERE {found_by} OFFSET 0)"  # noqa: S608 - names of our own
-    text = f"SELECT {selected} FROM ({source}) given CROSS JOIN {held} held WHERE {found_by} AND held.{wanted} <> given.{wanted}"  # noqa: S608, E501 - names of our own
-    return text, values
+    for cells in _pieces({**where, column: expected}, order_by):
+        source, values = _relation(dialect, table, cells)
+        text = f"SELECT {selected} FROM ({source}) given CROSS JOIN {held} held WHERE {found_by} AND held.{wanted} <> given.{wanted}"  # noqa: S608, E501 - names of our own
+        yield text, values
 
 
-def _relation(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any], order_by: str) -> Statement:
-    """A SELECT whose rows are those of ``columns``.
+def _pieces(columns: Mapping[str, Any], order_by: str) -> Iterator[dict[str, Any]]:
+    """The same columns in order, so many rows at a time."""
+    columns = {name: _column(cells) for name, cells in columns.items()}
+    rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
+    order = _order(columns[order_by]) if order_by else np.arange(rows)
+    for start in range(0, rows, ROWS_AT_ONCE):
+        places = column_of_numbers(order[start : start + ROWS_AT_ONCE])
+        yield {name: _taken(cells, places) for name, cells in columns.items()}
+
+
+def _taken(cells: Any, places: pa.Array) -> Any:
+    if not isinstance(cells, pa.Array):
+        return cells
+    taken = cells.take(places)
+    return taken.cast(TEXT) if pa.types.is_dictionary(taken.type) else taken
+
+
+def _relation(dialect: Dialect, table: sa.Table, columns: Mapping[str, Any]) -> Statement:
+    """A SELECT whose rows are those of ``columns``, in their order.
 
     :param table: tells the type of each column.
     """
-    columns = {name: _column(cells) for name, cells in columns.items()}
     rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
-    columns = {name: cells if name == order_by else _one_for_all(cells) for name, cells in columns.items()}
+    columns = {name: _one_for_all(cells) for name, cells in columns.items()}
     if dialect.name == "sqlite":
-        return _on_sqlite(dialect, columns, rows, order_by)
+        return _on_sqlite(dialect, columns, rows)
     columns = {name: _listed(cells) for name, cells in columns.items()}
-    source, values = (_on_postgresql if dialect.name == "postgresql" else _on_mysql)(dialect, table, columns, rows)
-    return source + (f" ORDER BY {_quoted(dialect, order_by)}" if order_by else ""), values
+    return (_on_postgresql if dialect.name == "postgresql" else _on_mysql)(dialect, table, columns, rows)
 
 
 def _one_for_all(cells: Any) -> Any:
@@ -136,8 +159,7 @@ def _order(column: pa.Array) -> np.ndarray[Any, Any]:
     return np.argsort(key_cells(column).view(">u8")[::2])
 
 
-def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int, order_by: str) -> Statement:
-    order = _order(columns[order_by]) if order_by else slice(None)
+def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int) -> Statement:
     selected: list[str] = []
     values: list[Any] = []
     for name, cells in columns.items():
@@ -146,7 +168,7 @@ def _on_sqlite(dialect: Dialect, columns: Mapping[str, Any], rows: int, order_by
             packed, make = _packed(cells)
             width = packed.dtype.itemsize
             made = make.format(f"substr(?, each.number * {width} + 1, {width})")
-            cells = packed[order].tobytes()  # noqa: PLW2901 - the same cells
+            cells = packed.tobytes()  # noqa: PLW2901 - the same cells
         selected.append(f"{made} AS {_quoted(dialect, name)}")
         values.append(cells)
     numbers = "WITH RECURSIVE each(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM each WHERE number < ?) "

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy.engine import Dialect
 
-from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_numbers, hexadecimal, side_by_side
+from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, hexadecimal, side_by_side
 
 DRIVERS = ("psycopg2", "psycopg")
 PIECE = 1 << 18
@@ -32,18 +32,16 @@ def copies(dialect: Dialect) -> bool:
     return dialect.name == "postgresql" and dialect.driver in DRIVERS
 
 
-def copy(table: str, columns: Mapping[str, Any], *, order: Any = None) -> tuple[str, tuple[bytes]]:
+def copy(table: str, columns: Mapping[str, Any]) -> tuple[str, tuple[bytes]]:
     """The statement that inserts rows, and its one value.
 
     :param table: its name and those of ``columns`` as SQL has them.
     :param columns: name to an Arrow array with one value for each row, or to one value for all rows.
-    :param order: in which order the rows go in, as indices.
     """
     parts: list[Any] = []
     for cells in columns.values():
         parts += ["\t", *(_column(cells) if isinstance(cells, pa.Array) else (_value(cells),))]
-    rows = side_by_side([*parts[1:], "\n"])
-    given = cells_of(rows if order is None else rows.take(column_of_numbers(order)))[1].tobytes()
+    given = cells_of(side_by_side([*parts[1:], "\n"]))[1].tobytes()
     return f"COPY {table} ({', '.join(columns)}) FROM STDIN (ENCODING 'UTF8')", (given,)
 
 

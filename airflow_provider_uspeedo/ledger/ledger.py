@@ -99,17 +99,12 @@ class Ledger(LedgerReader):
         """Those of ``keys`` that this attempt cannot have now."""
         return self.database.read(lambda connection: self._claims.held(connection, attempt, keys))
 
-    def prepare_claim(self, attempt: Attempt, portion: Portion) -> Portion:
-        """The same portion, ready to be claimed: the part of the work that does not concern the database."""
-        return self._claims.prepare(self.database.engine.dialect, attempt, portion)
-
     def claim(self, attempt: Attempt, portion: Portion) -> list[Request]:
         """Claims recipients and records the rows that were read; returns what is ours to send.
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
-        prepared = self.prepare_claim(attempt, portion)
-        return self.database.write(lambda connection: self._claims.claim(connection, attempt, prepared))
+        return self.database.write(lambda connection: self._claims.claim(connection, attempt, portion))
 
     def renew(self, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for the recipients of one's own released one."""

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy import exc
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.arrays import column_of_cells
 from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only
-from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
 from airflow_provider_uspeedo.ledger.readings import Readings
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -29,47 +29,31 @@ class Newcomers:
         self._t = tables
         self._readings = Readings(tables)
 
-    def prepare(self, dialect: Dialect, attempt: Attempt, requests: Sequence[Request]) -> Sequence[Statement]:
-        """The statements that insert all of them, or fail."""
-        cells = _cells(attempt, requests)
-        return (
-            insertion_of_all(dialect, self._t.recipients, cells, order_by="key"),
-            self._readings.of_new(dialect, attempt, cells),
-        )
-
-    def claim(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], prepared: Sequence[Statement]
-    ) -> set[bytes]:
+    def claim(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> set[bytes]:
         """Claims whoever is not in the ledger yet; returns the keys that were, and belong to other requests.
 
         Almost always nobody is there. What inserts all or fails is then the cheapest way, and its success is the
         database's word that all of them are ours.
-
-        :param prepared: from :meth:`prepare`; without it the careful way is taken.
         """
         if not requests:
             return set()
         rows = [claimed(attempt, number) for number in sorted(request.id for request in requests)]
-        if prepared and self._insert_all(connection, rows, prepared):
+        cells = _cells(attempt, requests)
+        if may_fail(connection.dialect, likely=not attempt.first) and self._insert_all(
+            connection, attempt, rows, cells
+        ):
             return set()
-        connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-        cells, dialect, table = _cells(attempt, requests), connection.dialect, self._t.recipients
-        connection.exec_driver_sql(*insertion(dialect, table, cells, order_by="key"))
-        where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
-        of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
-        met = {bytes(key) for _, key in connection.exec_driver_sql(*of_others)}
-        self._readings.record_new(connection, attempt, cells, met)
-        return met
+        return self._insert_new(connection, attempt, rows, cells)
 
     def _insert_all(
-        self, connection: Connection, requests: Sequence[dict[str, object]], statements: Iterable[Statement]
+        self, connection: Connection, attempt: Attempt, requests: Sequence[dict[str, object]], cells: Mapping[str, Any]
     ) -> bool:
         """Inserts all rows, or none and says so."""
         savepoint = connection.begin_nested()
         try:
             connection.execute(sa.insert(self._t.requests), requests)
-            for statement in statements:
-                connection.exec_driver_sql(*statement)
+            _run(connection, insertion_of_all(connection.dialect, self._t.recipients, cells, order_by="key"))
+            _run(connection, self._readings.of_new(connection.dialect, attempt, cells))
         except exc.IntegrityError:
             savepoint.rollback()
             return False
@@ -77,6 +61,24 @@ class Newcomers:
         # would fail, and hide what happened from whoever repeats the whole.
         savepoint.commit()
         return True
+
+    def _insert_new(
+        self, connection: Connection, attempt: Attempt, requests: Sequence[dict[str, object]], cells: Mapping[str, Any]
+    ) -> set[bytes]:
+        """Inserts whoever is not there; returns who is, and belongs to other requests."""
+        dialect, table = connection.dialect, self._t.recipients
+        connection.execute(new_only(dialect.name, self._t.requests), requests)
+        _run(connection, insertion(dialect, table, cells, order_by="key"))
+        where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
+        of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
+        met = {bytes(key) for statement in of_others for _, key in connection.exec_driver_sql(*statement)}
+        self._readings.record_new(connection, attempt, cells, met)
+        return met
+
+
+def _run(connection: Connection, statements: Iterable[Statement]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(*statement)
 
 
 def claimed(attempt: Attempt, request_id: bytes) -> dict[str, object]:

@@ -8,7 +8,7 @@ the reading: whichever row is seated first is the recipient's, however the table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
@@ -33,8 +33,8 @@ class Readings:
     def __init__(self, tables: Tables) -> None:
         self._table = tables.readings
 
-    def of_new(self, dialect: Dialect, attempt: Attempt, cells: Mapping[str, Any]) -> Statement:
-        """The statement that records recipients who come into the ledger with this try's requests.
+    def of_new(self, dialect: Dialect, attempt: Attempt, cells: Mapping[str, Any]) -> Iterator[Statement]:
+        """The statements that record recipients who come into the ledger with this try's requests.
 
         :param cells: ``first_row``, ``key`` and ``request_id`` of each.
         """
@@ -52,7 +52,8 @@ class Readings:
             new = pc.invert(pc.is_in(cells["key"], column_of_keys(list(others))))
             cells = {name: cells[name].filter(new) for name in ("first_row", "key", "request_id")}
         if len(cells["key"]):
-            connection.exec_driver_sql(*insertion(connection.dialect, self._table, _columns(attempt, cells)))
+            for statement in insertion(connection.dialect, self._table, _columns(attempt, cells)):
+                connection.exec_driver_sql(*statement)
 
     def record(
         self,

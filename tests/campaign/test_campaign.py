@@ -46,6 +46,7 @@ def test_every_row_of_a_mixed_table_ends_in_the_right_status(
 ) -> None:
     """Invalid, duplicate, rejected and accepted rows in two templates and senders, however the table is cut."""
     monkeypatch.setattr(reading, "BATCH_ROWS", batch_rows)
+    monkeypatch.setattr(reading, "READ_ROWS", max(batch_rows // 2, 1))
     report = scene.run(mixed(), make_order(COLUMNS, chunk_size=chunk_size))
     assert scene.statuses() == [row[-1] for row in MIXED]
     assert report.summary["accepted"] == report.summary.accepted_now == 5
@@ -60,9 +61,13 @@ def test_every_row_of_a_mixed_table_ends_in_the_right_status(
     }
 
 
-def test_a_duplicate_names_the_row_that_it_repeats(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the same batch and in a later one, before and after the first was sent."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 3)
+@pytest.mark.parametrize(("read_rows", "batch_rows"), [(3, 3), (2, 4), (1, 6), (3, 20)])
+def test_a_duplicate_names_the_row_that_it_repeats(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, read_rows: int, batch_rows: int
+) -> None:
+    """In what is read or claimed at once and in what is later, before and after the first was sent."""
+    monkeypatch.setattr(reading, "READ_ROWS", read_rows)
+    monkeypatch.setattr(reading, "BATCH_ROWS", batch_rows)
     table = [*people(2), *people(1), *people(4, start=10), *people(1, start=1), *people(2, start=20)]
     scene.run(table)
     assert [(line.status, line.reason) for line in scene.lines() if line.status != "accepted"] == [

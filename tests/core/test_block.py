@@ -7,11 +7,12 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.core.block import Recipients, all_differ
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-KEYS = st.binary(min_size=16, max_size=16)
+HALVES = st.sampled_from([b"a" * 8, b"b" * 8])
+KEYS = st.binary(min_size=16, max_size=16) | st.tuples(HALVES, HALVES).map(b"".join)
 PEOPLE = st.lists(
     st.builds(
         Recipient,
@@ -67,6 +68,8 @@ def test_questions_are_answered_of_a_slice_as_of_a_list(
     assert list(part.only(np.array(mask, bool))) == [one for one in expected if one.key in keys]
     assert part.any_in("phone", texts) == any(one.phone in texts for one in expected)
     assert part.differ_in("phone") == (len({one.phone for one in expected}) == len(expected))
+    both = [*people[:5], *expected]
+    assert all_differ([Recipients.of(people[:5]), part], "key") == (len({one.key for one in both}) == len(both))
 
 
 def test_its_words_name_nobody() -> None:

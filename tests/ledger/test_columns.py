@@ -55,7 +55,11 @@ def given(cells: dict[str, Any], number: int) -> list[tuple[Any, ...]]:
 
 
 def insert(ledger: Ledger, cells: dict[str, Any], way: Any = insertion) -> None:
-    ledger.database.write(lambda c: c.exec_driver_sql(*way(c.dialect, ledger.tables.recipients, cells, order_by="key")))
+    def work(connection: sa.engine.Connection) -> None:
+        for statement in way(connection.dialect, ledger.tables.recipients, cells, order_by="key"):
+            connection.exec_driver_sql(*statement)
+
+    ledger.database.write(work)
 
 
 @pytest.mark.parametrize("number", [1, 2, len(TEXTS)])
@@ -80,7 +84,7 @@ def test_all_or_none(ledger: Ledger) -> None:
     insert(ledger, old)
 
     def work(connection: sa.engine.Connection) -> None:
-        statement = insertion_of_all(connection.dialect, ledger.tables.recipients, new, order_by="key")
+        (statement,) = insertion_of_all(connection.dialect, ledger.tables.recipients, new, order_by="key")
         with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
             connection.exec_driver_sql(*statement)
 
@@ -91,7 +95,8 @@ def test_all_or_none(ledger: Ledger) -> None:
 @pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.database)], indirect=True)
 def test_a_statement_that_may_fail_names_nobody(ledger: Ledger) -> None:
     """The server writes it to its log."""
-    text, _ = insertion_of_all(ledger.database.engine.dialect, ledger.tables.recipients, columns(2), order_by="key")
+    dialect = ledger.database.engine.dialect
+    ((text, _),) = insertion_of_all(dialect, ledger.tables.recipients, columns(2), order_by="key")
     assert text.startswith("COPY")
     assert "852" not in text
 
@@ -107,7 +112,7 @@ def test_only_the_rows_in_question_are_looked_at(ledger: Ledger) -> None:
 
     def plan(connection: sa.engine.Connection) -> str:
         recipients = ledger.tables.recipients
-        text, values = difference(connection.dialect, recipients, where, "request_id", keys, order_by="key")
+        ((text, values),) = difference(connection.dialect, recipients, where, "request_id", keys, order_by="key")
         return "".join(line for (line,) in connection.exec_driver_sql(f"EXPLAIN {text}", values))
 
     assert "Seq Scan on uspeedo_recipients" not in ledger.database.read(plan)
@@ -130,9 +135,10 @@ def test_rows_that_hold_something_else_are_found(ledger: Ledger) -> None:
     found = ledger.database.read(
         lambda c: [
             (number, bytes(key))
-            for number, key in c.exec_driver_sql(
-                *difference(c.dialect, ledger.tables.recipients, where, "request_id", expected, order_by="key")
+            for statement in difference(
+                c.dialect, ledger.tables.recipients, where, "request_id", expected, order_by="key"
             )
+            for number, key in c.exec_driver_sql(*statement)
         ]
     )
     assert sorted(found) == [(1, cells["key"][1]), (1, cells["key"][3])]

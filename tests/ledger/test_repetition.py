@@ -6,9 +6,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger import engine as engines
+from airflow_provider_uspeedo.ledger import newcomers
 from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.columns import Statement
 from airflow_provider_uspeedo.ledger.engine import Database, open_engine
@@ -116,27 +116,24 @@ def test_a_lock_wait_time_out_repeats_the_whole_transaction(open_ledger: OpenLed
     assert counters.values() == [1, 1]
 
 
-class OnceOtherwise(list[Statement]):
-    """Statements that are others when they are gone through for the first time."""
-
-    def __init__(self, statements: Iterable[Statement], others: Iterable[Statement]) -> None:
-        super().__init__(statements)
-        self._others = list(others)
-
-    def __iter__(self) -> Iterator[Statement]:
-        others, self._others = self._others, []
-        return iter(others or list(super().__iter__()))
-
-
 @MARIADB
-def test_a_dead_lock_while_claiming_repeats_the_whole_claim(ledger: Ledger, campaign: str) -> None:
+def test_a_dead_lock_while_claiming_repeats_the_whole_claim(
+    ledger: Ledger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server has taken the transaction back, and the savepoint with it; the claim's other error would hide that."""
     one = Try(ledger, campaign)
     request = Request(new_id(), tuple(people("abc")))
-    portion = ledger.prepare_claim(one.attempt, Portion([request], (), (), 3))
     dead_lock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213"
-    prepared = OnceOtherwise(portion.prepared, [("ROLLBACK", ()), (dead_lock, ())])
-    assert ledger.claim(one.attempt, replace(portion, prepared=prepared)) == [request]
+    first: list[Statement] = [("ROLLBACK", ()), (dead_lock, ())]
+    insertion_of_all = newcomers.insertion_of_all
+
+    def once_otherwise(*arguments: Any, **options: Any) -> Iterator[Statement]:
+        others, first[:] = first.copy(), []
+        yield from others or insertion_of_all(*arguments, **options)
+
+    monkeypatch.setattr(newcomers, "insertion_of_all", once_otherwise)
+    assert ledger.claim(one.attempt, Portion([request], (), (), 3)) == [request]
+    assert not first
     assert one.counts() == {"not_sent": 3}
 
 
