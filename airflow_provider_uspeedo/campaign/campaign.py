@@ -35,7 +35,7 @@ from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
 
 log = logging.getLogger(__name__)
 
-CLAIMED_AHEAD = 20
+CLAIMED_AHEAD = 12
 """Claimed requests that may wait for a thread, beside those being sent: what bounds the memory."""
 
 
@@ -188,12 +188,12 @@ class Campaign:
         for portion in one_ahead(self._reading.portions(held)):
             if self._halt:
                 return
+            give_back_memory()
             requests = self._ledger.claim(attempt, portion)
             if requests:
                 people = sum(len(request.recipients) for request in requests)
                 log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(people, "recipient"))
             del portion
-            give_back_memory()
             requests.reverse()
             while requests:
                 yield requests.pop()  # what is sent is not kept until all of the portion is

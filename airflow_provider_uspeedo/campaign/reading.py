@@ -25,10 +25,10 @@ from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 from airflow_provider_uspeedo.tables.digest import TableDigest
 
-BATCH_ROWS = 70_000
+BATCH_ROWS = 90_000
 """Rows claimed in one transaction. The fewer there are, the more pages of a large index are written for each; the more,
 the more memory is taken."""
-READ_ROWS = 7_000
+READ_ROWS = 5_000
 """Rows read at a time: they take several times the memory until they are kept by column."""
 
 

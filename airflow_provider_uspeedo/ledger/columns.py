@@ -40,7 +40,7 @@ Statement: TypeAlias = tuple[str, tuple[Any, ...]]
 
 UNIT_SEPARATOR = "\x1f"
 """Between texts, or after them: none that is stored with a recipient has a control character."""
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 7_500
 """Rows of one statement: more are hardly faster, and take more memory; every server takes so many as one packet."""
 
 
