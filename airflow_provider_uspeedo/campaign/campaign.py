@@ -183,9 +183,9 @@ class Campaign:
         """The requests that are ours, claimed a portion at a time."""
 
         def held(recipients: Recipients) -> set[bytes]:
-            return set() if attempt.first else self._ledger.held(attempt, recipients.keys())
+            return self._ledger.held(attempt, recipients.keys())
 
-        for portion in one_ahead(self._reading.portions(held)):
+        for portion in one_ahead(self._reading.portions(None if attempt.first else held)):
             if self._halt:
                 return
             give_back_memory()

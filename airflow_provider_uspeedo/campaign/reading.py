@@ -28,6 +28,8 @@ from airflow_provider_uspeedo.tables.digest import TableDigest
 BATCH_ROWS = 90_000
 """Rows claimed in one transaction. The fewer there are, the more pages of a large index are written for each; the more,
 the more memory is taken."""
+KNOWN_ROWS = 36_000
+"""The same where some may be known to the ledger: each of them is an object, and they are in its index already."""
 READ_ROWS = 5_000
 """Rows read at a time: they take several times the memory until they are kept by column."""
 
@@ -119,39 +121,40 @@ class Reading:
             digest=digest,
         )
 
-    def portions(self, held: Callable[[Recipients], Collection[bytes]]) -> Iterator[Portion]:
+    def portions(self, held: Callable[[Recipients], Collection[bytes]] | None = None) -> Iterator[Portion]:
         """What to claim, until the table ends.
 
-        :param held: the keys of those recipients who are not to be had, so that requests are cut of what can be sent.
+        :param held: the keys of those recipients who are not to be had, so that requests are cut of what can be sent;
+            none if nobody can have claimed any yet.
         """
         cutter = _RequestCutter(self._order.chunk_size, self._order.canary or 0)
         self._digest = TableDigest()
         last_row = 0
-        for parts, bad, last_row in self._parts():
+        for parts, bad, last_row in self._parts(BATCH_ROWS if held is None else min(KNOWN_ROWS, BATCH_ROWS)):
             requests: list[Request] = []
             seen: list[Recipient] = []
+            open_rows = cutter.open_rows()  # of earlier portions: among these parts there is no duplicate any more
             parts.reverse()
             while parts:
                 good = parts.pop()  # what is sent is not kept until all parts are
-                good, bad = _without(good, good.having(cutter.open_rows.keys()), bad, cutter.open_rows)  # noqa: PLW2901
-                not_ours = good.having(held(good))
+                good, bad = _without(good, good.having(open_rows), bad, open_rows)  # noqa: PLW2901
+                not_ours = good.having(held(good) if held else ())
                 requests += cutter.requests_of(good.only(~not_ours))
                 seen += good.only(not_ours)
-            first_open = cutter.first_open_row()
-            read_to = last_row if first_open is None else first_open - 1
+            read_to = min((row - 1 for row in cutter.open_rows().values()), default=last_row)
             portion = [Portion(requests, seen, bad, read_to)]
             del good, bad, requests, seen  # whoever has it is done with it before the next one is wanted
             yield portion.pop()
         if rest := cutter.last_requests():
             yield Portion(rest, (), (), read_to=last_row)
 
-    def _parts(self) -> Iterator[tuple[list[Recipients], list[BadRow], int]]:
+    def _parts(self, most_rows: int) -> Iterator[tuple[list[Recipients], list[BadRow], int]]:
         """The rows for one claim each, in the parts in which they were read; no duplicate is in any two of them."""
         read: list[Recipients] = []
         bad: list[BadRow] = []
         rows = last_row = 0
         for batch in self._batches(self._digest):
-            if rows + batch.length > BATCH_ROWS:
+            if rows + batch.length > most_rows:
                 yield *_once(read, bad), last_row
                 read, bad, rows = [], [], 0
             good, others = self._read(batch, self._order.slice_)
@@ -180,7 +183,7 @@ class _RequestCutter(Cutter):
 
     def last_requests(self) -> list[Request]:
         """Closes what is still open."""
-        return self._requests(map(Recipients.of, self.rest()), canary=self._canary > 0)
+        return self._requests(self.rest(), canary=self._canary > 0)
 
     @staticmethod
     def _requests(chunks: Iterable[Recipients], *, canary: bool) -> list[Request]:
@@ -188,17 +191,15 @@ class _RequestCutter(Cutter):
 
 
 def _once(parts: list[Recipients], bad: list[BadRow]) -> tuple[list[Recipients], list[BadRow]]:
-    """Each recipient once in all parts; their other rows become duplicates, among the bad rows."""
+    """The same parts with each recipient once in all of them; the other rows become duplicates, among the bad rows."""
     if all_differ(parts, "key"):
         return parts, bad
     first_rows: dict[bytes, int] = {}
-    once = []
-    for part in parts:
+    for place, part in enumerate(parts):
         rows = numbers_of(part.column("row_number")).tolist()
         again = [first_rows.setdefault(key, row) != row for key, row in zip(part.keys(), rows, strict=True)]
-        good, bad = _without(part, np.array(again, bool), bad, first_rows)
-        once.append(good)
-    return once, bad
+        parts[place], bad = _without(part, np.array(again, bool), bad, first_rows)
+    return parts, bad
 
 
 def _without(

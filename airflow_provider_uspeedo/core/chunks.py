@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection
 
 import numpy as np
 
@@ -26,62 +26,50 @@ class Cutter:
 
     def __init__(self, size: int = MOST_IN_ONE_REQUEST) -> None:
         self._size = size
+        # Either chunks that are open because of a shared phone, or what is left over from cutting.
         self._open: list[dict[str, Recipient]] = []
-        self._rows: dict[bytes, int] = {}
+        self._left = Recipients.of(())
 
-    @property
-    def open_rows(self) -> Mapping[bytes, int]:
+    def open_rows(self) -> dict[bytes, int]:
         """The rows of the recipients in open chunks, by their keys."""
-        return self._rows
+        rows = {one.key: one.row_number for chunk in self._open for one in chunk.values()}
+        left = numbers_of(self._left.column("row_number")).tolist()
+        return rows | dict(zip(self._left.keys(), left, strict=True))
 
-    def first_open_row(self) -> int | None:
-        """The smallest row number in an open chunk."""
-        return min((r.row_number for chunk in self._open for r in chunk.values()), default=None)
+    def add_all(self, recipients: Recipients) -> list[Recipients]:
+        """Takes recipients in, in order; returns the chunks that are now closed."""
+        if len(self._open) == 1:
+            self._left = Recipients.of(self._open.pop().values())
+        recipients = Recipients.joined([part for part in (self._left, recipients) if part] or [recipients])
+        self._left = recipients[:0]
+        if self._open or not recipients.differ_in("phone"):
+            return [Recipients.of(chunk) for chunk in map(self._add, recipients) if chunk]
+        whole = len(recipients) // self._size * self._size
+        self._left = recipients[whole:]
+        return [recipients[start : start + self._size] for start in range(0, whole, self._size)]
 
-    def add(self, recipient: Recipient) -> list[Recipient] | None:
+    def _add(self, recipient: Recipient) -> Collection[Recipient] | None:
         """Takes one recipient in; returns a chunk if one is now closed."""
-        phone = recipient.phone
-        self._rows[recipient.key] = recipient.row_number
         closed = None
         for chunk in self._open:
-            if phone not in chunk:
+            if recipient.phone not in chunk:
                 break
         else:
             if len(self._open) == OPEN_AT_ONCE:
-                closed = self._close(self._open[0])
+                closed = self._open.pop(0).values()
             chunk = {}
             self._open.append(chunk)
-        chunk[phone] = recipient
-        return self._close(chunk) if len(chunk) == self._size else closed
-
-    def add_all(self, recipients: Recipients) -> list[Recipients]:
-        """Takes many recipients in, in order; returns the chunks that are now closed."""
-        if len(self._open) > 1 or not recipients.differ_in("phone") or recipients.any_in("phone", self._open_phones()):
-            return [Recipients.of(chunk) for chunk in map(self.add, recipients) if chunk]
-        # There is one chunk to fill, then the next.
-        missing = (self._size - sum(map(len, self._open))) % self._size
-        closed = [Recipients.of(chunk) for chunk in map(self.add, recipients[:missing]) if chunk]
-        others = recipients[missing:]
-        whole = len(others) // self._size * self._size
-        closed += [others[start : start + self._size] for start in range(0, whole, self._size)]
-        for recipient in others[whole:]:
-            self.add(recipient)
-        return closed
-
-    def _open_phones(self) -> list[str]:
-        return [phone for chunk in self._open for phone in chunk]
-
-    def rest(self) -> Iterator[list[Recipient]]:
-        """Closes what is still open."""
-        while self._open:
-            yield self._close(self._open[0])
-
-    def _close(self, chunk: dict[str, Recipient]) -> list[Recipient]:
+        chunk[recipient.phone] = recipient
+        if len(chunk) < self._size:
+            return closed
         self._open.remove(chunk)
-        recipients = list(chunk.values())
-        for recipient in recipients:
-            del self._rows[recipient.key]
-        return recipients
+        return chunk.values()
+
+    def rest(self) -> list[Recipients]:
+        """Closes what is still open."""
+        chunks = [Recipients.of(chunk.values()) for chunk in self._open] + ([self._left] if self._left else [])
+        self._open, self._left = [], self._left[:0]
+        return chunks
 
 
 def by_template_and_sender(recipients: Recipients) -> list[TaskContent]:

@@ -20,8 +20,8 @@ def recipient(row: int, phone: int, template: str = "T", sender: str = "") -> Re
 
 def cut(recipients: list[Recipient], size: int) -> list[list[Recipient]]:
     cutter = Cutter(size)
-    closed = [chunk for one in recipients if (chunk := cutter.add(one))]
-    return [*closed, *cutter.rest()]
+    closed = [chunk for one in recipients for chunk in cutter.add_all(Recipients.of([one]))]
+    return [list(chunk) for chunk in [*closed, *cutter.rest()]]
 
 
 people = st.lists(st.integers(0, 12)).map(lambda phones: [recipient(row, phone) for row, phone in enumerate(phones, 1)])
@@ -53,13 +53,13 @@ def test_the_cutter_knows_whom_it_still_holds(recipients: list[Recipient], size:
     held: dict[bytes, int] = {}
     for one in recipients:
         held[one.key] = one.row_number
-        for closed in cutter.add(one) or ():
-            del held[closed.key]
-        assert cutter.open_rows == held
-        assert cutter.first_open_row() == min(held.values(), default=None)
+        for closed in cutter.add_all(Recipients.of([one])):
+            for sent in closed:
+                del held[sent.key]
+        assert cutter.open_rows() == held
         assert len(held) <= OPEN_AT_ONCE * size
     assert {one.key for chunk in cutter.rest() for one in chunk} == held.keys()
-    assert cutter.first_open_row() is None
+    assert not cutter.open_rows()
 
 
 @settings(deadline=None)
@@ -75,8 +75,7 @@ def test_many_at_a_time_are_cut_as_well(batches: list[list[Recipient]], size: in
         taken |= {one.key for one in new}
         closed += cutter.add_all(Recipients.of(new))
         sent = {one.key for chunk in closed for one in chunk}
-        assert cutter.open_rows == {one.key: one.row_number for one in everybody if one.key in taken - sent}
-        assert cutter.first_open_row() == min(cutter.open_rows.values(), default=None)
+        assert cutter.open_rows() == {one.key: one.row_number for one in everybody if one.key in taken - sent}
     closed += cutter.rest()
     assert Counter(one for chunk in closed for one in chunk) == Counter(one for one in everybody if one.key in taken)
     assert all(1 <= len(chunk) <= size and len({one.phone for one in chunk}) == len(chunk) for chunk in closed)

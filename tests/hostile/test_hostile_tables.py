@@ -162,7 +162,7 @@ def read_all(source: object, wanted: Columns, region: str | None = None) -> list
     order = Order("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
     reading = Reading(open_table(source), order)
     rows: list[Recipient | BadRow] = []
-    for portion in reading.portions(lambda _: set()):
+    for portion in reading.portions():
         rows += [one for request in portion.requests for one in request.recipients]
         rows += portion.bad_rows
         rows += portion.seen

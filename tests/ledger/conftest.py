@@ -8,16 +8,25 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.ledger import columns
 from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger
 from tests.ledger.servers import KINDS, empty_database
 
 _campaigns = count(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_rows_at_once() -> Iterator[None]:
+    """So that nearly every claim takes several statements."""
+    with patch.object(columns, "ROWS_AT_ONCE", 3):
+        yield
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.columns import difference, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger import columns as module
+from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger
 
@@ -55,11 +57,13 @@ def given(cells: dict[str, Any], number: int) -> list[tuple[Any, ...]]:
 
 
 def insert(ledger: Ledger, cells: dict[str, Any], way: Any = insertion) -> None:
-    def work(connection: sa.engine.Connection) -> None:
-        for statement in way(connection.dialect, ledger.tables.recipients, cells, order_by="key"):
-            connection.exec_driver_sql(*statement)
+    recipients = ledger.tables.recipients
+    ledger.database.write(lambda c: run(c, way(c.dialect, recipients, cells, order_by="key")))
 
-    ledger.database.write(work)
+
+def run(connection: sa.engine.Connection, statements: Iterable[Statement]) -> None:
+    for statement in statements:
+        connection.exec_driver_sql(*statement)
 
 
 @pytest.mark.parametrize("number", [1, 2, len(TEXTS)])
@@ -78,15 +82,17 @@ def test_one_value_for_all_rows_may_look_like_syntax(ledger: Ledger) -> None:
     assert stored(ledger, cells) == given(cells, 3)
 
 
-def test_all_or_none(ledger: Ledger) -> None:
-    """One row of six is there: it fails, and none of the other five is inserted."""
+@pytest.mark.parametrize("taken", [0, 5])
+def test_all_or_none(ledger: Ledger, taken: int) -> None:
+    """One row of six is there, in the first statement or the last: none of the other five is inserted."""
     old, new = columns(1), columns(6, first_attempt=8)
+    old["key"] = (new["key"][taken],)
     insert(ledger, old)
 
     def work(connection: sa.engine.Connection) -> None:
-        (statement,) = insertion_of_all(connection.dialect, ledger.tables.recipients, new, order_by="key")
+        statements = insertion_of_all(connection.dialect, ledger.tables.recipients, new, order_by="key")
         with pytest.raises(sa.exc.IntegrityError), connection.begin_nested():
-            connection.exec_driver_sql(*statement)
+            run(connection, statements)
 
     ledger.database.write(work)
     assert stored(ledger, old) == given(old, 1)
@@ -102,8 +108,9 @@ def test_a_statement_that_may_fail_names_nobody(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.database)], indirect=True)
-def test_only_the_rows_in_question_are_looked_at(ledger: Ledger) -> None:
+def test_only_the_rows_in_question_are_looked_at(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """To read the whole of a table that grows, for each claim anew, would take ever longer."""
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", 5000)
     keys = tuple(number.to_bytes(16, "big") for number in range(5000))
     numbers = tuple(range(5000))
     cells = columns(1) | {"key": keys, "request_id": keys, "first_row": numbers, "phone": "1", "template_id": "UTA1"}
