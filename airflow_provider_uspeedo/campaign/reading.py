@@ -25,7 +25,7 @@ from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 from airflow_provider_uspeedo.tables.digest import TableDigest
 
-BATCH_ROWS = 90_000
+BATCH_ROWS = 65_000
 """Rows claimed in one transaction. The fewer there are, the more pages of a large index are written for each; the more,
 the more memory is taken."""
 KNOWN_ROWS = 36_000
