@@ -13,14 +13,14 @@ together they would hold a claim's people twice more.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 
 from airflow_provider_uspeedo.core.arrays import (
     TEXT,
@@ -55,6 +55,12 @@ def insertion(
     for cells in _pieces(columns, order_by):
         text, values = _insertion(dialect, table, cells)
         yield f"{text} {_or_nothing(dialect, table)}", values
+
+
+def run(connection: Connection, statements: Iterable[Statement]) -> None:
+    """Runs statements that give nothing back, each made when the one before has run."""
+    for statement in statements:
+        connection.exec_driver_sql(*statement)
 
 
 def may_fail(dialect: Dialect, *, likely: bool) -> bool:

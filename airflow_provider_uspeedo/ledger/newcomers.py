@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.core.arrays import column_of_cells
 from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import new_only
-from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all, may_fail
+from airflow_provider_uspeedo.ledger.columns import difference, insertion, insertion_of_all, may_fail, run
 from airflow_provider_uspeedo.ledger.readings import Readings
 from airflow_provider_uspeedo.ledger.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.tables import Tables
@@ -52,8 +52,8 @@ class Newcomers:
         savepoint = connection.begin_nested()
         try:
             connection.execute(sa.insert(self._t.requests), requests)
-            _run(connection, insertion_of_all(connection.dialect, self._t.recipients, cells, order_by="key"))
-            _run(connection, self._readings.of_new(connection.dialect, attempt, cells))
+            run(connection, insertion_of_all(connection.dialect, self._t.recipients, cells, order_by="key"))
+            run(connection, self._readings.of_new(connection.dialect, attempt, cells))
         except exc.IntegrityError:
             savepoint.rollback()
             return False
@@ -68,17 +68,12 @@ class Newcomers:
         """Inserts whoever is not there; returns who is, and belongs to other requests."""
         dialect, table = connection.dialect, self._t.recipients
         connection.execute(new_only(dialect.name, self._t.requests), requests)
-        _run(connection, insertion(dialect, table, cells, order_by="key"))
+        run(connection, insertion(dialect, table, cells, order_by="key"))
         where, expected = {name: cells[name] for name in ("campaign_no", "key")}, cells["request_id"]
         of_others = difference(dialect, table, where, "request_id", expected, order_by="key")
         met = {bytes(key) for statement in of_others for _, key in connection.exec_driver_sql(*statement)}
         self._readings.record_new(connection, attempt, cells, met)
         return met
-
-
-def _run(connection: Connection, statements: Iterable[Statement]) -> None:
-    for statement in statements:
-        connection.exec_driver_sql(*statement)
 
 
 def claimed(attempt: Attempt, request_id: bytes) -> dict[str, object]:

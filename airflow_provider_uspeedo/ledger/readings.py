@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.core.arrays import column_of_keys
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.bulk import insert_new, portions
-from airflow_provider_uspeedo.ledger.columns import Statement, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger.columns import Statement, insertion, insertion_of_all, run
 from airflow_provider_uspeedo.ledger.records import Attempt
 from airflow_provider_uspeedo.ledger.tables import Tables
 
@@ -52,8 +52,7 @@ class Readings:
             new = pc.invert(pc.is_in(cells["key"], column_of_keys(list(others))))
             cells = {name: cells[name].filter(new) for name in ("first_row", "key", "request_id")}
         if len(cells["key"]):
-            for statement in insertion(connection.dialect, self._table, _columns(attempt, cells)):
-                connection.exec_driver_sql(*statement)
+            run(connection, insertion(connection.dialect, self._table, _columns(attempt, cells)))
 
     def record(
         self,

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.ledger import columns as module
-from airflow_provider_uspeedo.ledger.columns import Statement, difference, insertion, insertion_of_all
+from airflow_provider_uspeedo.ledger.columns import difference, insertion, insertion_of_all, run
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger
 
@@ -59,11 +58,6 @@ def given(cells: dict[str, Any], number: int) -> list[tuple[Any, ...]]:
 def insert(ledger: Ledger, cells: dict[str, Any], way: Any = insertion) -> None:
     recipients = ledger.tables.recipients
     ledger.database.write(lambda c: run(c, way(c.dialect, recipients, cells, order_by="key")))
-
-
-def run(connection: sa.engine.Connection, statements: Iterable[Statement]) -> None:
-    for statement in statements:
-        connection.exec_driver_sql(*statement)
 
 
 @pytest.mark.parametrize("number", [1, 2, len(TEXTS)])
