@@ -112,10 +112,6 @@ class Recipients(Sequence[Recipient]):
             mask[pc.indices_nonzero(found).to_pylist()] = True
         return mask
 
-    def any_in(self, name: str, texts: Sequence[str]) -> bool:
-        """True if one of them has one of these texts there."""
-        return bool(texts) and bool(pc.any(pc.is_in(self.batch.column(name), column_of_texts(texts))).as_py())
-
     def differ_in(self, name: str) -> bool:
         """True if no two of them have the same value there."""
         return all_differ([self], name)
