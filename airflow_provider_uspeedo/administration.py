@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
-from airflow_provider_uspeedo.ledger.findings import (
+from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignLine,
     CampaignOverview,
     Forgotten,
@@ -26,7 +26,7 @@ from airflow_provider_uspeedo.ledger.findings import (
 )
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+    from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
 __all__ = [
     "CampaignLine",
@@ -126,9 +126,9 @@ def resume_campaign(campaign_id: str, *, results_conn_id: str | None = None, res
 
 def ledger_ddl(dialect: Literal["sqlite", "postgresql", "mysql"], *, results_table: str = TABLE) -> str:
     """The statements that create a ledger, for those whose workers may not. ``mysql`` is MariaDB, too."""
-    from airflow_provider_uspeedo.ledger import ddl
+    from airflow_provider_uspeedo.ledger.results import creation
 
-    return ddl.script(dialect, results_table)
+    return creation.script(dialect, results_table)
 
 
 def ledger_grants(
@@ -144,7 +144,7 @@ def ledger_grants(
         *administrator* does all that this module does, except creating and migrating: that is the tables' owner.
     :param user: a role of PostgreSQL; an account of MySQL or MariaDB, ``name`` or ``name@host``.
     """
-    from airflow_provider_uspeedo.ledger import grants
+    from airflow_provider_uspeedo.ledger.admin import grants
 
     return grants.script(dialect, role, user, results_table)
 
@@ -210,14 +210,14 @@ def forget_phone(
 
 
 @contextmanager
-def _keeper(results_conn_id: str | None, results_table: str, *, must_exist: bool = True) -> Iterator[LedgerKeeper]:
+def _keeper(results_conn_id: str | None, results_table: str, *, must_exist: bool = True) -> Iterator[LedgerAdmin]:
     """The ledger, open for what a person does."""
-    from airflow_provider_uspeedo.hooks.ledger import open_ledger
-    from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+    from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+    from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
     ledger = open_ledger(results_conn_id, results_table)
     try:
-        keeper = LedgerKeeper(ledger)
+        keeper = LedgerAdmin(ledger)
         if must_exist:
             keeper.must_exist()
         yield keeper

@@ -9,18 +9,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from airflow_provider_uspeedo.api import calls
-from airflow_provider_uspeedo.api.answers import SendAnswer, read_send_answer
-from airflow_provider_uspeedo.api.backoff import again_asking
-from airflow_provider_uspeedo.api.body import WrittenContent
-from airflow_provider_uspeedo.api.codes import NOT_FOUND
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.content import task_content_from
-from airflow_provider_uspeedo.api.exchange import Call
-from airflow_provider_uspeedo.api.questions import read_answer
-from airflow_provider_uspeedo.api.receipts import SessionReceipts, read_receipts
-from airflow_provider_uspeedo.api.templates import Template, read_templates
-from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.api.http.backoff import again_asking
+from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.transport import Transport
+from airflow_provider_uspeedo.api.request import builders
+from airflow_provider_uspeedo.api.request.body import WrittenContent
+from airflow_provider_uspeedo.api.request.content_check import task_content_from
+from airflow_provider_uspeedo.api.response.codes import NOT_FOUND
+from airflow_provider_uspeedo.api.response.query_responses import read_answer
+from airflow_provider_uspeedo.api.response.receipts import SessionReceipts, read_receipts
+from airflow_provider_uspeedo.api.response.send_answer import SendAnswer, read_send_answer
+from airflow_provider_uspeedo.api.response.templates import Template, read_templates
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import CallError, OutcomeUnknown, Refused
 
@@ -47,9 +47,9 @@ class USpeedoClient:
         written = (
             task_content
             if isinstance(task_content, WrittenContent)
-            else calls.write_content([task_content_from(group) for group in task_content])
+            else builders.write_content([task_content_from(group) for group in task_content])
         )
-        call = calls.send_batch(self._config, written, **_stamp())
+        call = builders.send_batch(self._config, written, **_stamp())
         return read_send_answer(self._transport.send(call), datetime.now(UTC))
 
     def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
@@ -79,12 +79,12 @@ class USpeedoClient:
         self._transport.close()
 
     def _receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
-        body = self._ask(lambda: calls.get_receipts(self._config, session_nos, **_stamp()))
+        body = self._ask(lambda: builders.get_receipts(self._config, session_nos, **_stamp()))
         return read_receipts(body, session_nos)
 
     def _templates(self, template_ids: Sequence[str]) -> dict[str, Template]:
         try:
-            body = self._ask(lambda: calls.query_templates(self._config, template_ids, **_stamp()))
+            body = self._ask(lambda: builders.query_templates(self._config, template_ids, **_stamp()))
         except Refused as refused:
             if refused.ret_code == NOT_FOUND:
                 return {}
@@ -108,4 +108,4 @@ def _stamp() -> _Stamp:
 
 
 def _cut(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (ids[start : start + calls.MOST_IDS] for start in range(0, len(ids), calls.MOST_IDS))
+    return (ids[start : start + builders.MOST_IDS] for start in range(0, len(ids), builders.MOST_IDS))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_uspeedo.api import extras
+from airflow_provider_uspeedo.api import connection_extras
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.uspeedo.com"
@@ -85,12 +85,12 @@ class ClientConfig:
             base_url=_url_of(host or "", port, schema or ""),
             access_key_id=(login or "").strip(),
             access_key_secret=(password or "").strip(),
-            account_id=extras.whole_number(given, "account_id"),
-            api=cast("Literal['action', 'rest']", extras.text(given, "api", "action").lower()),
-            timeout=extras.number(given, "timeout", DEFAULT_TIMEOUT),
-            verify=extras.switch_or_path(given, "verify", default=True),
-            proxies=extras.proxies(given, "proxies"),
-            allow_http=extras.switch(given, "allow_http", default=False),
+            account_id=connection_extras.whole_number(given, "account_id"),
+            api=cast("Literal['action', 'rest']", connection_extras.text(given, "api", "action").lower()),
+            timeout=connection_extras.number(given, "timeout", DEFAULT_TIMEOUT),
+            verify=connection_extras.switch_or_path(given, "verify", default=True),
+            proxies=connection_extras.proxies(given, "proxies"),
+            allow_http=connection_extras.switch(given, "allow_http", default=False),
         )
 
     @property

@@ -15,23 +15,23 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from airflow_provider_uspeedo.api.body import WrittenContent
-from airflow_provider_uspeedo.campaign.ahead import one_ahead
-from airflow_provider_uspeedo.campaign.brakes import Brakes
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.pace import Pace
-from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.api.request.body import WrittenContent
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.guards import Guards
+from airflow_provider_uspeedo.campaign.prefetch import one_ahead
+from airflow_provider_uspeedo.campaign.process_settings import give_back_memory
+from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
-from airflow_provider_uspeedo.campaign.tuning import give_back_memory
-from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.campaign.table_reader import Reading
+from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.core.wording import counted
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
-from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Attempt, Request, Tally
+from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,14 @@ class Campaign:
     """
 
     def __init__(
-        self, order: Order, reading: Reading, ledger: Ledger, send: Send, halt: Halt, *, patience: float = 30.0
+        self,
+        order: CampaignConfig,
+        reading: Reading,
+        ledger: Ledger,
+        send: Send,
+        halt: StopSignal,
+        *,
+        patience: float = 30.0,
     ) -> None:
         self._order = order
         self._reading = reading
@@ -72,7 +79,7 @@ class Campaign:
         self._send = send
         self._halt = halt
         self._patience = patience
-        self._brakes = Brakes(order.max_failure_ratio)
+        self._brakes = Guards(order.max_failure_ratio)
         self._complete = False
 
     def run(self) -> Report:
@@ -128,7 +135,7 @@ class Campaign:
         )
 
     def _send_all(self, attempt: Attempt) -> None:
-        pace = Pace(self._order.requests_per_second)
+        pace = RateLimiter(self._order.requests_per_second)
         sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
         with (
             ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads,
@@ -182,7 +189,7 @@ class Campaign:
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
 
-        def held(recipients: Recipients) -> set[bytes]:
+        def held(recipients: RecipientBatch) -> set[bytes]:
             return self._ledger.held(attempt, recipients.keys())
 
         for portion in one_ahead(self._reading.portions(None if attempt.first else held)):

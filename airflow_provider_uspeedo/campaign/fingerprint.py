@@ -14,12 +14,12 @@ from hashlib import blake2b
 from importlib.metadata import version
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.tables.digest import TableDigest
 
 
-def fingerprint(order: Order, spec: KeySpec, variables: Mapping[str, int], table: TableDigest) -> bytes | None:
+def fingerprint(order: CampaignConfig, spec: KeySpec, variables: Mapping[str, int], table: TableDigest) -> bytes | None:
     """16 bytes, or ``None`` if the table has no digest.
 
     :param variables: how many variables the templates have, as far as that is known.

@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import cast
 
-from airflow_provider_uspeedo.api.answers import SendAnswer
-from airflow_provider_uspeedo.api.backoff import again
-from airflow_provider_uspeedo.api.body import WrittenContent
-from airflow_provider_uspeedo.api.calls import write_content
-from airflow_provider_uspeedo.api.outcomes import ACCEPTED as ALL_WELL
-from airflow_provider_uspeedo.api.outcomes import outcomes
-from airflow_provider_uspeedo.campaign.brakes import Brakes
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.pace import Pace
-from airflow_provider_uspeedo.core.block import Contact, Recipients
+from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.request.body import WrittenContent
+from airflow_provider_uspeedo.api.request.builders import write_content
+from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ALL_WELL
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.campaign.guards import Guards
+from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
 from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.core.recipient_batch import Contact, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
 from airflow_provider_uspeedo.errors import (
@@ -36,7 +36,7 @@ from airflow_provider_uspeedo.errors import (
     USpeedoError,
 )
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, new_id
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ Send = Callable[[Sequence[TaskContent]], SendAnswer]
 class Sender:
     """Sends the requests of one attempt; any number of threads may use it."""
 
-    def __init__(self, ledger: Ledger, attempt: Attempt, send: Send, halt: Halt, pace: Pace, brakes: Brakes) -> None:
+    def __init__(
+        self, ledger: Ledger, attempt: Attempt, send: Send, halt: StopSignal, pace: RateLimiter, brakes: Guards
+    ) -> None:
         self._ledger = ledger
         self._attempt = attempt
         self._send = send
@@ -143,12 +145,12 @@ class Sender:
 
 def write(request: Request) -> WrittenContent:
     """What a request says, written down: work that need not wait for the ledger, nor the ledger for it."""
-    return write_content(by_template_and_sender(Recipients.of(request.recipients)))
+    return write_content(by_template_and_sender(RecipientBatch.of(request.recipients)))
 
 
 def _contacts(content: WrittenContent) -> list[Contact]:
     """Whom an answer may name, in the order in which they were sent."""
-    return [contact for group in content for contact in cast("Recipients", group.targets).contacts()]
+    return [contact for group in content for contact in cast("RecipientBatch", group.targets).contacts()]
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:

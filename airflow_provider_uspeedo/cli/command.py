@@ -8,8 +8,8 @@ import sys
 import click
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.cli import deciding, halting, keeping, looking
-from airflow_provider_uspeedo.cli.place import Place
+from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve, stop_and_resume
+from airflow_provider_uspeedo.cli.target import Place
 
 
 class InOrder(click.Group):
@@ -53,16 +53,16 @@ def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: 
 
 
 for verb in (
-    looking.list_,
-    looking.show,
-    deciding.resolve,
-    halting.stop,
-    halting.resume,
-    keeping.ddl,
-    keeping.grants,
-    keeping.migrate,
-    keeping.prune,
-    keeping.forget,
+    list_and_show.list_,
+    list_and_show.show,
+    resolve.resolve,
+    stop_and_resume.stop,
+    stop_and_resume.resume,
+    maintenance.ddl,
+    maintenance.grants,
+    maintenance.migrate,
+    maintenance.prune,
+    maintenance.forget,
 ):
     airflow_uspeedo.add_command(verb)
 

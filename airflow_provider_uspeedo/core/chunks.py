@@ -8,8 +8,8 @@ from collections.abc import Collection
 import numpy as np
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
-from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.content import TaskContent
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 MOST_IN_ONE_REQUEST = 1000
@@ -28,7 +28,7 @@ class Cutter:
         self._size = size
         # Either chunks that are open because of a shared phone, or what is left over from cutting.
         self._open: list[dict[str, Recipient]] = []
-        self._left = Recipients.of(())
+        self._left = RecipientBatch.of(())
 
     def open_rows(self) -> dict[bytes, int]:
         """The rows of the recipients in open chunks, by their keys."""
@@ -36,14 +36,14 @@ class Cutter:
         left = numbers_of(self._left.column("row_number")).tolist()
         return rows | dict(zip(self._left.keys(), left, strict=True))
 
-    def add_all(self, recipients: Recipients) -> list[Recipients]:
+    def add_all(self, recipients: RecipientBatch) -> list[RecipientBatch]:
         """Takes recipients in, in order; returns the chunks that are now closed."""
         if len(self._open) == 1:
-            self._left = Recipients.of(self._open.pop().values())
-        recipients = Recipients.joined([part for part in (self._left, recipients) if part] or [recipients])
+            self._left = RecipientBatch.of(self._open.pop().values())
+        recipients = RecipientBatch.joined([part for part in (self._left, recipients) if part] or [recipients])
         self._left = recipients[:0]
         if self._open or not recipients.differ_in("phone"):
-            return [Recipients.of(chunk) for chunk in map(self._add, recipients) if chunk]
+            return [RecipientBatch.of(chunk) for chunk in map(self._add, recipients) if chunk]
         whole = len(recipients) // self._size * self._size
         self._left = recipients[whole:]
         return [recipients[start : start + self._size] for start in range(0, whole, self._size)]
@@ -65,14 +65,14 @@ class Cutter:
         self._open.remove(chunk)
         return chunk.values()
 
-    def rest(self) -> list[Recipients]:
+    def rest(self) -> list[RecipientBatch]:
         """Closes what is still open."""
-        chunks = [Recipients.of(chunk.values()) for chunk in self._open] + ([self._left] if self._left else [])
+        chunks = [RecipientBatch.of(chunk.values()) for chunk in self._open] + ([self._left] if self._left else [])
         self._open, self._left = [], self._left[:0]
         return chunks
 
 
-def by_template_and_sender(recipients: Recipients) -> list[TaskContent]:
+def by_template_and_sender(recipients: RecipientBatch) -> list[TaskContent]:
     """The recipients of one request in groups with one template and one sender each, in order of first appearance."""
     if not recipients:
         return []

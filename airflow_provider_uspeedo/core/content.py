@@ -27,7 +27,7 @@ class Addressee(Named, Protocol):
 
 
 class ByColumn(Protocol):
-    """Addressees that are kept by column: :class:`~.block.Recipients`."""
+    """Addressees that are kept by column: :class:`~.block.RecipientBatch`."""
 
     def column(self, name: str) -> Any: ...
     def texts(self, name: str) -> list[str]: ...

@@ -26,7 +26,7 @@ from typing import Any
 import phonenumbers
 from phonenumbers import NumberParseException
 
-from airflow_provider_uspeedo.core.numbering import (
+from airflow_provider_uspeedo.core.numbering_plans import (
     AMERICAS,
     CALLING_CODES,
     NumberingPlan,
@@ -35,8 +35,8 @@ from airflow_provider_uspeedo.core.numbering import (
     plan_of_code,
     plan_of_region,
 )
-from airflow_provider_uspeedo.core.phonecolumn import PhoneColumn
-from airflow_provider_uspeedo.core.phonetext import BadPhone, plain
+from airflow_provider_uspeedo.core.phone_column import PhoneColumn
+from airflow_provider_uspeedo.core.phone_text import BadPhone, plain
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 __all__ = ["BadPhone", "PhoneReader", "normalise"]

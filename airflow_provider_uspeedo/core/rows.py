@@ -20,11 +20,18 @@ from airflow_provider_uspeedo.core.arrays import (
     column_of_texts,
     numbers_of,
 )
-from airflow_provider_uspeedo.core.block import SCHEMA, Recipients
-from airflow_provider_uspeedo.core.cells import LONGEST_SHOWN, BadValue, odd_codes, odd_lists, odd_marks, odd_texts
+from airflow_provider_uspeedo.core.column_checks import (
+    LONGEST_SHOWN,
+    BadValue,
+    odd_codes,
+    odd_lists,
+    odd_marks,
+    odd_texts,
+)
 from airflow_provider_uspeedo.core.columns import Batch, Columns
-from airflow_provider_uspeedo.core.onerow import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, OneRowReader
+from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.row_rules import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, RowRules
 
 __all__ = ["LONGEST_SENDER_ID", "LONGEST_SHOWN", "LONGEST_TEMPLATE_ID", "Batch", "Columns", "RowReader"]
 
@@ -34,14 +41,14 @@ def in_order(recipients: Iterable[Recipient], bad_rows: Iterable[BadRow]) -> lis
     return sorted([*recipients, *bad_rows], key=lambda row: row.row_number)
 
 
-class RowReader(OneRowReader):
+class RowReader(RowRules):
     """Reads rows of one table, column by column.
 
     A column is looked at in a few steps that are quick because they judge nothing: they find the rows of which
     something is not surely good, and :meth:`read_one` reads those. In most tables there are few.
     """
 
-    def read(self, batch: Batch) -> tuple[Recipients, list[BadRow]]:
+    def read(self, batch: Batch) -> tuple[RecipientBatch, list[BadRow]]:
         """Return what :meth:`read_one` makes of all rows: recipients and bad rows, each in order."""
         odd: set[int] = set()
         phones = self._all_phones(batch, odd)
@@ -62,16 +69,18 @@ class RowReader(OneRowReader):
             "template_id": templates,
             "sender_id": senders,
         }
-        read = Recipients(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+        read = RecipientBatch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
         return self._with_odd_rows(batch, read, sorted(odd)) if odd else (read, [])
 
-    def _with_odd_rows(self, batch: Batch, read: Recipients, odd: list[int]) -> tuple[Recipients, list[BadRow]]:
+    def _with_odd_rows(self, batch: Batch, read: RecipientBatch, odd: list[int]) -> tuple[RecipientBatch, list[BadRow]]:
         """Return the rows with those that are read alone; what ``read`` makes of these counts for nothing."""
         alone = [self.read_one(batch, index) for index in odd]
         bad = [row for row in alone if isinstance(row, BadRow)]
         mask = np.ones(batch.length, bool)
         mask[odd] = False
-        good = Recipients.joined([read.only(mask), Recipients.of([row for row in alone if isinstance(row, Recipient)])])
+        good = RecipientBatch.joined(
+            [read.only(mask), RecipientBatch.of([row for row in alone if isinstance(row, Recipient)])]
+        )
         return good.take(np.argsort(numbers_of(good.column("row_number")))), bad
 
     # -- one column each, as long as the batch; the rows where it is not surely good are put into ``odd`` -----------

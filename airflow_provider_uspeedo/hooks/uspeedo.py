@@ -17,11 +17,11 @@ from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHA
 if TYPE_CHECKING:
     import pandas as pd
 
-    from airflow_provider_uspeedo.api.answers import SendAnswer
     from airflow_provider_uspeedo.api.client import USpeedoClient
     from airflow_provider_uspeedo.api.config import ClientConfig
-    from airflow_provider_uspeedo.api.receipts import SessionReceipts
-    from airflow_provider_uspeedo.api.templates import Template
+    from airflow_provider_uspeedo.api.response.receipts import SessionReceipts
+    from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+    from airflow_provider_uspeedo.api.response.templates import Template
 
 __all__ = ["Target", "TaskContent", "USpeedoHook"]
 
@@ -90,7 +90,7 @@ class USpeedoHook(BaseHook):
         :raises Refused: the API refused the call as a whole; nobody was texted.
         :raises OutcomeUnknown: it may have arrived: do not repeat it.
         """
-        from airflow_provider_uspeedo.api.backoff import again
+        from airflow_provider_uspeedo.api.http.backoff import again
 
         answer: SendAnswer = again()(self.client.send_batch, task_content)
         return answer
@@ -126,8 +126,8 @@ class USpeedoHook(BaseHook):
 
         if statuses is not None and (isinstance(statuses, str) or not set(statuses) <= set(STATUSES)):
             raise ConfigurationError(f"statuses must be a list of some of {', '.join(STATUSES)}.")
-        from airflow_provider_uspeedo.hooks.ledger import open_ledger
-        from airflow_provider_uspeedo.ledger.lines import COLUMNS
+        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+        from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 
         ledger = open_ledger(results_conn_id, results_table)
         try:
@@ -153,7 +153,7 @@ class USpeedoHook(BaseHook):
         try:
             self.client.query_templates(["connection-test"])
         except Refused as refused:
-            from airflow_provider_uspeedo.api.codes import refuses_every_call
+            from airflow_provider_uspeedo.api.response.codes import refuses_every_call
 
             if refuses_every_call(refused.ret_code):
                 raise

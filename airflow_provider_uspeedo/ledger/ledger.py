@@ -12,21 +12,21 @@ from sqlalchemy.engine import Connection, Engine
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger import ddl
-from airflow_provider_uspeedo.ledger.campaigns import DECISION
-from airflow_provider_uspeedo.ledger.claims import Claims, Portion
-from airflow_provider_uspeedo.ledger.engine import PATIENCE
-from airflow_provider_uspeedo.ledger.reader import LedgerReader
-from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, WholeReading, fitting
-from airflow_provider_uspeedo.ledger.reopening import Decision, Reopening
-from airflow_provider_uspeedo.ledger.transitions import Transitions
-from airflow_provider_uspeedo.ledger.unchanged import Unchanged
+from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION
+from airflow_provider_uspeedo.ledger.protocol.claims import Claims, Portion
+from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution
+from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
+from airflow_provider_uspeedo.ledger.results import creation
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.results.rerun import Unchanged
+from airflow_provider_uspeedo.ledger.store.engine import PATIENCE
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, WholeReading, fitting
 
 SETTLE_PATIENCE = 300.0
 """Seconds for which an answer is offered to a database that stays away, before it goes to the log."""
 
 
-class Ledger(LedgerReader):
+class Ledger(LedgerQueries):
     """One ledger: the tables of one database schema.
 
     :param engine: from :func:`.engine.open_engine`.
@@ -46,7 +46,7 @@ class Ledger(LedgerReader):
         self.settle_patience = settle_patience
         self._claims = Claims(self.tables)
         self._transitions = Transitions(self.tables)
-        self._reopening = Reopening(self.tables)
+        self._reopening = Resolution(self.tables)
         self._unchanged = Unchanged(self.tables, self.lines)
 
     # -- campaigns and attempts ---------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ class Ledger(LedgerReader):
 
         :raises LedgerError: the ledger is of another version, or may not be created here.
         """
-        ddl.prepare(self.database, self.tables, self.lines, self.results_name)
+        creation.prepare(self.database, self.tables, self.lines, self.results_name)
 
     def open_attempt(
         self, campaign_id: str, spec: KeySpec, *, part: str = "", slice_: Slice = WHOLE, name: str = ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.slices import Slice
 
 N = TypeVar("N", int, float)
@@ -68,12 +68,12 @@ def _references() -> tuple[type, ...]:
     return XComArg, ObjectStoragePath
 
 
-def order_of(operator: Any, context: Any) -> Order:
+def order_of(operator: Any, context: Any) -> CampaignConfig:
     """The order that an operator's rendered arguments make.
 
     :raises ConfigurationError: one of them is not what it should be; the message names it.
     """
-    from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
 
@@ -81,7 +81,7 @@ def order_of(operator: Any, context: Any) -> Order:
     task = f"{task_instance.dag_id}/{task_instance.task_id}"
     map_index = getattr(task_instance, "map_index", -1)
     slice_ = slice_of(operator.slice)
-    return Order(
+    return CampaignConfig(
         campaign_id=(text_or_none(operator.campaign_id) or "").strip(),
         columns=Columns(
             phone=str(operator.phone_column or ""),

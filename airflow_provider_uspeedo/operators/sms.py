@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
-from airflow_provider_uspeedo.core.verdict import End, judge, tell
+from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
 from airflow_provider_uspeedo.errors import (
     CampaignHalted,
     ConfigurationError,
@@ -26,8 +26,8 @@ from airflow_provider_uspeedo.operators.arguments import Rows
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.campaign import Report
-    from airflow_provider_uspeedo.campaign.halt import Halt
-    from airflow_provider_uspeedo.campaign.order import Order
+    from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
 
@@ -147,7 +147,7 @@ class SendBatchSMSOperator(BaseOperator):
         self.results_table = results_table
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
-        self._halt: Halt | None = None
+        self._halt: StopSignal | None = None
         self._told_to_end = False
 
     @property
@@ -185,11 +185,11 @@ class SendBatchSMSOperator(BaseOperator):
             raise AirflowException(f"{self._unforeseen(error)} See docs/runbook.md#unforeseen.") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_uspeedo.campaign.halt import Halt
-        from airflow_provider_uspeedo.campaign.tuning import tuned
-        from airflow_provider_uspeedo.hooks.ledger import open_ledger
+        from airflow_provider_uspeedo.campaign.process_settings import tuned
+        from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 
-        self._halt = Halt()
+        self._halt = StopSignal()
         if self._told_to_end:  # while Airflow was still preparing the task: it does not tell it twice
             self._told_to_end = False
             self._halt.stop()
@@ -208,19 +208,19 @@ class SendBatchSMSOperator(BaseOperator):
             hook.close()
             ledger.close()
 
-    def _rehearse(self, order: Order, ledger: Ledger, hook: USpeedoHook) -> Summary:
-        from airflow_provider_uspeedo.campaign.begin import prepare
-        from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+    def _rehearse(self, order: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
+        from airflow_provider_uspeedo.campaign.dry_run import rehearse
+        from airflow_provider_uspeedo.campaign.preflight import prepare
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
         summary = self._placed(rehearse(order, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", tell(summary))
         return summary
 
-    def _campaign(self, order: Order, ledger: Ledger, hook: USpeedoHook, halt: Halt) -> Report:
+    def _campaign(self, order: CampaignConfig, ledger: Ledger, hook: USpeedoHook, halt: StopSignal) -> Report:
         """Runs the campaign in a thread of its own: on Airflow 2 a termination is raised in the main one."""
-        from airflow_provider_uspeedo.campaign.begin import prepare
         from airflow_provider_uspeedo.campaign.campaign import Campaign
+        from airflow_provider_uspeedo.campaign.preflight import prepare
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
         ledger.prepare()
@@ -233,7 +233,7 @@ class SendBatchSMSOperator(BaseOperator):
                 halt.stop()  # leaving the block waits until what is in flight has been settled
                 raise
 
-    def _conclude(self, context: Any, order: Order, report: Report) -> dict[str, Any]:
+    def _conclude(self, context: Any, order: CampaignConfig, report: Report) -> dict[str, Any]:
         """Tells the summary, then fails the task if it must."""
         found = self._placed(report.summary)
         summary = self._finish(context, found)

@@ -11,14 +11,14 @@ from itertools import groupby
 from typing import NamedTuple
 
 from .call import Call
-from .fates import BLACK_LIST, Fate, Place, fate_of
 from .inbox import Message
 from .journal import Entry
-from .receipts import Sent, Session
+from .magic_numbers import BLACK_LIST, Fate, Place, fate_of
+from .receipt_store import Sent, Session
 from .segments import segments
 from .state import State
 from .submission import Group, Target
-from .templates import TEXT_LENGTH
+from .template_store import TEXT_LENGTH
 
 _PHONE = re.compile(r"\(\d{1,4}\)\d{4,15}|\d{4,20}", re.ASCII)
 _BARE = str.maketrans("", "", "()")

@@ -12,12 +12,12 @@ from starlette.routing import Route
 
 from . import answers
 from .call import ACTIONS, Action, Call, Generation
+from .fault_responses import Scene, misbehave
 from .faults import Fault
+from .handlers import Result, perform
 from .inbox import RequestRecord
-from .misbehave import Scene, misbehave
-from .perform import Result, perform
-from .reading import Reader, read_action, read_rest_receipts, read_rest_send, read_rest_templates
 from .refusals import Refusal
+from .request_fields import Reader, read_action, read_rest_receipts, read_rest_send, read_rest_templates
 from .state import State
 
 BODY_BYTES = 16 * 1024 * 1024

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from .faults import KINDS, Switchboard
 from .local import local
 from .state import State
-from .templates import APPROVED, NOTIFICATION, Template
+from .template_store import APPROVED, NOTIFICATION, Template
 
 Handler = Callable[[State, Request], Awaitable[Response]]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from .fates import Receipt
+from .magic_numbers import Receipt
 
 PAGE = 50
 """Messages or requests on one page."""

@@ -19,8 +19,8 @@ from .app import build
 from .inbox import Counters, RequestRecord
 from .journal import Entry
 from .settings import Settings
+from .sockets import OpenProtocol
 from .state import State
-from .wire import OpenProtocol
 
 _STOP_SECONDS = 3
 """Seconds that open calls get to end when the sandbox stops."""

@@ -6,13 +6,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from .auth import Gate
+from .authentication import Gate
 from .faults import Switchboard
 from .inbox import Inbox
 from .journal import Journal
-from .receipts import Receipts
+from .receipt_store import Receipts
 from .settings import Settings
-from .templates import Catalogue
+from .template_store import Catalogue
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .refusals import missing, wrong
-from .templates import Catalogue, Template
+from .template_store import Catalogue, Template
 
 NUMBERS = 1000
 """Numbers in one request at most, over all groups."""

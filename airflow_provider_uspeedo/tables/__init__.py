@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from .batch import Text, TextBatch, TextList, Unreadable
-from .opening import open_table
+from .open_table import open_table
 from .table import Table
 
 __all__ = ["Table", "Text", "TextBatch", "TextList", "Unreadable", "open_table"]

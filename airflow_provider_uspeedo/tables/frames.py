@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from airflow_provider_uspeedo.tables.errors import reading_rows
 from airflow_provider_uspeedo.tables.source import Cells, Part, Slice
-from airflow_provider_uspeedo.tables.trouble import reading_rows
 
 if TYPE_CHECKING:
     import pandas as pd

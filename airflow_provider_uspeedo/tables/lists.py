@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_uspeedo.tables.arrow_types import is_list, is_list_view, value_type
 from airflow_provider_uspeedo.tables.batch import Text, TextList, Unreadable
-from airflow_provider_uspeedo.tables.kinds import is_list, is_list_view, value_type
 from airflow_provider_uspeedo.tables.text import texts
 from airflow_provider_uspeedo.tables.values import text, texts_of
 

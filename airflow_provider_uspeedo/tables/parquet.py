@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_uspeedo.tables.places import Found, Storage
+from airflow_provider_uspeedo.tables.errors import reading_file
 from airflow_provider_uspeedo.tables.source import Part, Slice
-from airflow_provider_uspeedo.tables.trouble import reading_file
+from airflow_provider_uspeedo.tables.storage import Found, Storage
 
 FOOTERS_AT_ONCE = 8
 """A remote folder may have thousands of files; each footer is a round trip or two."""

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.tables.errors import reading_rows
 from airflow_provider_uspeedo.tables.source import Part, Slice
-from airflow_provider_uspeedo.tables.trouble import reading_rows
 
 
 class ArrowTable:

@@ -9,14 +9,14 @@ from functools import cached_property
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.tables.arrow_types import NULL, TEXT, is_short_float, kind_of
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text, TextBatch, TextList, join
-from airflow_provider_uspeedo.tables.check import check_columns, check_lists, check_texts
+from airflow_provider_uspeedo.tables.column_presence import check_columns, check_lists, check_texts
 from airflow_provider_uspeedo.tables.digest import TableDigest
-from airflow_provider_uspeedo.tables.kinds import NULL, TEXT, is_short_float, kind_of
+from airflow_provider_uspeedo.tables.errors import converting
 from airflow_provider_uspeedo.tables.lists import lists, lists_of
 from airflow_provider_uspeedo.tables.source import Cells, Part, Slice, Source
 from airflow_provider_uspeedo.tables.text import differs_as_key, key_texts, texts
-from airflow_provider_uspeedo.tables.trouble import converting
 from airflow_provider_uspeedo.tables.values import is_short_float_value, key_texts_of, kind, texts_of
 
 BATCH_ROWS = 20_000

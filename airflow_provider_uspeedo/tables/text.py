@@ -33,8 +33,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from airflow_provider_uspeedo.tables.arrow_types import extension_name, is_bytes, is_text, is_uuid, value_type
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text
-from airflow_provider_uspeedo.tables.kinds import extension_name, is_bytes, is_text, is_uuid, value_type
 from airflow_provider_uspeedo.tables.values import INFINITE, short, shortest, text, texts_of
 
 _WHOLE_LIMIT = {"double": 2.0**53, "float": 2.0**24}

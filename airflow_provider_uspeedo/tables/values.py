@@ -147,7 +147,7 @@ def shortest(number: str) -> str:
 
 
 def kind(value: object) -> str | None:
-    """Return what a key depends on for this value (see :mod:`.kinds`), or ``None`` for a null."""
+    """Return what a key depends on for this value (see :mod:`.arrow_types`), or ``None`` for a null."""
     if text(value) is None:
         return None
     for types, name in _KINDS:

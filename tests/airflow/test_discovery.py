@@ -79,7 +79,7 @@ def test_the_setting_has_its_default() -> None:
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
 
-    from airflow_provider_uspeedo.hooks.ledger import LOCAL_EXECUTORS
+    from airflow_provider_uspeedo.hooks.ledger_connection import LOCAL_EXECUTORS
 
     ProvidersManager().initialize_providers_configuration()
     assert conf.get("uspeedo", "local_ledger_executors") == LOCAL_EXECUTORS

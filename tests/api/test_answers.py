@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.answers import UNREADABLE, Failure, SendAnswer, read_send_answer
-from airflow_provider_uspeedo.api.codes import RETURN_CODES, Verdict
-from airflow_provider_uspeedo.api.exchange import HttpAnswer
-from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.response.codes import RETURN_CODES, Verdict
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer, read_send_answer
 from airflow_provider_uspeedo.core.content import Target
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown, Refused
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.auth import basic_headers, flat, sign, signed_headers
+from airflow_provider_uspeedo.api.request.auth import basic_headers, flat, sign, signed_headers
 
 VECTORS = json.loads(Path(__file__).with_name("signature_vectors.json").read_text("utf-8"))
 

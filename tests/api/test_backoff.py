@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from airflow_provider_uspeedo.api.backoff import LONGEST_WAIT, again, again_asking
+from airflow_provider_uspeedo.api.http.backoff import LONGEST_WAIT, again, again_asking
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError, NotSent, OutcomeUnknown, Refused
 
 

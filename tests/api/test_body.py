@@ -8,10 +8,10 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.auth import flat
-from airflow_provider_uspeedo.api.body import WrittenContent, write
-from airflow_provider_uspeedo.core.block import Recipients
+from airflow_provider_uspeedo.api.request.auth import flat
+from airflow_provider_uspeedo.api.request.body import WrittenContent, write
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 ANY = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
@@ -43,7 +43,7 @@ def people(draw: st.DrawFn) -> list[Recipient]:
 @given(people())
 def test_columns_are_written_as_rows_are(people: list[Recipient]) -> None:
     """The body, and the text that is signed, which is what the general writers would make."""
-    groups = by_template_and_sender(Recipients.of(people))
+    groups = by_template_and_sender(RecipientBatch.of(people))
     by_column = WrittenContent(groups)
     by_row = WrittenContent([type(group)(group.template_id, group.sender_id, list(group.targets)) for group in groups])
     assert (by_column.body, by_column.signed) == (by_row.body, by_row.signed)

@@ -9,9 +9,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_provider_uspeedo.api import client as client_module
-from airflow_provider_uspeedo.api.auth import flat, sign
-from airflow_provider_uspeedo.api.backoff import again_asking
 from airflow_provider_uspeedo.api.client import USpeedoClient
+from airflow_provider_uspeedo.api.http.backoff import again_asking
+from airflow_provider_uspeedo.api.request.auth import flat, sign
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError, NotSent, OutcomeUnknown, Refused
 

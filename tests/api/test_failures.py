@@ -9,7 +9,7 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
-from airflow_provider_uspeedo.api.failures import FATES, Fate, fate_by_class, name_of
+from airflow_provider_uspeedo.api.http.transport_errors import FATES, Fate, fate_by_class, name_of
 
 
 def classes_of(module):

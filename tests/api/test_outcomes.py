@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.answers import UNREADABLE, Failure, SendAnswer
-from airflow_provider_uspeedo.api.outcomes import ACCEPTED, NO_REASON, outcomes, rejected
+from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED, NO_REASON, outcomes, rejected
+from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer
 from airflow_provider_uspeedo.core.content import Target
 
 THREE = [Target("(852)55310001"), Target("(852)55310002"), Target("(852)55310003")]

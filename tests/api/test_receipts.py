@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.receipts import Receipt, SessionReceipts, read_receipts
-from airflow_provider_uspeedo.api.templates import Template, read_templates
+from airflow_provider_uspeedo.api.response.receipts import Receipt, SessionReceipts, read_receipts
+from airflow_provider_uspeedo.api.response.templates import Template, read_templates
 
 RECEIPT = {
     "Phone": "85255311111",

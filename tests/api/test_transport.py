@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_uspeedo.api import transport as transport_module
-from airflow_provider_uspeedo.api import witness
-from airflow_provider_uspeedo.api.exchange import Call
-from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.api.http import tracked_connection
+from airflow_provider_uspeedo.api.http import transport as transport_module
+from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.transport import Transport
 from airflow_provider_uspeedo.errors import ConfigurationError, NotSent, OutcomeUnknown
 
 SECRET = "85255311111"
@@ -335,7 +335,7 @@ def test_a_connection_that_was_idle_is_not_used_again(serve, make_config, monkey
     server = serve(good)
     transport = Transport(make_config(server.url))
     transport.send(Call("POST", f"{server.url}/api", {}, BODY))
-    monkeypatch.setattr(witness, "IDLE_LIMIT", -1.0)
+    monkeypatch.setattr(tracked_connection, "IDLE_LIMIT", -1.0)
     transport.send(Call("POST", f"{server.url}/api", {}, BODY))
     transport.close()
     assert server.connections == 2
@@ -530,8 +530,8 @@ def test_verify_off_accepts_any_certificate(serve, send, tls):
 FROZEN = """
 import sys
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.exchange import Call
-from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.transport import Transport
 
 config = ClientConfig(sys.argv[1], "id", "secret", timeout=0.5)
 print(len(Transport(config).send(Call("POST", sys.argv[1] + "/api", {}, b"{}")).body))

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_uspeedo.campaign.reading import BATCH_ROWS
+from airflow_provider_uspeedo.campaign.table_reader import BATCH_ROWS
 from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numbers, column_of_texts
-from airflow_provider_uspeedo.core.block import SCHEMA, Recipients
 from airflow_provider_uspeedo.core.keys import KEY_BYTES, KeySpec
-from airflow_provider_uspeedo.ledger.claims import Portion
-from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.benchmarks.contender import CHUNK, ROOT
 from tests.benchmarks.people import SENDERS, TEMPLATES, phone
 from tests.ledger.servers import empty_database
@@ -34,7 +34,7 @@ from tests.ledger.servers import empty_database
 SPEC = KeySpec(columns=None, kinds=(), default_region=None)
 
 
-def recipients(first_row: int, rows: int) -> Recipients:
+def recipients(first_row: int, rows: int) -> RecipientBatch:
     """People as the benchmarks' tables have them, with random keys."""
     numbers = range(first_row, first_row + rows)
     nothing = column_of_texts([""] * rows)
@@ -48,7 +48,7 @@ def recipients(first_row: int, rows: int) -> Recipients:
         "template_id": column_of_texts([TEMPLATES[number % len(TEMPLATES)] for number in numbers]).dictionary_encode(),
         "sender_id": column_of_texts([SENDERS[number % len(SENDERS)] for number in numbers]).dictionary_encode(),
     }
-    return Recipients(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+    return RecipientBatch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
 
 
 def measure(database: str, sizes: Sequence[int], folder: Path) -> dict[int, float]:

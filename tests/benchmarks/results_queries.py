@@ -32,12 +32,12 @@ from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicat
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
-from airflow_provider_uspeedo.ledger.claims import Portion
-from airflow_provider_uspeedo.ledger.engine import open_engine
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, new_id
-from airflow_provider_uspeedo.ledger.tables import Tables
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
+from airflow_provider_uspeedo.ledger.store.schema import Tables
 from tests.ledger.servers import empty_database, plain_connection
 
 RUNS = 5
@@ -238,7 +238,7 @@ def _timed(run: Callable[[], object]) -> float:
 
 def _show(url: URL, campaign: str) -> None:
     with closing(Ledger(open_engine(url))) as ledger:
-        LedgerKeeper(ledger).show(campaign)
+        LedgerAdmin(ledger).show(campaign)
 
 
 @contextmanager

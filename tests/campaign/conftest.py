@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_uspeedo.api import backoff, client
+from airflow_provider_uspeedo.api import client
+from airflow_provider_uspeedo.api.http import backoff
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.sandbox.server import Sandbox, running
 from tests.campaign.stage import Scene

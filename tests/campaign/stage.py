@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.dry_run import rehearse
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.core.summary import Summary
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.sandbox.journal import Entry
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 
@@ -80,7 +80,13 @@ class Scene:
             client.close()
 
     def run(
-        self, table: Any, order: Order | None = None, *, halt: Halt | None = None, ask: bool = True, **settings: Any
+        self,
+        table: Any,
+        order: CampaignConfig | None = None,
+        *,
+        halt: StopSignal | None = None,
+        ask: bool = True,
+        **settings: Any,
     ) -> Report:
         """One try, to its end.
 
@@ -95,9 +101,9 @@ class Scene:
         self,
         send: Callable[..., Any],
         table: Any,
-        order: Order | None = None,
+        order: CampaignConfig | None = None,
         *,
-        halt: Halt | None = None,
+        halt: StopSignal | None = None,
         query: Callable[..., Any] = lambda _ids: [],
     ) -> Report:
         """One try with another way of sending."""
@@ -105,9 +111,9 @@ class Scene:
         with self.ledger() as ledger:
             reading = prepare(order, table, query)
             ledger.prepare()
-            return Campaign(order, reading, ledger, send, Halt() if halt is None else halt, patience=0.0).run()
+            return Campaign(order, reading, ledger, send, StopSignal() if halt is None else halt, patience=0.0).run()
 
-    def rehearse(self, table: Any, order: Order | None = None) -> Summary:
+    def rehearse(self, table: Any, order: CampaignConfig | None = None) -> Summary:
         """A dry run."""
         order = order or make_order()
         with self.ledger() as ledger, self.client() as client:
@@ -158,11 +164,11 @@ class Scene:
                 assert sessions[line.phone] in str(line.session_no).split(",")
 
 
-def make_order(columns: Columns | None = None, **changes: Any) -> Order:
+def make_order(columns: Columns | None = None, **changes: Any) -> CampaignConfig:
     """An order of one request after the other, three people each, for the template with one variable."""
     columns = columns or Columns("phone", ("name",))
     template = "" if columns.template_id else "UTA_CODE"
-    return Order(
+    return CampaignConfig(
         **{
             "campaign_id": CAMPAIGN, "columns": columns, "template_id": template, "chunk_size": 3, "concurrency": 1,
             **changes,

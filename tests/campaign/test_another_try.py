@@ -7,12 +7,12 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Answer, Request
+from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people
 
 TABLE = people(9)
@@ -60,7 +60,7 @@ class Meanwhile(threading.Event):
 def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(scene: Scene) -> None:
     """What the other one begins in the meantime is not called a lost answer."""
     with scene.ledger() as ledger, scene.ledger() as other, scene.client() as client:
-        newer, halt = Newer(other), Halt()
+        newer, halt = Newer(other), StopSignal()
         halt.event = Meanwhile(newer)
         begun: list[bool] = []
 

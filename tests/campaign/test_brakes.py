@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.campaign.begin import prepare
-from airflow_provider_uspeedo.campaign.brakes import least_answered
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.guards import least_answered
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
-from airflow_provider_uspeedo.ledger.claims import Portion
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.campaign.stage import TIMEOUT, Scene, make_order, people
 
 
@@ -123,8 +123,8 @@ def test_many_rejections_stop_a_campaign_whose_share_is_small(scene: Scene) -> N
 def test_a_brake_outdoes_whatever_else_stops_the_campaign() -> None:
     """Else the retry that the other reason allows would release it."""
     brake = CampaignHalted("too many", section="too-many-failures")
-    for first in (lambda halt: halt.because(LedgerError("away")), Halt.stop):
-        halt = Halt()
+    for first in (lambda halt: halt.because(LedgerError("away")), StopSignal.stop):
+        halt = StopSignal()
         first(halt)
         halt.because(brake)
         halt.because(LedgerError("again"))
@@ -241,7 +241,7 @@ def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene:
     with scene.ledger() as ledger, scene.client() as client:
         reading = prepare(order, rows, lambda _ids: [])
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, client.send_batch, Halt(), patience=0.0)
+        campaign = Campaign(order, reading, ledger, client.send_batch, StopSignal(), patience=0.0)
         real = ledger.claim
 
         def claim_late(attempt: Any, portion: Any) -> Any:

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from airflow_provider_uspeedo.api.outcomes import outcomes
-from airflow_provider_uspeedo.campaign import reading, sending
-from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.campaign import sending, table_reader
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
-from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import LedgerUnavailable
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Attempt
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
+from airflow_provider_uspeedo.ledger.store.records import Attempt
 from tests.campaign.stage import Scene, make_order, people
 
 PEOPLE = 30
@@ -51,7 +51,7 @@ class Spoiled:
                     self.spoil(engine)
                 return answer
 
-            return Campaign(order, table, ledger, send, Halt(), patience=0.0).run()
+            return Campaign(order, table, ledger, send, StopSignal(), patience=0.0).run()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_nothing_leaves_after_the_ledger_was_locked(
     scene: Scene, locker: Any, at: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The request in flight has its answer in the log; its people are unknown, all later ones are not sent."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 300)
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 300)
     spoiled = Spoiled(scene, at, locker)
     report = spoiled.run()
     assert isinstance(report.cause, LedgerUnavailable)
@@ -99,7 +99,7 @@ def test_nothing_leaves_after_the_ledger_was_locked(
 
 def test_nothing_leaves_after_the_disk_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The campaign says so, tells what the ledger still knows, and goes on once there is room."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 300)
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 300)
 
     def fill(engine: Any) -> None:
         with contextlib.closing(sqlite3.connect(scene.file)) as connection:
@@ -145,7 +145,7 @@ def test_a_mark_that_was_taken_without_a_word_is_taken_back(scene: Scene, at: in
     with contextlib.closing(Forgetful(scene, at)) as ledger, scene.client() as client:
         table = prepare(order, people(9), lambda _ids: [])
         ledger.prepare()
-        report = Campaign(order, table, ledger, client.send_batch, Halt(), patience=0.0).run()
+        report = Campaign(order, table, ledger, client.send_batch, StopSignal(), patience=0.0).run()
     assert isinstance(report.cause, LedgerUnavailable)
     assert report.summary["unknown"] == 0
     assert report.summary["accepted"] == 3 * (at - 1)

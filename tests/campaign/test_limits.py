@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.campaign import pace
-from airflow_provider_uspeedo.campaign.pace import Pace
+from airflow_provider_uspeedo.campaign import rate_limiter
+from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.errors import ConfigurationError
 from tests.campaign.stage import Scene, make_order, people
@@ -33,7 +33,7 @@ def test_more_than_max_recipients_are_refused_before_the_first_message(scene: Sc
 
 def test_max_recipients_counts_people_and_not_rows(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Duplicates, wherever they stand, and invalid rows cost nothing."""
-    monkeypatch.setattr("airflow_provider_uspeedo.campaign.reading.BATCH_ROWS", 2)
+    monkeypatch.setattr("airflow_provider_uspeedo.campaign.table_reader.BATCH_ROWS", 2)
     table = [*people(3), {"phone": "nobody", "name": "x"}, *people(3), {"phone": None, "name": "x"}]
     assert scene.run(table, make_order(max_recipients=3)).summary["accepted"] == 3
     with pytest.raises(ConfigurationError):
@@ -83,8 +83,8 @@ def test_the_pace_hands_out_moments_that_are_a_gap_apart(
 ) -> None:
     """Whoever asks waits for a moment of its own; time in which nobody asked is not made up for by a burst."""
     clock = [1000.0]
-    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: clock[0]))
-    steady, stop = Pace(4), Recorder()
+    monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    steady, stop = RateLimiter(4), Recorder()
     for moment in moments:
         clock[0] = 1000.0 + moment
         steady.wait(stop)
@@ -94,7 +94,7 @@ def test_the_pace_hands_out_moments_that_are_a_gap_apart(
 def test_without_a_limit_nobody_waits() -> None:
     """Not even for a lock."""
     stop = Recorder()
-    Pace(None).wait(stop)
+    RateLimiter(None).wait(stop)
     assert stop.waited == []
 
 

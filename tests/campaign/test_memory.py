@@ -18,19 +18,19 @@ MEGABYTES = 40
 """What so many more rows may cost: less than their texts alone would take as Python objects."""
 CHILD = """
 import json, resource, sys
-from airflow_provider_uspeedo.api.answers import SendAnswer
-from airflow_provider_uspeedo.campaign.begin import prepare
+from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.rehearsal import rehearse
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.dry_run import rehearse
 from airflow_provider_uspeedo.core.rows import Columns
-from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 
 table, ledger_file, tries = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ledger = Ledger(open_engine(f"sqlite:///{ledger_file}"))
-order = Order("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
+order = CampaignConfig("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
 
 def send(content):
     return SendAnswer(0, ("s",), sum(len(group.targets) for group in content), (), "r")
@@ -39,7 +39,7 @@ reading = prepare(order, table, lambda ids: [])
 rehearse(order, reading, ledger)
 ledger.prepare()
 for _ in range(tries):
-    summary = Campaign(order, reading, ledger, send, Halt()).run().summary
+    summary = Campaign(order, reading, ledger, send, StopSignal()).run().summary
 seen = sum(len(portion) for portion in ledger.results("c"))
 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([summary.to_xcom()["accepted"], seen, megabytes, "pandas" in sys.modules]))

@@ -8,9 +8,9 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.campaign import reading
-from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.campaign import table_reader
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.table_reader import Reading
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.tables import open_table
 
@@ -28,10 +28,10 @@ def test_a_person_is_once_in_a_portion(
 ) -> None:
     """Also one whose first row waits in an open chunk of the portion before; with phones shared by two people, too."""
     table = [{"id": str(n), "phone": f"+8525500000{n // 2 if shared else n}"} for n in numbers]
-    order = Order("campaign", Columns("phone", keys=("id",)), template_id="T", chunk_size=size)
+    order = CampaignConfig("campaign", Columns("phone", keys=("id",)), template_id="T", chunk_size=size)
     told: list[int] = []
     sent: list[str] = []
-    with patch.object(reading, "READ_ROWS", read_rows), patch.object(reading, "BATCH_ROWS", batch_rows):
+    with patch.object(table_reader, "READ_ROWS", read_rows), patch.object(table_reader, "BATCH_ROWS", batch_rows):
         for portion in Reading(open_table(table), order).portions():
             people = [one for request in portion.requests for one in request.recipients]
             assert len({one.key for one in people}) == len(people)

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_uspeedo.campaign import campaign, reading
-from airflow_provider_uspeedo.campaign.halt import Halt
+from airflow_provider_uspeedo.campaign import campaign, table_reader
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import NotSent, Refused, TableError
 from tests.campaign.stage import Scene, make_order, people, phones
@@ -103,9 +103,9 @@ def test_a_request_that_is_called_again_is_a_new_one_in_the_ledger(scene: Scene)
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
     """What was on its way is settled, the rest is not sent, and the next try goes on from there."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 12)
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 12)
     monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 2)
-    halt = Halt()
+    halt = StopSignal()
     with scene.client() as client:
 
         def send(content: Sequence[TaskContent]) -> Any:
@@ -125,7 +125,7 @@ def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.Monkey
 
 def test_a_stop_ends_a_back_off(scene: Scene) -> None:
     """Nobody waits half a minute for a task that is to end; its people are not sent."""
-    halt = Halt()
+    halt = StopSignal()
     scene.sandbox.fault("too_many", retry_after="250", at="every")
     with scene.client() as client:
 
@@ -142,7 +142,7 @@ def test_a_stop_ends_a_back_off(scene: Scene) -> None:
 
 def test_a_stop_before_the_start_sends_nothing(scene: Scene) -> None:
     """Also while a slow source is opened."""
-    halt = Halt()
+    halt = StopSignal()
     halt.stop()
     report = scene.run(people(3), halt=halt)
     assert (report.stopped, report.summary.requests, scene.journal()) == (True, 0, [])
@@ -150,11 +150,11 @@ def test_a_stop_before_the_start_sends_nothing(scene: Scene) -> None:
 
 def test_the_first_reason_for_stopping_is_kept() -> None:
     """An error after a stop is a consequence of it, and so is a second error."""
-    halt, first = Halt(), NotSent("first")
+    halt, first = StopSignal(), NotSent("first")
     halt.because(first)
     halt.because(NotSent("second"))
     assert (bool(halt), halt.cause) == (True, first)
-    stopped = Halt()
+    stopped = StopSignal()
     stopped.stop()
     stopped.because(first)
     assert (bool(stopped), stopped.cause) == (True, None)
@@ -180,7 +180,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Its missing rows are not taken for its end; what was read by then is told, and the next try does the rest."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 1000)
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 1000)
     monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 1)
     file = scene.folder / "due.parquet"
     table = people(9000)
@@ -204,8 +204,8 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 
 def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is no error of this package: what is claimed and waits does not leave any more."""
-    monkeypatch.setattr(reading, "BATCH_ROWS", 9)
-    halt, sending = Halt(), threading.Event()
+    monkeypatch.setattr(table_reader, "BATCH_ROWS", 9)
+    halt, sending = StopSignal(), threading.Event()
     claim = campaign.Ledger.claim
 
     def claim_once(ledger: Any, attempt: Any, portion: Any) -> Any:

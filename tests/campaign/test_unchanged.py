@@ -13,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from airflow_provider_uspeedo.api.answers import SendAnswer
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, OutcomeUnknown
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people, phones
 
 PEOPLE = [*people(8), {"phone": "nobody", "name": "N"}, people(1)[0]]
@@ -51,10 +51,10 @@ def test_an_unchanged_table_is_not_recorded_again(scene: Scene) -> None:
     assert recorded(scene) == [True, False, False]
     assert scene.lines() == lines
     with scene.ledger() as ledger:
-        assert [line.read_whole for line in LedgerKeeper(ledger).show(CAMPAIGN).attempts] == [True, True, True]
+        assert [line.read_whole for line in LedgerAdmin(ledger).show(CAMPAIGN).attempts] == [True, True, True]
 
 
-CHANGES: dict[str, tuple[Callable[[], Any], Order]] = {
+CHANGES: dict[str, tuple[Callable[[], Any], CampaignConfig]] = {
     "a parameter": (lambda: pa.Table.from_pylist([{**PEOPLE[0], "name": "Anna"}, *PEOPLE[1:]]), make_order()),
     "a row more": (lambda: pa.Table.from_pylist([*PEOPLE, *people(1, 20)]), make_order()),
     "a row less": (lambda: TABLE.slice(1), make_order()),
@@ -69,7 +69,7 @@ CHANGES: dict[str, tuple[Callable[[], Any], Order]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_whatever_is_different_is_read(scene: Scene, change: tuple[Callable[[], Any], Order]) -> None:
+def test_whatever_is_different_is_read(scene: Scene, change: tuple[Callable[[], Any], CampaignConfig]) -> None:
     """Nobody is texted twice for that, and the rows add up as they are now."""
     table, order = change
     scene.run(TABLE)
@@ -116,7 +116,7 @@ def test_a_stopped_campaign_says_so(scene: Scene) -> None:
     """Also where there would be nothing to do."""
     scene.run(TABLE)
     with scene.ledger() as ledger:
-        LedgerKeeper(ledger).stop(CAMPAIGN, by="ann")
+        LedgerAdmin(ledger).stop(CAMPAIGN, by="ann")
     with pytest.raises(CampaignHalted, match="stopped by ann"):
         scene.run(TABLE)
 
@@ -124,7 +124,7 @@ def test_a_stopped_campaign_says_so(scene: Scene) -> None:
 def test_lines_that_a_later_try_has_replaced_are_not_shared(scene: Scene) -> None:
     """A changed table came in between, and its try ended early: some of its lines are current."""
     scene.run(TABLE)
-    halt = Halt()
+    halt = StopSignal()
 
     def send_and_stop(_content: Any) -> SendAnswer:
         halt.stop()

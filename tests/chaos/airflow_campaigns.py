@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.chaos.airflow_home import PATIENCE, Home, Run, home
 from tests.chaos.judge import complaints, digits, read_lines
 from tests.chaos.people import truth, write

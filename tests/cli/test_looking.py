@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from airflow_provider_uspeedo.core.slices import Slice
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.campaign.stage import make_order, people
 from tests.cli.typing_it import Command, unknown
 from tests.ledger.acting import SPEC, Try

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.block import Recipients, all_differ
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch, all_differ
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
@@ -33,7 +33,7 @@ PEOPLE = st.lists(
 @given(PEOPLE)
 def test_whoever_goes_in_comes_out(people: list[Recipient]) -> None:
     """Each of them, in order, one by one or all, and their columns."""
-    block = Recipients.of(people)
+    block = RecipientBatch.of(people)
     assert list(block) == people
     assert [block[place] for place in range(-len(people), len(people))] == people * 2
     assert block.keys() == [one.key for one in people]
@@ -46,10 +46,10 @@ def test_whoever_goes_in_comes_out(people: list[Recipient]) -> None:
 @given(PEOPLE, st.slices(12), st.slices(12))
 def test_a_slice_is_cut_and_joined_like_a_list(people: list[Recipient], first: slice, second: slice) -> None:
     """A slice of a slice, too; and what is chosen from it, and joined of it."""
-    part, expected = Recipients.of(people)[first], people[first]
+    part, expected = RecipientBatch.of(people)[first], people[first]
     assert list(part) == expected
     assert list(part[second]) == expected[second]
-    assert list(Recipients.joined([part, part[second], part])) == [*expected, *expected[second], *expected]
+    assert list(RecipientBatch.joined([part, part[second], part])) == [*expected, *expected[second], *expected]
     backwards = np.arange(len(expected))[::-1]
     assert list(part.take(backwards)) == expected[::-1]
     assert part.keys() == [one.key for one in expected]
@@ -61,17 +61,17 @@ def test_questions_are_answered_of_a_slice_as_of_a_list(
     people: list[Recipient], cut: slice, other_keys: list[bytes]
 ) -> None:
     """Who has one of some keys, and whether all are different."""
-    part, expected = Recipients.of(people)[cut], people[cut]
+    part, expected = RecipientBatch.of(people)[cut], people[cut]
     keys = {*other_keys, *(one.key for one in expected[::2])}
     mask = [one.key in keys for one in expected]
     assert part.having(keys).tolist() == mask
     assert list(part.only(np.array(mask, bool))) == [one for one in expected if one.key in keys]
     assert part.differ_in("phone") == (len({one.phone for one in expected}) == len(expected))
     both = [*people[:5], *expected]
-    assert all_differ([Recipients.of(people[:5]), part], "key") == (len({one.key for one in both}) == len(both))
+    assert all_differ([RecipientBatch.of(people[:5]), part], "key") == (len({one.key for one in both}) == len(both))
 
 
 def test_its_words_name_nobody() -> None:
     """It may stand in a traceback."""
-    people = Recipients.of([Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "", "T", "S")])
+    people = RecipientBatch.of([Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "", "T", "S")])
     assert f"{people!r} {people.contacts()}" == "<1 recipients> [Contact()]"

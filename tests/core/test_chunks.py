@@ -8,8 +8,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.block import Recipients
 from airflow_provider_uspeedo.core.chunks import OPEN_AT_ONCE, Cutter, by_template_and_sender
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 
@@ -20,7 +20,7 @@ def recipient(row: int, phone: int, template: str = "T", sender: str = "") -> Re
 
 def cut(recipients: list[Recipient], size: int) -> list[list[Recipient]]:
     cutter = Cutter(size)
-    closed = [chunk for one in recipients for chunk in cutter.add_all(Recipients.of([one]))]
+    closed = [chunk for one in recipients for chunk in cutter.add_all(RecipientBatch.of([one]))]
     return [list(chunk) for chunk in [*closed, *cutter.rest()]]
 
 
@@ -53,7 +53,7 @@ def test_the_cutter_knows_whom_it_still_holds(recipients: list[Recipient], size:
     held: dict[bytes, int] = {}
     for one in recipients:
         held[one.key] = one.row_number
-        for closed in cutter.add_all(Recipients.of([one])):
+        for closed in cutter.add_all(RecipientBatch.of([one])):
             for sent in closed:
                 del held[sent.key]
         assert cutter.open_rows() == held
@@ -73,7 +73,7 @@ def test_many_at_a_time_are_cut_as_well(batches: list[list[Recipient]], size: in
     for part in parts:
         new = [one for one in part if one.key not in taken]
         taken |= {one.key for one in new}
-        closed += cutter.add_all(Recipients.of(new))
+        closed += cutter.add_all(RecipientBatch.of(new))
         sent = {one.key for chunk in closed for one in chunk}
         assert cutter.open_rows() == {one.key: one.row_number for one in everybody if one.key in taken - sent}
     closed += cutter.rest()
@@ -100,7 +100,7 @@ def test_one_phone_for_everybody_makes_one_request_each() -> None:
 def test_a_group_has_one_template_and_one_sender(kinds: list[tuple[str, str]]) -> None:
     """Groups come in the order of their first recipient, keep the order within, and no two could be one."""
     recipients = [recipient(row, row, *kind) for row, kind in enumerate(kinds, 1)]
-    groups = by_template_and_sender(Recipients.of(recipients))
+    groups = by_template_and_sender(RecipientBatch.of(recipients))
     assert [(group.template_id, group.sender_id) for group in groups] == list(dict.fromkeys(kinds))
     for group in groups:
         kind = (group.template_id, group.sender_id)
@@ -110,7 +110,7 @@ def test_a_group_has_one_template_and_one_sender(kinds: list[tuple[str, str]]) -
 def test_the_content_of_a_request_says_everything_of_everyone() -> None:
     """Phone, parameters, mark and extend code go out under the group's template and sender."""
     first, second = recipient(1, 11, "A", "Shop"), recipient(2, 12, "B")
-    shop, other = by_template_and_sender(Recipients.of([first, second]))
+    shop, other = by_template_and_sender(RecipientBatch.of([first, second]))
     assert (shop.template_id, shop.sender_id, other.template_id, other.sender_id) == ("A", "Shop", "B", "")
     (target,) = shop.targets
     assert (target.phone, target.params, target.user_id, target.extend_code) == ("(852)11", ("p1",), "u1", "1")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.core.exit_policy import End, Verdict, judge, tell
 from airflow_provider_uspeedo.core.summary import ListedFailure, Summary
-from airflow_provider_uspeedo.core.verdict import End, Verdict, judge, tell
 
 
 def summary(requests: int = 2, accepted_now: int = 0, conn: str | None = None, **counts: int) -> Summary:

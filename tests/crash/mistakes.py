@@ -8,13 +8,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
 
-from airflow_provider_uspeedo.api.outcomes import ACCEPTED
+from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.sending import Sender
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
-from airflow_provider_uspeedo.ledger import claims, readings
-from airflow_provider_uspeedo.ledger import tables as states
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.protocol import claims, source_rows
+from airflow_provider_uspeedo.ledger.store import schema as states
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def mark_sending_after_send() -> Iterator[None]:
 def sending_may_be_taken() -> Iterator[None]:
     """What a dead try marked *sending* is taken over like what it only claimed."""
     taken = (states.CLAIMED, states.RELEASED, states.SENDING)
-    with patch.object(claims, "MAY_BE_TAKEN", taken), patch.object(readings, "MAY_BE_TAKEN", taken):
+    with patch.object(claims, "MAY_BE_TAKEN", taken), patch.object(source_rows, "MAY_BE_TAKEN", taken):
         yield
 
 

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
-from airflow_provider_uspeedo.api.answers import SendAnswer
-from airflow_provider_uspeedo.api.backoff import again
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.campaign import ahead, campaign, reading, sending
-from airflow_provider_uspeedo.campaign.begin import prepare
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.campaign import campaign, prefetch, sending, table_reader
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.rows import Columns
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.crash.gaps import Gaps
 from tests.crash.mistakes import MISTAKES
 from tests.crash.people import BATCH_ROWS, CHUNK_SIZE, LATER
@@ -96,7 +96,7 @@ def _done(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
 
 
 def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
-    order = Order(
+    order = CampaignConfig(
         CAMPAIGN,
         Columns("phone", ("name",), template_id="template"),
         chunk_size=CHUNK_SIZE,
@@ -104,14 +104,14 @@ def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
     )
     people = [row.as_dict() for row in LATER[one.table]]
     with (
-        patch.object(reading, "BATCH_ROWS", BATCH_ROWS),
+        patch.object(table_reader, "BATCH_ROWS", BATCH_ROWS),
         patch.object(sending, "again", partial(again, first=0.001, most=0.002)),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
-        patch.object(ahead, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
+        patch.object(prefetch, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
     ):
         made = prepare(order, people, lambda _ids: [])
-        done = campaign.Campaign(order, made, ledger, Sends(one, gaps), Halt(), patience=one.patience).run()
+        done = campaign.Campaign(order, made, ledger, Sends(one, gaps), StopSignal(), patience=one.patience).run()
     return {"summary": done.summary.to_xcom(), "cause": repr(done.cause) if done.cause else "", **_flags(done)}
 
 

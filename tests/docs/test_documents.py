@@ -13,12 +13,12 @@ import pytest
 
 from airflow_provider_uspeedo import errors
 from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, MOST_SESSIONS, ListedFailure, Summary
-from airflow_provider_uspeedo.core.verdict import End, judge, tell
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_uspeedo.ledger.lines import COLUMNS
+from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code, links, read, rows
 

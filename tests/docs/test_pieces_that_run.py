@@ -10,15 +10,15 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.cli.command import airflow_uspeedo
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.sandbox.server import running
 from tests.docs.pages import DOCS, code
 from tests.ledger.servers import KINDS, empty_database
@@ -35,10 +35,10 @@ PEOPLE = ["+852 5531 1111", "+852 5531 2222", "+852 5531 3333", "not known"]
 
 def text_people(ledger, hook):
     """Run one try of the documents' campaign; returns its counts."""
-    order = Order(CAMPAIGN, Columns(phone="phone"), template_id="UTA_PLAIN")
+    order = CampaignConfig(CAMPAIGN, Columns(phone="phone"), template_id="UTA_PLAIN")
     reading = prepare(order, pa.table({"phone": PEOPLE}), hook.query_templates)
     ledger.prepare()
-    campaign = Campaign(order, reading, ledger, hook.client.send_batch, Halt(), patience=0.1)
+    campaign = Campaign(order, reading, ledger, hook.client.send_batch, StopSignal(), patience=0.1)
     return {status: rows for status, rows in campaign.run().summary.counts.items() if rows}
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.api import backoff, client
+from airflow_provider_uspeedo.api import client
+from airflow_provider_uspeedo.api.http import backoff
 from airflow_provider_uspeedo.sandbox.server import Sandbox, running
 
 if "AIRFLOW_HOME" not in os.environ:

@@ -27,8 +27,8 @@ from airflow_provider_uspeedo.administration import (
     stop_campaign,
 )
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.hooks.ledger import open_ledger
-from airflow_provider_uspeedo.ledger.findings import Migration
+from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+from airflow_provider_uspeedo.ledger.admin.reports import Migration
 from tests.ledger.acting import Try, people
 
 Connect = Callable[..., str]

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.hooks import ledger as ledgers
-from airflow_provider_uspeedo.hooks.ledger import FILE_NAME, SERVER_DEFAULTS, default_file, open_ledger
+from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
+from airflow_provider_uspeedo.hooks.ledger_connection import FILE_NAME, SERVER_DEFAULTS, default_file, open_ledger
 
 SECRET = "canary-secret-5c0ffee"
 Connect = Callable[..., str]

@@ -10,14 +10,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from airflow_provider_uspeedo.campaign.begin import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.halt import Halt
-from airflow_provider_uspeedo.campaign.order import Order
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.hooks import ledger as ledgers
-from airflow_provider_uspeedo.hooks.ledger import open_ledger
+from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
+from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 
 Connect = Callable[..., str]
@@ -43,10 +43,10 @@ def results(to_sandbox: Connect, connect: Connect, tmp_path: Path) -> str:
 
 
 def run(ledger: Any, uspeedo_conn_id: str) -> None:
-    order = Order("c", Columns("phone", ("code",), user_id="id"), template_id="UTA_CODE")
+    order = CampaignConfig("c", Columns("phone", ("code",), user_id="id"), template_id="UTA_CODE")
     ledger.prepare()
     with_client = USpeedoHook(uspeedo_conn_id).client
-    Campaign(order, prepare(order, TABLE, lambda _ids: []), ledger, with_client.send_batch, Halt()).run()
+    Campaign(order, prepare(order, TABLE, lambda _ids: []), ledger, with_client.send_batch, StopSignal()).run()
     with_client.close()
     ledger.close()
 

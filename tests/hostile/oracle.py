@@ -9,9 +9,9 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_uspeedo.api.answers import read_send_answer
-from airflow_provider_uspeedo.api.exchange import HttpAnswer
-from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.send_answer import read_send_answer
 from airflow_provider_uspeedo.core.content import Target
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown, Refused
 from tests.hostile import reference

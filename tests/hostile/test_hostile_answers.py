@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.answers import MOST_FAILURES, read_send_answer
-from airflow_provider_uspeedo.api.exchange import HttpAnswer
-from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.send_answer import MOST_FAILURES, read_send_answer
 from tests.hostile import oracle, reference
 from tests.hostile.oracle import NOW, PEOPLE, STATUSES, TARGETS, assert_read_rightly
 

@@ -15,10 +15,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.exchange import Call
-from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.transport import Transport
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, NotSent, OutcomeUnknown
-from airflow_provider_uspeedo.hooks import ledger as ledgers
+from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
 from tests.hostile.corners import deep
 
 SECRET = "canary-5ecret"
@@ -213,8 +213,8 @@ def test_a_results_connection_works_or_is_refused_by_its_name(kind, host, schema
 )
 def test_what_the_driver_does_not_take_is_told_in_our_words(backend, port, extra, monkeypatch):
     """Drivers raise anything at all for a wrong extra; nobody listens at the address, so none gets further."""
-    from airflow_provider_uspeedo.ledger.engine import open_engine
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+    from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     fields = {"host": "127.0.0.1", "port": port or 1, "login": "me", "password": SECRET, "extra_dejson": extra}
     url, arguments = ledgers._server_url(Connection(**fields), "lake", backend)
@@ -230,8 +230,8 @@ def test_what_the_driver_does_not_take_is_told_in_our_words(backend, port, extra
 )
 def test_a_path_that_cannot_be_a_file_is_refused(path):
     """And not tried for a minute."""
-    from airflow_provider_uspeedo.ledger.engine import open_engine
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+    from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     def prepare() -> None:
         url, _ = ledgers._address(Connection(conn_type="sqlite", host=path), "lake")

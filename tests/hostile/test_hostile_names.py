@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
-from airflow_provider_uspeedo.hooks import ledger as ledgers
-from airflow_provider_uspeedo.ledger.engine import open_engine
+from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.acting import Try, people
 from tests.ledger.servers import select
 

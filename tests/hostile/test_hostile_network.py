@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
 
@@ -210,8 +210,8 @@ def test_a_bomb_does_not_go_off(serve, coding):
 BOMBED = """
 import resource, sys
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.exchange import Call
-from airflow_provider_uspeedo.api.transport import Transport
+from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.transport import Transport
 
 transport = Transport(ClientConfig(sys.argv[1], "id", "secret", timeout=5))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.exceptions import PanicException
 
-from airflow_provider_uspeedo.campaign.order import Order
-from airflow_provider_uspeedo.campaign.reading import Reading
+from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.table_reader import Reading
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.errors import ConfigurationError, TableError
@@ -159,7 +159,7 @@ def wanted_of(draw: Callable[[Any], Any], there: list[str]) -> Columns:
 
 def read_all(source: object, wanted: Columns, region: str | None = None) -> list[Recipient | BadRow]:
     """Every row as a campaign would claim and record it."""
-    order = Order("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
+    order = CampaignConfig("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
     reading = Reading(open_table(source), order)
     rows: list[Recipient | BadRow] = []
     for portion in reading.portions():

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_uspeedo.api.transport import LARGEST_ANSWER
+from airflow_provider_uspeedo.api.http.transport import LARGEST_ANSWER
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
 from airflow_provider_uspeedo.core.rows import LONGEST_SHOWN
-from airflow_provider_uspeedo.ledger.grants import ROLES
-from airflow_provider_uspeedo.ledger.tables import PREFIX, Tables
+from airflow_provider_uspeedo.ledger.admin.grants import ROLES
+from airflow_provider_uspeedo.ledger.store.schema import PREFIX, Tables
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "security.md").read_text(encoding="utf-8")
 TABLES = {table.name.removeprefix(PREFIX): table for table in Tables().metadata.sorted_tables}

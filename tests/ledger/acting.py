@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID
-from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.lines import COLUMNS
-from airflow_provider_uspeedo.ledger.records import Answer, Attempt, Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 
 SPEC = KeySpec(columns=None, kinds=(), default_region="HK")
 _KEYS = KeyMaker(SPEC)

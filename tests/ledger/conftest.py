@@ -13,9 +13,9 @@ from unittest.mock import patch
 import pytest
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger import columns
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store import staging
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.acting import OpenLedger
 from tests.ledger.servers import KINDS, empty_database
 
@@ -25,7 +25,7 @@ _campaigns = count(1)
 @pytest.fixture(scope="module", autouse=True)
 def few_rows_at_once() -> Iterator[None]:
     """So that nearly every claim takes several statements."""
-    with patch.object(columns, "ROWS_AT_ONCE", 3):
+    with patch.object(staging, "ROWS_AT_ONCE", 3):
         yield
 
 

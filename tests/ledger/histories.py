@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.ledger.acting import Try, Vendor, key_of, people, state_of
 
 EVERYBODY = "abcdef"

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.engine import open_engine
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.processes import _context
 
-Verb = Callable[[LedgerKeeper], Any]
+Verb = Callable[[LedgerAdmin], Any]
 
 
 def dies_at(words: str, verb: Verb, url: URL, *, after: int = 0) -> bool:
@@ -42,4 +42,4 @@ def _run(words: str, verb: Verb, url: str, after: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     event.listen(engine, "before_cursor_execute", look)
-    verb(LedgerKeeper(Ledger(engine)))
+    verb(LedgerAdmin(Ledger(engine)))

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from airflow_provider_uspeedo.ledger import claims, readings
-from airflow_provider_uspeedo.ledger.claims import Claims
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.protocol import claims, source_rows
+from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 
 OWNER = (r"(uspeedo_requests\.attempt_no) = (%s|\?)", r"0 < \2")
 """Whose request it is does not matter."""
@@ -54,7 +54,7 @@ def planted(ledger: Ledger, mistake: tuple[str, str], *, only: str = "") -> Iter
 
 def replace_is_free(monkeypatch: pytest.MonkeyPatch, rule: Any) -> None:
     """Another opinion on which recipients may be had, wherever it is asked for."""
-    for module in (claims, readings):
+    for module in (claims, source_rows):
         monkeypatch.setattr(module, "is_free", rule)
 
 
@@ -64,7 +64,7 @@ class RecipientsFirst(Claims):
     def _take_over(self, connection: Any, attempt: Any, moving: Any, found: Any, mine: Any) -> None:
         recipients, requests = self._t.recipients, self._t.requests
         free = sa.select(requests.c.id).where(
-            requests.c.state.in_(readings.MAY_BE_TAKEN), requests.c.attempt_no < attempt.number
+            requests.c.state.in_(source_rows.MAY_BE_TAKEN), requests.c.attempt_no < attempt.number
         )
         for one in moving:
             connection.execute(

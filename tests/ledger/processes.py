@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.acting import Try, people
 
 _context = multiprocessing.get_context("forkserver")

@@ -9,9 +9,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger import columns as module
-from airflow_provider_uspeedo.ledger.columns import difference, insertion, insertion_of_all, run
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store import staging as module
+from airflow_provider_uspeedo.ledger.store.staging import difference, insertion, insertion_of_all, run
 from tests.ledger.acting import OpenLedger
 
 TEXTS = (

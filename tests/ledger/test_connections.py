@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger import engine as engines
-from airflow_provider_uspeedo.ledger.engine import Database, open_engine
+from airflow_provider_uspeedo.ledger.store import engine as engines
+from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
 from tests.ledger.servers import SERVERS, administrator
 
 ASK_NUMBER = {"postgresql": "SELECT pg_backend_pid()", "mysql": "SELECT connection_id()"}

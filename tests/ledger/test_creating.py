@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
-from airflow_provider_uspeedo.ledger import ddl
-from airflow_provider_uspeedo.ledger.lines import COLUMNS
-from airflow_provider_uspeedo.ledger.names import RelationName
+from airflow_provider_uspeedo.ledger.results import creation
+from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
+from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
@@ -143,7 +143,7 @@ def test_a_plain_name_is_kept_as_it_is(name: str) -> None:
 
 def printed(kind: str) -> list[str]:
     """What the command prints, cut into statements as a person's SQL client would."""
-    return [statement.strip() for statement in ddl.script(kind).split(";\n") if statement.strip()]
+    return [statement.strip() for statement in creation.script(kind).split(";\n") if statement.strip()]
 
 
 def execute(url: URL, statements: list[str]) -> None:

@@ -12,17 +12,17 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError
-from airflow_provider_uspeedo.ledger import engine as engines
-from airflow_provider_uspeedo.ledger.bulk import insert_new, new_only
-from airflow_provider_uspeedo.ledger.engine import Database, open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store import engine as engines
+from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only
+from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.faults import in_background
 from tests.ledger.servers import SERVERS, server_url
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
-ASK_ISOLATION = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@tx_isolation"}
+ASK_ISOLATION = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT tx_isolation"}
 
 
 @ON_SERVERS

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, utc_now
+from airflow_provider_uspeedo.ledger.store.records import Request, utc_now
 from tests.ledger.acting import Try, key_of, people, person, state_of
 from tests.ledger.faults import lost_acknowledgement
 
@@ -28,7 +28,7 @@ def lose_the_answer(one: Try, rows: list[Recipient]) -> Request:
 
 def resolve(ledger: Ledger, campaign: str, **how: Any) -> int:
     said = {"as_sent": True, "by": "ann", "phones": None, "in_flight": False, "expected": None}
-    return LedgerKeeper(ledger).resolve(campaign, **{**said, **how})
+    return LedgerAdmin(ledger).resolve(campaign, **{**said, **how})
 
 
 def phone(name: str) -> str:
@@ -65,13 +65,13 @@ def test_who_is_listed_was_sent_and_nothing_follows_for_the_others(
     one = Try(ledger, campaign)
     lose_the_answer(one, people("abc"))
     phones = ["phone", "", spelling("a"), spelling("b"), spelling("somebody else")]
-    count = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    count = LedgerAdmin(ledger).count_unknown(campaign, phones)
     assert (count.recipients, count.requests, count.in_flight) == (2, 1, 0)
     assert (count.not_matched, count.ambiguous, count.unreadable) == (1, 0, 1)
     assert (count.listed, count.matched) == (3, 2)
     assert resolve(ledger, campaign, phones=phones, expected=2) == 2
     assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
-    again = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    again = LedgerAdmin(ledger).count_unknown(campaign, phones)
     assert (again.recipients, again.not_matched) == (0, 3)
 
 
@@ -83,7 +83,7 @@ def test_a_number_that_is_listed_often_is_one_number(ledger: Ledger, campaign: s
     lose_the_answer(one, people("ab", 2))
     names = ("k", "a", "b", "somebody else")
     phones = [spell(name) for name in names for spell in SPELLINGS.values()] * 3
-    count = LedgerKeeper(ledger).count_unknown(campaign, phones)
+    count = LedgerAdmin(ledger).count_unknown(campaign, phones)
     assert (count.listed, count.matched, count.not_matched, count.recipients) == (4, 2, 2, 2)
 
 
@@ -109,7 +109,7 @@ def two_messages_to_one_phone(ledger: Ledger, campaign: str) -> Try:
 def test_a_phone_listed_once_does_not_tell_which_of_two_messages_it_was(ledger: Ledger, campaign: str) -> None:
     """The accepted one is in the export, too."""
     two_messages_to_one_phone(ledger, campaign)
-    count = LedgerKeeper(ledger).count_unknown(campaign, [phone("order 1")])
+    count = LedgerAdmin(ledger).count_unknown(campaign, [phone("order 1")])
     assert (count.recipients, count.ambiguous, count.not_matched) == (0, 1, 0)
     assert resolve(ledger, campaign, phones=[phone("order 1")]) == 0
 
@@ -139,7 +139,7 @@ def test_not_sent_is_not_said_of_what_may_still_arrive(ledger: Ledger, campaign:
     with pytest.raises(ConfigurationError, match=r"requests with 2 recipients.*less than 5 minutes ago.*in_flight"):
         resolve(ledger, campaign, as_sent=False)
     assert state_of(ledger, request) == "sending"
-    assert LedgerKeeper(ledger).count_unknown(campaign, None).in_flight == 2
+    assert LedgerAdmin(ledger).count_unknown(campaign, None).in_flight == 2
     assert resolve(ledger, campaign, as_sent=False, in_flight=True) == 2
     assert one.status(*"ab") == ["not_sent"] * 2
 
@@ -185,7 +185,7 @@ def test_another_number_than_agreed_decides_nothing(ledger: Ledger, campaign: st
     with pytest.raises(ConfigurationError, match="3 recipients now, not of 2"):
         resolve(ledger, campaign, expected=2)
     assert one.status(*"abc") == ["unknown"] * 3
-    assert LedgerKeeper(ledger).show(campaign).attempts[-1].ended_at is not None
+    assert LedgerAdmin(ledger).show(campaign).attempts[-1].ended_at is not None
 
 
 def test_the_agreed_number_survives_a_lost_acknowledgement(ledger: Ledger, campaign: str) -> None:
@@ -201,7 +201,7 @@ def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> 
     """That is when one does it."""
     one = Try(ledger, campaign)
     lose_the_answer(one, people("ab"))
-    LedgerKeeper(ledger).stop(campaign, by="ann")
+    LedgerAdmin(ledger).stop(campaign, by="ann")
     assert resolve(ledger, campaign, as_sent=False) == 2
     with pytest.raises(CampaignHalted):
         Try(ledger, campaign).claim(people("ab"))

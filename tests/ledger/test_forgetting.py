@@ -13,11 +13,11 @@ from sqlalchemy.engine import URL
 from airflow_provider_uspeedo.core.recipients import BadRow
 from airflow_provider_uspeedo.core.statuses import INVALID
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.findings import Forgotten
-from airflow_provider_uspeedo.ledger.forgetting import Phone
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.forget import Phone
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.admin.reports import Forgotten
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Answer
+from airflow_provider_uspeedo.ledger.store.records import Answer
 from tests.ledger.acting import OpenLedger, Try, duplicate, key_of, lines_of, people, person
 
 ANN = person("ann", 1).phone
@@ -72,7 +72,7 @@ def test_nothing_of_a_phone_is_left_in_any_campaign(own: Ledger) -> None:
     before = everything(own)
     assert NATIONAL in before
     assert "'user ann'" in before
-    assert LedgerKeeper(own).forget(f"+852 {NATIONAL}", None) == Forgotten(campaigns=2, recipients=2, rows=4, texts=6)
+    assert LedgerAdmin(own).forget(f"+852 {NATIONAL}", None) == Forgotten(campaigns=2, recipients=2, rows=4, texts=6)
     after = everything(own)
     assert NATIONAL not in after
     assert NATIONAL[4:] not in after.replace(person("bob", 1).phone, "")
@@ -91,7 +91,7 @@ def test_nothing_of_a_phone_is_left_in_any_campaign(own: Ledger) -> None:
 def test_forgetting_again_finds_nothing(own: Ledger) -> None:
     """It may be repeated."""
     a_campaign_with_ann(own, "one")
-    keeper = LedgerKeeper(own)
+    keeper = LedgerAdmin(own)
     keeper.forget(ANN, None)
     assert keeper.forget(ANN, None) == Forgotten(0, 0, 0, 0)
 
@@ -99,7 +99,7 @@ def test_forgetting_again_finds_nothing(own: Ledger) -> None:
 def test_who_is_forgotten_is_not_texted_again(own: Ledger) -> None:
     """The key stays, and decides."""
     one = a_campaign_with_ann(own, "one")
-    LedgerKeeper(own).forget(ANN, None)
+    LedgerAdmin(own).forget(ANN, None)
     rerun = Try(own, "one", vendor=one.vendor)
     rerun.text(people(["ann", "bob", "new"]))
     rerun.vendor.assert_texted("new")
@@ -111,7 +111,7 @@ def test_no_trace_is_left_in_a_sqlite_file(own: Ledger, kind: str) -> None:
     if kind != "sqlite":
         pytest.skip("a server's files are its administrator's")
     a_campaign_with_ann(own, "one")
-    LedgerKeeper(own).forget(ANN, None)
+    LedgerAdmin(own).forget(ANN, None)
     own.database.engine.dispose()
     file = own.database.file
     assert file is not None
@@ -122,9 +122,9 @@ def test_no_trace_is_left_in_a_sqlite_file(own: Ledger, kind: str) -> None:
 def test_a_text_that_is_no_phone_is_not_quoted(own: Ledger) -> None:
     """It may be anything, even half a phone."""
     with pytest.raises(ConfigurationError, match="no phone that can be looked for: no country code") as error:
-        LedgerKeeper(own).forget(NATIONAL, None)
+        LedgerAdmin(own).forget(NATIONAL, None)
     assert NATIONAL not in str(error.value)
-    assert LedgerKeeper(own).forget(NATIONAL, "HK") == Forgotten(0, 0, 0, 0)
+    assert LedgerAdmin(own).forget(NATIONAL, "HK") == Forgotten(0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

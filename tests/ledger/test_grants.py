@@ -13,11 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
-from airflow_provider_uspeedo.ledger import ddl, grants
-from airflow_provider_uspeedo.ledger.claims import Portion
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin import grants
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.results import creation
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.ledger.acting import OpenLedger, Try, invalid, people
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
@@ -52,7 +53,7 @@ def new_user(url: URL, kind: str, name: str) -> Iterator[URL]:
 @pytest.fixture
 def user(empty_url: URL, kind: str) -> Iterator[URL]:
     """The address for a user without any right on the ledger that is there."""
-    execute(empty_url, *cut(ddl.script(kind)))
+    execute(empty_url, *cut(creation.script(kind)))
     with new_user(empty_url, kind, f"Some.One-{empty_url.database}"[-60:]) as address:
         yield address
 
@@ -86,7 +87,7 @@ def run_a_campaign(ledger: Ledger) -> None:
 
 def administer(ledger: Ledger) -> None:
     """All that a person does but create and migrate."""
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     assert keeper.campaigns(9)[0].campaign_id == "x"
     assert keeper.stop("x", by="ann").changed
     assert keeper.resume("x").changed
@@ -104,13 +105,13 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     ledger = open_ledger(user)
     run_a_campaign(ledger)
     for verb in (
-        lambda: LedgerKeeper(ledger).resume("x"),
-        lambda: LedgerKeeper(ledger).prune(timedelta(0), None, with_unknown=True, dry_run=False),
-        lambda: LedgerKeeper(ledger).migrate(),
+        lambda: LedgerAdmin(ledger).resume("x"),
+        lambda: LedgerAdmin(ledger).prune(timedelta(0), None, with_unknown=True, dry_run=False),
+        lambda: LedgerAdmin(ledger).migrate(),
     ):
         with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
             verb()
-    assert LedgerKeeper(ledger).campaigns(1)[0].pruned_at is None
+    assert LedgerAdmin(ledger).campaigns(1)[0].pruned_at is None
 
 
 @ON_SERVERS
@@ -139,7 +140,7 @@ def test_an_administrator_does_all_but_create_and_migrate(
     ledger = open_ledger(user)
     administer(ledger)
     with pytest.raises(LedgerError, match="needs the rights of the tables' owner"):
-        LedgerKeeper(ledger).migrate()
+        LedgerAdmin(ledger).migrate()
 
 
 def single_rights(statements: list[str]) -> Iterator[list[str]]:
@@ -200,7 +201,7 @@ def test_grants_of_a_ledger_in_a_schema_name_it(empty_url: URL, open_ledger: Ope
     if kind == "postgresql":
         execute(empty_url, 'CREATE SCHEMA "Texts"')
     table = f"{schema}.results"
-    execute(empty_url, *cut(ddl.script(kind, table)))
+    execute(empty_url, *cut(creation.script(kind, table)))
     with new_user(empty_url, kind, f"w_{empty_url.database}"[-60:]) as user:
         execute(empty_url, *cut(grants.script(kind, "worker", str(user.username), table)))
         run_a_campaign(open_ledger(user, table))

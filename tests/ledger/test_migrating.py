@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
-from airflow_provider_uspeedo.ledger import ddl
-from airflow_provider_uspeedo.ledger.findings import Migration
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.admin.reports import Migration
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.results import creation
 from tests.ledger.acting import SPEC, OpenLedger, Try, invalid, key_of, people
 from tests.ledger.killing import dies_at
 from tests.ledger.processes import at_once
@@ -29,7 +29,7 @@ def old_url(empty_url: URL, kind: str) -> URL:
     connection = plain_connection(empty_url)
     cursor = connection.cursor()
     if kind == "mysql":
-        cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')")
+        cursor.execute("SET SESSION sql_mode = CONCAT(sql_mode, ',ANSI_QUOTES')")
     rows = (OLD / "rows.sql").read_text()
     if kind == "postgresql":
         rows = re.sub(r"X'([0-9A-F]+)'", r"'\\x\1'", rows)
@@ -53,9 +53,9 @@ def test_a_ledger_of_version_1_is_refused_with_the_command_to_type(open_ledger: 
 def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_url: URL) -> None:
     """What it had only claimed is sent, what it had left unknown stays so, and new people are texted."""
     ledger = open_ledger(old_url)
-    assert LedgerKeeper(ledger).migrate() == Migration(1, 3)
+    assert LedgerAdmin(ledger).migrate() == Migration(1, 3)
     ledger.prepare()
-    shown = LedgerKeeper(ledger).show("invoices")
+    shown = LedgerAdmin(ledger).show("invoices")
     assert shown.counts == {"accepted": 1, "rejected": 1, "invalid": 1, "unknown": 2, "not_sent": 2}
     assert [(line.slice_no, line.slice_count) for line in shown.attempts] == [(1, 1)]
     rerun = Try(ledger, "invoices")
@@ -63,7 +63,7 @@ def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_
     rerun.vendor.assert_texted(*"efg")
     assert rerun.counts() == {"accepted": 4, "rejected": 1, "unknown": 2, "invalid": 1}
     assert len(select(old_url, "SELECT * FROM uspeedo_results WHERE campaign_id = 'invoices'")) == 8
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     assert keeper.stop("newsletters", by="ann").changed
     assert [line.campaign_id for line in keeper.campaigns(9)] == ["newsletters", "invoices"]
 
@@ -71,7 +71,7 @@ def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_
 def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: URL) -> None:
     """Every column is there, of the same type, and every index, as if it had been created by this version."""
     ledger = open_ledger(old_url)
-    LedgerKeeper(ledger).migrate()
+    LedgerAdmin(ledger).migrate()
 
     def pieces(connection: Connection) -> list[tuple[object, ...]]:
         inspector = sa.inspect(connection)
@@ -94,15 +94,15 @@ def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: U
 
 def test_migrating_again_changes_nothing(open_ledger: OpenLedger, old_url: URL) -> None:
     """It says that the version was the newest already."""
-    keeper = LedgerKeeper(open_ledger(old_url))
+    keeper = LedgerAdmin(open_ledger(old_url))
     assert [keeper.migrate() for _ in range(2)] == [Migration(1, 3), Migration(3, 3)]
 
 
 def test_the_results_relation_is_created_where_there_is_none(open_ledger: OpenLedger, old_url: URL) -> None:
     """It is said, once: whoever mistyped its name should hear of it."""
-    LedgerKeeper(open_ledger(old_url)).migrate()
+    LedgerAdmin(open_ledger(old_url)).migrate()
     other = open_ledger(old_url, "other_results")
-    assert [LedgerKeeper(other).migrate().created_results for _ in range(2)] == [True, False]
+    assert [LedgerAdmin(other).migrate().created_results for _ in range(2)] == [True, False]
     assert len(select(old_url, "SELECT * FROM other_results")) == len(select(old_url, "SELECT * FROM uspeedo_results"))
 
 
@@ -114,7 +114,7 @@ STEPS = (
 )  # fmt: skip
 
 
-def migrate_it(keeper: LedgerKeeper) -> None:
+def migrate_it(keeper: LedgerAdmin) -> None:
     keeper.migrate()
 
 
@@ -125,7 +125,7 @@ def test_migrating_goes_on_where_it_was_killed(open_ledger: OpenLedger, old_url:
     again = open_ledger(old_url)
     with pytest.raises(LedgerError, match="version 1"):
         again.prepare()
-    assert LedgerKeeper(again).migrate() == Migration(1, 3)
+    assert LedgerAdmin(again).migrate() == Migration(1, 3)
     rerun = Try(again, "invoices")
     rerun.text(people("abcdef"))
     rerun.vendor.assert_texted(*"ef")
@@ -134,20 +134,20 @@ def test_migrating_goes_on_where_it_was_killed(open_ledger: OpenLedger, old_url:
 def test_a_try_of_version_1_goes_on_while_the_ledger_is_migrated(open_ledger: OpenLedger, old_url: URL) -> None:
     """It writes the columns that it knows, and the database fills the others."""
     ledger = open_ledger(old_url)
-    LedgerKeeper(ledger).migrate()
+    LedgerAdmin(ledger).migrate()
     old = "INSERT INTO uspeedo_attempts (uuid, campaign_no, part, name, read_to, started_at) VALUES ({})"
     uuid = "'\\x{}'" if old_url.get_backend_name() == "postgresql" else "X'{}'"
     values = f"{uuid.format('01' * 16)}, 1, {uuid.format('02' * 16)}, 'old', 0, '2026-11-22 12:00:00'"
     ledger.database.write(lambda c: c.exec_driver_sql(old.format(values)))
-    assert LedgerKeeper(ledger).show("invoices").attempts[-1].slice_count == 1
+    assert LedgerAdmin(ledger).show("invoices").attempts[-1].slice_count == 1
 
 
 def migrate(_number: int, url: str, barrier: object) -> Migration:
-    from airflow_provider_uspeedo.ledger.engine import open_engine
+    from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     ledger = Ledger(open_engine(url))
     barrier.wait(30)  # type: ignore[attr-defined]
-    return LedgerKeeper(ledger).migrate()
+    return LedgerAdmin(ledger).migrate()
 
 
 def test_several_may_migrate_at_once(open_ledger: OpenLedger, old_url: URL) -> None:
@@ -162,7 +162,7 @@ def test_what_somebody_built_on_the_results_stays(open_ledger: OpenLedger, old_u
     connection.cursor().execute("CREATE VIEW mine AS SELECT phone FROM uspeedo_results WHERE status = 'accepted'")
     connection.commit()
     connection.close()
-    LedgerKeeper(open_ledger(old_url)).migrate()
+    LedgerAdmin(open_ledger(old_url)).migrate()
     assert len(select(old_url, "SELECT * FROM mine")) == 3
 
 
@@ -170,7 +170,7 @@ def test_there_must_be_a_ledger_to_migrate(open_ledger: OpenLedger, empty_url: U
     """Nothing is created, not even an empty file."""
     ledger = open_ledger(empty_url)
     with pytest.raises(ConfigurationError, match="There is no ledger"):
-        LedgerKeeper(ledger).migrate()
+        LedgerAdmin(ledger).migrate()
     assert ledger.database.file is None or not ledger.database.file.exists()
 
 
@@ -180,7 +180,7 @@ def test_a_ledger_of_a_newer_package_is_not_migrated(open_ledger: OpenLedger, em
     ledger.prepare()
     ledger.database.write(lambda c: c.execute(sa.update(ledger.tables.ledger).values(version=4)))
     with pytest.raises(LedgerError, match=r"version 4; this package works with version 3.*newer"):
-        LedgerKeeper(ledger).migrate()
+        LedgerAdmin(ledger).migrate()
 
 
 def test_tables_that_version_1_left_half_made_are_completed(open_ledger: OpenLedger, empty_url: URL, kind: str) -> None:
@@ -193,7 +193,7 @@ def test_tables_that_version_1_left_half_made_are_completed(open_ledger: OpenLed
     ledger = open_ledger(empty_url)
     ledger.prepare()
     Try(ledger, "x").text(people("ab"))
-    assert LedgerKeeper(ledger).stop("x", by="ann").changed
+    assert LedgerAdmin(ledger).stop("x", by="ann").changed
 
 
 def test_the_keys_of_version_1_are_the_keys_of_today() -> None:
@@ -203,4 +203,4 @@ def test_the_keys_of_version_1_are_the_keys_of_today() -> None:
 
 def test_the_printed_ddl_names_its_version() -> None:
     """The script and the package agree."""
-    assert "VALUES (3)" in ddl.script("sqlite")
+    assert "VALUES (3)" in creation.script("sqlite")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, lines_of, people
 from tests.ledger.faults import in_background
@@ -33,7 +33,7 @@ def a_try_with_everything(ledger: Ledger, campaign: str) -> Try:
 def test_everything_of_a_campaign_is_counted(ledger: Ledger, campaign: str) -> None:
     """Rows by status, requests by state, what is unknown, and its tries."""
     one = a_try_with_everything(ledger, campaign)
-    shown = LedgerKeeper(ledger).show(campaign)
+    shown = LedgerAdmin(ledger).show(campaign)
     assert shown.counts == {
         "accepted": 2, "rejected": 1, "invalid": 1, "duplicate": 1, "unknown": 3, "not_sent": 1,
     }  # fmt: skip
@@ -58,7 +58,7 @@ def test_rows_and_those_who_are_gone_are_the_results(ledger: Ledger, campaign: s
     a_try_with_everything(ledger, campaign).end()
     again = Try(ledger, campaign)
     again.text(people("bcd"))
-    shown = LedgerKeeper(ledger).show(campaign)
+    shown = LedgerAdmin(ledger).show(campaign)
     assert shown.counts == {"accepted": 1, "rejected": 1, "unknown": 1}
     assert shown.gone == {"accepted": 1, "unknown": 2, "not_sent": 1}
     results = Counter(status for (status,) in lines_of(ledger, campaign, "status"))
@@ -73,12 +73,12 @@ def test_a_recipient_left_unknown_by_an_answer_is_no_request_in_flight(ledger: L
     (request,) = one.claim(people("abc"))
     one.mark(request)
     one.settle(request, "b", status="unknown")
-    (line,) = (one for one in LedgerKeeper(ledger).campaigns(1000) if one.campaign_id == campaign)
+    (line,) = (one for one in LedgerAdmin(ledger).campaigns(1000) if one.campaign_id == campaign)
     assert (line.partly_unknown, line.not_ended) == (1, 1)
     Try(ledger, campaign).text(people("abc"))
-    (line,) = (one for one in LedgerKeeper(ledger).campaigns(1000) if one.campaign_id == campaign)
+    (line,) = (one for one in LedgerAdmin(ledger).campaigns(1000) if one.campaign_id == campaign)
     assert (line.partly_unknown, line.not_ended) == (1, 0)
-    unknown = LedgerKeeper(ledger).show(campaign).unknown
+    unknown = LedgerAdmin(ledger).show(campaign).unknown
     assert (unknown.recipients, unknown.requests, unknown.in_flight) == (1, 1, 0)
 
 
@@ -86,7 +86,7 @@ def test_the_list_has_the_newest_campaigns_first(open_ledger: OpenLedger, empty_
     """With the newest try of each, and its requests by state."""
     ledger = open_ledger(empty_url)
     ledger.prepare()
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     assert keeper.campaigns(50) == []
     for name in ("first", "second", "third"):
         Try(ledger, name).text(people("ab"), size=1)
@@ -106,7 +106,7 @@ def test_the_list_has_the_newest_campaigns_first(open_ledger: OpenLedger, empty_
 def test_a_decision_is_no_try_and_no_later_try_hides_one_that_has_not_ended(ledger: Ledger, campaign: str) -> None:
     """Whoever decided on a campaign that is still sending must not read that it has ended."""
     running = a_try_with_everything(ledger, campaign)
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
 
     def listed() -> tuple[int, int, str | None]:
         (line,) = [one for one in keeper.campaigns(50) if one.campaign_id == campaign]
@@ -134,7 +134,7 @@ def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: 
     Try(ledger, "x").text(people("ab"))
     asked: list[str] = []
     sa.event.listen(ledger.database.engine, "before_cursor_execute", lambda _c, _cursor, text, *_: asked.append(text))
-    assert len(LedgerKeeper(ledger).campaigns(50)) == 1
+    assert len(LedgerAdmin(ledger).campaigns(50)) == 1
     said = " ".join(asked)
     assert "uspeedo_requests" in said
     assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_readings"))
@@ -142,7 +142,7 @@ def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: 
 
 def test_an_overview_is_of_one_moment(open_ledger: OpenLedger, campaign: str) -> None:
     """While somebody claims ten rows at a time, its parts never disagree."""
-    writing, reading = Try(open_ledger(), campaign), LedgerKeeper(open_ledger())
+    writing, reading = Try(open_ledger(), campaign), LedgerAdmin(open_ledger())
 
     def write() -> None:
         for portion in range(60):
@@ -162,7 +162,7 @@ def test_a_name_nobody_knows_brings_those_that_are_like_it(ledger: Ledger, campa
     """At three in the morning one mistypes."""
     Try(ledger, campaign)
     with pytest.raises(ConfigurationError, match="There is no campaign") as error:
-        LedgerKeeper(ledger).show(campaign.replace("test", "tset"))
+        LedgerAdmin(ledger).show(campaign.replace("test", "tset"))
     assert f"Did you mean {campaign!r}" in str(error.value)
     with pytest.raises(ConfigurationError, match=r"'§§§§' in this ledger\.$"):
-        LedgerKeeper(ledger).show("§§§§")
+        LedgerAdmin(ledger).show("§§§§")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.ledger.readings import MAY_BE_TAKEN
-from airflow_provider_uspeedo.ledger.transitions import Transitions
+from airflow_provider_uspeedo.ledger.protocol.source_rows import MAY_BE_TAKEN
+from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from tests.ledger import scenarios
 from tests.ledger.acting import OpenLedger, Try, Vendor, people
 from tests.ledger.faults import Pause, in_background

@@ -11,11 +11,11 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.ledger import pruning
-from airflow_provider_uspeedo.ledger.findings import Pruning
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin import prune as pruning
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.admin.reports import Pruning
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import utc_now
+from airflow_provider_uspeedo.ledger.store.records import utc_now
 from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
@@ -72,7 +72,7 @@ def rows_left(ledger: Ledger) -> dict[str, int]:
 
 
 def prune(ledger: Ledger, *names: str, **how: bool) -> list[Pruning]:
-    return LedgerKeeper(ledger).prune(MONTH, names or None, **{"with_unknown": False, "dry_run": False, **how})
+    return LedgerAdmin(ledger).prune(MONTH, names or None, **{"with_unknown": False, "dry_run": False, **how})
 
 
 def test_a_campaign_that_still_sends_is_not_old(own: Ledger) -> None:
@@ -94,10 +94,10 @@ def test_a_tombstone_with_the_counts_is_all_that_stays(own: Ledger) -> None:
     (done,) = prune(own)
     assert (done.campaign_id, done.pruned, done.why_not, dict(done.counts)) == ("old", True, "", COUNTS)
     assert rows_left(own) == {}
-    shown = LedgerKeeper(own).show("old")
+    shown = LedgerAdmin(own).show("old")
     assert (shown.counts, shown.gone, len(shown.attempts)) == (COUNTS, {}, 3)
     assert shown.pruned_at is not None
-    assert LedgerKeeper(own).campaigns(1)[0].pruned_at == shown.pruned_at
+    assert LedgerAdmin(own).campaigns(1)[0].pruned_at == shown.pruned_at
     assert prune(own) == []
 
 
@@ -109,9 +109,9 @@ def test_a_pruned_campaign_can_never_be_run_again(own: Ledger) -> None:
         lambda: Try(own, "old"),
         lambda: own.peek("old", SPEC),
         lambda: own.resolve("old", as_sent=False, by="ann"),
-        lambda: LedgerKeeper(own).count_unknown("old", None),
-        lambda: LedgerKeeper(own).stop("old", by="ann"),
-        lambda: LedgerKeeper(own).resume("old"),
+        lambda: LedgerAdmin(own).count_unknown("old", None),
+        lambda: LedgerAdmin(own).stop("old", by="ann"),
+        lambda: LedgerAdmin(own).resume("old"),
     ):
         with pytest.raises(CampaignHalted, match="pruned"):
             way()
@@ -133,7 +133,7 @@ def test_only_the_campaigns_named_are_pruned(own: Ledger) -> None:
     with pytest.raises(ConfigurationError, match="Did you mean 'two'"):
         prune(own, "twoo")
     assert [told.campaign_id for told in prune(own, "two", "two")] == ["two"]
-    assert LedgerKeeper(own).show("one").counts == COUNTS
+    assert LedgerAdmin(own).show("one").counts == COUNTS
     (told,) = prune(own, "two")
     assert told.why_not.startswith("it was pruned at ")
     rerun = Try(own, "one")
@@ -147,7 +147,7 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(own: Ledger) -> None:
     before = rows_left(own)
     would = prune(own, dry_run=True)
     assert rows_left(own) == before
-    assert LedgerKeeper(own).show("old").pruned_at is None
+    assert LedgerAdmin(own).show("old").pruned_at is None
     assert would == prune(own)
 
 
@@ -164,14 +164,14 @@ def test_what_nobody_knows_is_not_deleted_unless_by_name(own: Ledger, state: str
         (told,) = prune(own, dry_run=dry_run)
         assert (told.pruned, dict(told.counts)) == (False, {"unknown": 2})
         assert told.why_not.startswith("2 recipients with unknown outcome: resolve them first")
-    assert LedgerKeeper(own).show("old").pruned_at is None
+    assert LedgerAdmin(own).show("old").pruned_at is None
     assert prune(own, with_unknown=True)[0].pruned
     assert rows_left(own) == {}
     assert one.settle(request) is False  # its answer comes at last: nothing is left to note it at
     assert rows_left(own) == {}
 
 
-def prune_all(keeper: LedgerKeeper) -> None:
+def prune_all(keeper: LedgerAdmin) -> None:
     pruning.PORTION, pruning.REQUESTS_AT_ONCE = 2, 1
     keeper.prune(MONTH, None, with_unknown=False, dry_run=False)
 
@@ -194,10 +194,10 @@ def test_pruning_goes_on_where_it_was_killed(own: Ledger, empty_url: URL, words:
     else:
         with pytest.raises(CampaignHalted, match="pruned"):
             Try(own, "old")
-        assert LedgerKeeper(own).show("old").counts == COUNTS
+        assert LedgerAdmin(own).show("old").counts == COUNTS
     prune(own)
     assert rows_left(own) == {}
-    assert LedgerKeeper(own).show("old").counts == COUNTS
+    assert LedgerAdmin(own).show("old").counts == COUNTS
 
 
 def test_a_claim_and_a_pruning_at_once_text_nobody_twice(open_ledger: OpenLedger, own: Ledger, empty_url: URL) -> None:
@@ -244,4 +244,4 @@ def test_the_name_of_a_tombstone_is_taken(own: Ledger) -> None:
 def test_an_age_below_zero_is_refused(own: Ledger) -> None:
     """It would mean campaigns of the future."""
     with pytest.raises(ConfigurationError, match="older_than"):
-        LedgerKeeper(own).prune(timedelta(-1), None, with_unknown=False, dry_run=False)
+        LedgerAdmin(own).prune(timedelta(-1), None, with_unknown=False, dry_run=False)

@@ -7,9 +7,9 @@ from collections import Counter
 
 import pytest
 
-from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.ledger.acting import Try, Vendor, duplicate, invalid, lines_of, people, person
 from tests.ledger.faults import lost_acknowledgement
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Answer, Request
+from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from tests.ledger.acting import Try, Vendor, key_of, lines_of, people, state_of
 from tests.ledger.faults import lost_acknowledgement
 

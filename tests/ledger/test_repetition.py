@@ -16,13 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
-from airflow_provider_uspeedo.ledger import engine as engines
-from airflow_provider_uspeedo.ledger import newcomers
-from airflow_provider_uspeedo.ledger.claims import Portion
-from airflow_provider_uspeedo.ledger.columns import Statement
-from airflow_provider_uspeedo.ledger.engine import Database, open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol import new_recipients
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store import engine as engines
+from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
+from airflow_provider_uspeedo.ledger.store.staging import Statement
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.faults import in_background, lost_acknowledgement
 from tests.ledger.servers import SERVERS, plain_connection, run
@@ -125,13 +125,13 @@ def test_a_dead_lock_while_claiming_repeats_the_whole_claim(
     request = Request(new_id(), tuple(people("abc")))
     dead_lock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213"
     first: list[Statement] = [("ROLLBACK", ()), (dead_lock, ())]
-    insertion_of_all = newcomers.insertion_of_all
+    insertion_of_all = new_recipients.insertion_of_all
 
     def once_otherwise(*arguments: Any, **options: Any) -> Iterator[Statement]:
         others, first[:] = first.copy(), []
         yield from others or insertion_of_all(*arguments, **options)
 
-    monkeypatch.setattr(newcomers, "insertion_of_all", once_otherwise)
+    monkeypatch.setattr(new_recipients, "insertion_of_all", once_otherwise)
     assert ledger.claim(one.attempt, Portion([request], (), (), 3)) == [request]
     assert not first
     assert one.counts() == {"not_sent": 3}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.lines import COLUMNS
+from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from tests.ledger.acting import OpenLedger, Try, duplicate, invalid, key_of, people, person
 from tests.ledger.servers import plain_connection, select
 

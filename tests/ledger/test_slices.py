@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.slices import Slice, slice_of
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.slicing import bucket
+from airflow_provider_uspeedo.ledger.store.slice_conditions import bucket
 from tests.ledger.acting import SPEC, Try, Vendor, duplicate, invalid, lines_of, people, person
 
 NAMES = [f"somebody {number}" for number in range(40)]

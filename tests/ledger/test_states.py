@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.ledger.acting import OpenLedger, Try, people, state_of
 from tests.ledger.faults import lost_acknowledgement
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.ledger.keeper import LedgerKeeper
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger, Try, people, state_of
 from tests.ledger.faults import lost_acknowledgement
@@ -17,7 +17,7 @@ def test_a_stopped_campaign_sends_nothing_more(ledger: Ledger, open_ledger: Open
     one = Try(ledger, campaign)
     first, second = one.claim(people("abcd"), size=2)
     one.mark(first)
-    done = LedgerKeeper(open_ledger()).stop(campaign, by=" ann ")
+    done = LedgerAdmin(open_ledger()).stop(campaign, by=" ann ")
     assert (done.changed, done.stopped_by, done.requests_in_flight, done.recipients_in_flight) == (True, "ann", 1, 2)
     with pytest.raises(CampaignHalted, match="stopped by ann"):
         one.mark(second)
@@ -25,7 +25,7 @@ def test_a_stopped_campaign_sends_nothing_more(ledger: Ledger, open_ledger: Open
         Try(open_ledger(), campaign).claim(people("xy"))
     assert one.settle(first)  # what is on its way is not called back, and its answer counts
     assert state_of(ledger, second) == "claimed"
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     assert (keeper.show(campaign).stopped_by, keeper.campaigns(1000)[0].stopped_by) == ("ann", "ann")
     assert keeper.resume(campaign).stopped_at is None
     rerun = Try(ledger, campaign)
@@ -36,7 +36,7 @@ def test_a_stopped_campaign_sends_nothing_more(ledger: Ledger, open_ledger: Open
 def test_doing_it_again_changes_nothing(ledger: Ledger, campaign: str) -> None:
     """Who stopped it first, and when, stays."""
     Try(ledger, campaign)
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     assert keeper.resume(campaign).changed is False
     first = keeper.stop(campaign, by="ann")
     second = keeper.stop(campaign, by="bob")
@@ -49,7 +49,7 @@ def test_doing_it_again_changes_nothing(ledger: Ledger, campaign: str) -> None:
 def test_a_lost_acknowledgement_does_not_hide_the_change(ledger: Ledger, campaign: str, verb: str) -> None:
     """The repetition finds it done, and says that it was this one."""
     Try(ledger, campaign)
-    keeper = LedgerKeeper(ledger)
+    keeper = LedgerAdmin(ledger)
     if verb == "resume":
         keeper.stop(campaign, by="ann")
     # Finding the campaign is the first commit.
@@ -63,7 +63,7 @@ def test_a_campaign_that_is_not_there_yet_cannot_be_stopped(ledger: Ledger, camp
     """Nobody would know that it was a slip of the fingers."""
     Try(ledger, campaign)
     with pytest.raises(ConfigurationError, match="Did you mean"):
-        LedgerKeeper(ledger).stop(campaign + "x", by="ann")
+        LedgerAdmin(ledger).stop(campaign + "x", by="ann")
 
 
 @pytest.mark.parametrize("by", ["", "  ", "a\nb", "x" * 201])
@@ -71,4 +71,4 @@ def test_somebody_says_so(ledger: Ledger, campaign: str, by: str) -> None:
     """In one line."""
     Try(ledger, campaign)
     with pytest.raises(ConfigurationError, match="by must name who says so"):
-        LedgerKeeper(ledger).stop(campaign, by=by)
+        LedgerAdmin(ledger).stop(campaign, by=by)

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_uspeedo.ledger.claims import Portion
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.records import Request, new_id
+from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.ledger.acting import OpenLedger, Try, Vendor, lines_of, people, person, state_of
 from tests.ledger.faults import Pause, in_background
 from tests.ledger.scenarios import (

@@ -9,11 +9,11 @@ import pytest
 
 from airflow_provider_uspeedo.sandbox.__main__ import _parser
 from airflow_provider_uspeedo.sandbox.app import build
-from airflow_provider_uspeedo.sandbox.fates import MAGIC
 from airflow_provider_uspeedo.sandbox.faults import KINDS
+from airflow_provider_uspeedo.sandbox.magic_numbers import MAGIC
 from airflow_provider_uspeedo.sandbox.settings import Settings
 from airflow_provider_uspeedo.sandbox.state import State
-from airflow_provider_uspeedo.sandbox.templates import BUILT_IN
+from airflow_provider_uspeedo.sandbox.template_store import BUILT_IN
 
 LINES = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8").splitlines()
 

@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
+from airflow_provider_uspeedo.sandbox.fault_responses import _ACTS
 from airflow_provider_uspeedo.sandbox.faults import KINDS, Switchboard
-from airflow_provider_uspeedo.sandbox.misbehave import _ACTS
 
 
 def _split(raw):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.sandbox.receipts import Receipts, Sent, Session
+from airflow_provider_uspeedo.sandbox.receipt_store import Receipts, Sent, Session
 from airflow_provider_uspeedo.sandbox.segments import segments
 
 

@@ -16,10 +16,10 @@ from tests.benchmarks.contender import CHUNK, KEY, PARAMETERS, SECRET, Contender
 
 NEEDED_LATER = (
     "airflow_provider_uspeedo.api.client",
-    "airflow_provider_uspeedo.campaign.begin",
+    "airflow_provider_uspeedo.campaign.preflight",
     "airflow_provider_uspeedo.campaign.campaign",
-    "airflow_provider_uspeedo.hooks.ledger",
-    "airflow_provider_uspeedo.ledger.engine",
+    "airflow_provider_uspeedo.hooks.ledger_connection",
+    "airflow_provider_uspeedo.ledger.store.engine",
     "airflow_provider_uspeedo.ledger.ledger",
     "sqlalchemy.dialects.sqlite.pysqlite",
 )

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the carrier said later: delivery receipts, read leniently; pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from airflow_provider_uspeedo.api import field_names
+from airflow_provider_uspeedo.api.response.json_values import listed, moment, text, whole_number
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+
+ReceiptResult = Literal["Success", "Fail", "Unknow", "SubmitFail"]
+
+_RESULTS: Final[dict[str, ReceiptResult]] = {"success": "Success", "fail": "Fail", "submitfail": "SubmitFail"}
+"""The final ones. Anything else, the vendor's ``Unknow`` included, may still change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one message.
+
+    :param phone: as the API writes it.
+    :param user_id: the mark that was sent with it; or ``""``.
+    :param cost_count: segments charged, or ``None``.
+    :param result: ``Unknow`` (the vendor's spelling) until it is final. It alone decides.
+    :param code: the carrier's; no list of them is published.
+    :param desc: the carrier's words, unmasked.
+    :param at: aware UTC time, or ``None``.
+    """
+
+    phone: str
+    user_id: str
+    cost_count: int | None
+    result: ReceiptResult
+    code: str
+    desc: str
+    at: datetime | None
+    country_code: str
+    brevity_code: str
+
+    @property
+    def final(self) -> bool:
+        """Whether the result will not change any more."""
+        return self.result != "Unknow"
+
+    def __repr__(self) -> str:
+        return f"Receipt(phone={mask_phone(self.phone)!r}, result={self.result!r}, code={mask_digits(self.code)!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReceipts:
+    """The receipts of one session as far as they are known; none yet is an empty tuple."""
+
+    session_no: str
+    receipts: tuple[Receipt, ...] = field(repr=False)
+
+    @property
+    def final(self) -> bool:
+        """Whether there are receipts and none of those that are there will change."""
+        return bool(self.receipts) and all(receipt.final for receipt in self.receipts)
+
+
+def read_receipts(body: Mapping[str, object], session_nos: Sequence[str]) -> list[SessionReceipts]:
+    """Read the answer's receipts: one entry for each session asked for, in that order.
+
+    A session that the answer lacks has no receipts yet; one that nobody asked for is passed over.
+    """
+    found: dict[str, list[Receipt]] = defaultdict(list)
+    for session in listed(body.get(field_names.DATA)):
+        if isinstance(session, Mapping):
+            receipts = (one for one in listed(session.get(field_names.RECEIPT_SET)) if isinstance(one, Mapping))
+            found[text(session.get(field_names.SESSION_NO))] += map(_receipt, receipts)
+    return [SessionReceipts(session_no, tuple(found.get(session_no, ()))) for session_no in session_nos]
+
+
+def _receipt(fields: Mapping[str, object]) -> Receipt:
+    return Receipt(
+        phone=text(fields.get(field_names.PHONE)),
+        user_id=text(fields.get(field_names.USER_ID)),
+        cost_count=whole_number(fields.get(field_names.COST_COUNT)),
+        result=_RESULTS.get(text(fields.get(field_names.RECEIPT_RESULT)).lower(), "Unknow"),
+        code=text(fields.get(field_names.RECEIPT_CODE)),
+        desc=text(fields.get(field_names.RECEIPT_DESC)),
+        at=moment(fields.get(field_names.RECEIPT_TIME)),
+        country_code=text(fields.get(field_names.COUNTRY_CODE)),
+        brevity_code=text(fields.get(field_names.BREVITY_CODE)),
+    )

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a campaign is asked to do, checked before anything else happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_uspeedo.core.chunks import MOST_IN_ONE_REQUEST
+from airflow_provider_uspeedo.core.rows import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, Columns
+from airflow_provider_uspeedo.core.slices import WHOLE, Slice
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+MOST_AT_ONCE = 64
+"""Requests in flight of one task; more is a matter for mapped tasks."""
+LONGEST_CAMPAIGN_ID = 1000
+LEAST_PACE = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignConfig:
+    """The arguments of one try.
+
+    :param part: which table of the campaign this try reads (tasks that share a campaign read different ones).
+    :param attempt_name: for people: which task instance this is.
+    :param template_id: for all rows, or ``""`` if a column has them.
+    :param sender_id: for all rows, unless a column has them; ``""`` for none.
+    :param default_region: ISO 3166 alpha-2; reads phones without a country code.
+    :param max_recipients: more than this in the whole table are refused before the first message.
+    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign.
+    :param canary: so many recipients go first and alone; the others only if they pass.
+    :param slice_: which of the table's rows are this try's affair.
+    :raises ConfigurationError: an argument is out of range, or two contradict one another.
+    """
+
+    campaign_id: str
+    columns: Columns
+    template_id: str = ""
+    sender_id: str = ""
+    default_region: str | None = None
+    chunk_size: int = MOST_IN_ONE_REQUEST
+    concurrency: int = 4
+    requests_per_second: float | None = None
+    max_recipients: int | None = None
+    max_failure_ratio: float | None = None
+    canary: int | None = None
+    slice_: Slice = WHOLE
+    part: str = ""
+    attempt_name: str = ""
+
+    def __post_init__(self) -> None:
+        columns = self.columns
+        _require(
+            bool(self.campaign_id.strip()),
+            "campaign_id is empty: name the campaign; the name is what keeps people from being texted twice.",
+        )
+        _require(
+            len(self.campaign_id) <= LONGEST_CAMPAIGN_ID,
+            f"campaign_id has {len(self.campaign_id)} characters: at most {LONGEST_CAMPAIGN_ID} are allowed.",
+        )
+        _require(self.campaign_id.isprintable(), "campaign_id has a character that cannot be printed.")
+        _require(bool(columns.phone), "phone_column is empty: name the column that holds the phones.")
+        _require(
+            bool(self.template_id) != bool(columns.template_id),
+            "Give either template_id (one template for all rows) or template_id_column (a column that names it).",
+        )
+        _require(not (self.sender_id and columns.sender_id), "Give sender_id or sender_id_column, not both.")
+        _require(
+            len(self.sender_id) <= LONGEST_SENDER_ID,
+            f"sender_id has {len(self.sender_id)} characters: at most {LONGEST_SENDER_ID} are allowed.",
+        )
+        _require(len(self.template_id) <= LONGEST_TEMPLATE_ID, "template_id is too long to be the id of a template.")
+        for name in ("template_id", "sender_id"):
+            _require(getattr(self, name).isprintable(), f"{name} has a character that cannot be printed.")
+        _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
+        _require(
+            columns.keys != (),
+            "key_columns is empty: name at least one column, or leave it out to tell people apart by phone.",
+        )
+        _in_range("chunk_size", self.chunk_size, 1, MOST_IN_ONE_REQUEST)
+        _in_range("concurrency", self.concurrency, 1, MOST_AT_ONCE)
+        if self.requests_per_second is not None:
+            _require(
+                self.requests_per_second >= LEAST_PACE,
+                f"requests_per_second must be at least {LEAST_PACE}, or left out for no limit.",
+            )
+        if self.max_recipients is not None:
+            _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")
+        if self.max_failure_ratio is not None:
+            _require(
+                0 <= self.max_failure_ratio <= 1,
+                f"max_failure_ratio={self.max_failure_ratio:g} is out of range: it is a share such as 0.05, from 0 to "
+                "1, or left out for no limit.",
+            )
+        if self.canary is not None:
+            _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")
+
+
+def _in_range(name: str, value: int, least: int, most: int) -> None:
+    _require(least <= value <= most, f"{name}={value} is out of range: it must be from {least} to {most}.")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ConfigurationError(message)

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which database the ledger is in: an Airflow connection, or a SQLite file where one machine runs every try."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Engine
+
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+FILE_NAME = "uspeedo_ledger.db"
+"""The default ledger, in AIRFLOW_HOME."""
+LOCAL_EXECUTORS = "LocalExecutor,SequentialExecutor,DebugExecutor"
+DRIVERS = {
+    "postgresql": ("psycopg2", "psycopg"),
+    "mysql": ("MySQLdb", "pymysql"),
+}
+"""Drivers in the order of preference, by the module they are imported as."""
+SERVER_DEFAULTS: dict[str, dict[str, Any]] = {
+    "postgresql": {
+        "connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {"connect_timeout": 10, "read_timeout": 300, "write_timeout": 300, "charset": "utf8mb4"},
+}  # fmt: skip
+"""What the drivers are told unless the connection's extra says otherwise: a server that is gone must be noticed."""
+DRIVER_NAMES = {"MySQLdb": "mysqldb"}
+NOT_FOR_THE_DRIVER = {
+    "iam", "redshift", "redshift-serverless", "redshift_serverless", "cluster-identifier", "workgroup-name",
+    "aws_conn_id",
+    "region_name", "cursor", "client", "sqlalchemy_scheme", "sqlalchemy_query", "enable_log_db_messages",
+    "azure_conn_id",
+    "isolation_level",
+}  # fmt: skip
+"""Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
+LONGEST_TIMEOUT = 31_536_000
+"""Seconds: a year, the most that every driver takes."""
+MILLISECONDS = {"tcp_user_timeout"}
+"""Time-outs that are in milliseconds, and of which 0 means what the system does by itself."""
+
+
+def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
+    """The ledger behind a connection; nothing is created yet.
+
+    :param results_conn_id: a connection of type ``sqlite``, ``postgres`` or ``mysql``; ``None``: the SQLite file.
+    :raises ConfigurationError: the connection cannot hold a ledger, or the file must not be used here.
+    :raises LedgerError: the driver is missing.
+    """
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+    from airflow_provider_uspeedo.ledger.store.engine import open_engine
+
+    if results_conn_id is None:
+        refuse_file_on_many_machines()
+        return Ledger(_guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger"), results_table)
+    url, arguments = _address(_connection(results_conn_id), results_conn_id)
+    return Ledger(_guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}"), results_table)
+
+
+def _guarded(engine: Engine, what: str) -> Engine:
+    """The same engine; a new SQLite file is its owner's alone, and what a driver does not take is told as ours.
+
+    The files beside it (``-wal``, ``-shm``) get the rights of the file itself.
+    """
+    from sqlalchemy import event
+
+    def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
+        if dialect.name == "sqlite" and engine.url.database:
+            with suppress(OSError, ValueError):  # it exists, or SQLite says what is wrong
+                os.close(os.open(engine.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        try:
+            return dialect.connect(*arguments, **options)
+        except dialect.dbapi.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - drivers raise anything for a wrong extra, and may quote it
+            raise ConfigurationError(
+                f"{what} cannot be used: a field or an extra of it is not what the database's driver takes "
+                f"({type(error).__name__})."
+            ) from None
+
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def default_file() -> Path:
+    """The SQLite file that is used when no connection is named."""
+    from airflow.configuration import AIRFLOW_HOME
+
+    return Path(AIRFLOW_HOME) / FILE_NAME
+
+
+def refuse_file_on_many_machines() -> None:
+    """:raises ConfigurationError: tries of one task may run on several machines here, each with a file of its own."""
+    from airflow.providers.common.compat.sdk import conf
+
+    configured = conf.get("core", "executor", fallback="LocalExecutor")
+    allowed = {
+        name.strip() for name in conf.get("uspeedo", "local_ledger_executors", fallback=LOCAL_EXECUTORS).split(",")
+    }
+    others = [name for name in _executor_names(configured) if name not in allowed]
+    if others:
+        raise ConfigurationError(
+            f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where the "
+            "SQLite ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL "
+            "connection. If every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
+        )
+
+
+def _connection(conn_id: str) -> Any:
+    """The connection, as a task finds it; at a shell also one that is kept in Airflow's own database."""
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    if _is_run_by_airflow():
+        return BaseHook.get_connection(conn_id)
+    from airflow.models.connection import Connection
+
+    return Connection.get_connection_from_secrets(conn_id)
+
+
+def _is_run_by_airflow() -> bool:
+    """True in a task, a trigger or a DAG file: there Airflow 3 must be asked, which has the database to itself."""
+    return hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS")
+
+
+def _executor_names(configured: str) -> list[str]:
+    """``team=LocalExecutor:alias,a.module.MyExecutor`` names LocalExecutor and MyExecutor."""
+    parts = configured.replace(";", ",").split(",")
+    return [part.strip().rpartition("=")[2].split(":")[0].rpartition(".")[2] for part in parts if part.strip()]
+
+
+def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
+    kind = {
+        "sqlite": "sqlite",
+        "postgres": "postgresql",
+        "postgresql": "postgresql",
+        "mysql": "mysql",
+        "mariadb": "mysql",
+    }
+    backend = kind.get((connection.conn_type or "").lower())
+    if backend is None:
+        raise ConfigurationError(
+            f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
+            "postgres or mysql."
+        )
+    if backend == "sqlite":
+        return _sqlite_url(_sqlite_path(connection, conn_id)), {}
+    return _server_url(connection, conn_id, backend)
+
+
+def _sqlite_path(connection: Any, conn_id: str) -> str:
+    path = connection.host or connection.schema or ""
+    if not Path(path).is_absolute():
+        raise ConfigurationError(
+            f"Connection {conn_id!r} must name the SQLite file by an absolute path in its host field: what a "
+            "relative path means differs from one try to the next, and an empty ledger texts everyone again."
+        )
+    return path
+
+
+def _sqlite_url(path: str) -> URL:
+    from sqlalchemy.engine import URL
+
+    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - for any text an answer, never an error
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: its folder does not exist.")
+    if os.path.isdir(path):  # noqa: PTH112
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: this is a folder. Name a file in it.")
+    return URL.create("sqlite", database=path)
+
+
+def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[str, Any]]:
+    from sqlalchemy.engine import URL
+
+    extra = connection.extra_dejson
+    if not isinstance(extra, dict):
+        raise ConfigurationError(f"Extra of connection {conn_id!r} is not a JSON object.")
+    if "@" in (named := f"{connection.host} {connection.schema}") or "://" in named:
+        raise ConfigurationError(
+            f"Host and schema of connection {conn_id!r} must be the names of server and database alone: user and "
+            "password have fields of their own."
+        )
+    iam = extra.get("iam")
+    if iam is True or (isinstance(iam, str) and iam.lower() == "true"):
+        raise ConfigurationError(
+            f"Connection {conn_id!r} uses IAM: its password expires while a campaign runs. Use a password."
+        )
+    arguments = {
+        name: value for name, value in extra.items() if name not in NOT_FOR_THE_DRIVER and not name.startswith("__")
+    }
+    if isinstance(arguments.get("ssl"), str):
+        arguments["ssl"] = _json(arguments["ssl"], conn_id)
+    arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
+    arguments = {**SERVER_DEFAULTS[backend], **arguments}
+    url = URL.create(
+        f"{backend}+{_driver(backend)}",
+        username=connection.login or None,
+        password=connection.password or None,
+        host=connection.host or None,
+        port=connection.port or None,
+        database=connection.schema or None,
+    )
+    return url, arguments
+
+
+def _seconds(name: str, value: Any, conn_id: str) -> Any:
+    """A time-out as a number: pymysql refuses the text that a form or a URI gives; to libpq 0 means for ever."""
+    if not name.endswith("_timeout"):
+        return value
+    least, most = (0, 1000 * LONGEST_TIMEOUT) if name in MILLISECONDS else (1, LONGEST_TIMEOUT)
+    with suppress(ValueError):
+        number = int(value) if isinstance(value, str) else value
+        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= min(most, 2**31 - 1):
+            return number
+    raise ConfigurationError(
+        f"Extra {name!r} of connection {conn_id!r} is not a whole number, or not from {least} to {most:,}."
+    )
+
+
+def _json(text: str, conn_id: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ConfigurationError(f"Extra 'ssl' of connection {conn_id!r} is not JSON.") from None
+
+
+def _driver(backend: str) -> str:
+    modules = DRIVERS[backend]
+    for module in modules:
+        if importlib.util.find_spec(module):
+            return DRIVER_NAMES.get(module, module)
+    extra = "postgres" if backend == "postgresql" else "mysql"
+    raise ConfigurationError(
+        f"No driver of {backend} is installed ({' or '.join(modules)}): pip install "
+        f"'airflow-provider-uspeedo[{extra}]'."
+    )

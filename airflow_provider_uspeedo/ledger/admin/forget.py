@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One phone is blanked wherever a ledger holds it: with its recipients, in bad rows, and in texts that quote it.
+
+The recipient's key stays: it is what keeps the same campaign from texting the phone again.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.masking import HIDDEN
+from airflow_provider_uspeedo.core.phones import BadPhone, normalise
+from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.store.bulk import portions
+from airflow_provider_uspeedo.ledger.store.schema import Tables
+
+SHORTEST_NATIONAL = 7
+"""Fewer digits than this, without a country code, may be a part of anything."""
+_NORMALISED = re.compile(r"\(\d+\)\d+")
+_BETWEEN = r"[\s\-./()\u2010-\u2015]{0,3}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A table that may hold the phone.
+
+    :param key: the columns that name one of its rows.
+    :param text: the column that is looked at.
+    :param blanked: the columns that become empty, if the text is the phone; none: the phone is masked in the text.
+    """
+
+    table: sa.Table
+    key: tuple[str, ...]
+    text: str
+    blanked: tuple[str, ...] = ()
+
+
+class Phone:
+    """One phone, and how to find it in what people and vendors write.
+
+    :raises ConfigurationError: the text is no phone; it is not quoted.
+    """
+
+    def __init__(self, text: str, default_region: str | None) -> None:
+        try:
+            self.normalised = normalise(text, default_region)
+        except BadPhone as bad:
+            raise ConfigurationError(f"The text is no phone that can be looked for: {bad.reason}.") from None
+        self._code, _, self._national = self.normalised[1:].partition(")")
+        spelled = _BETWEEN.join(self._national)
+        code = rf"(?:(?:\+|00)?(?:\( ?)?{self._code}{_BETWEEN}0?{_BETWEEN})"
+        optional = "?" if len(self._national) >= SHORTEST_NATIONAL else ""
+        self._quoted = re.compile(rf"(?<!\d){code}{optional}(?:0?{spelled})(?!\d)")
+
+    def is_in_cell(self, cell: str) -> bool:
+        """True if a cell of a table holds this phone, alone or with other things, in whatever spelling."""
+        if _NORMALISED.fullmatch(cell):
+            return cell == self.normalised
+        digits = "".join(filter(str.isdecimal, _plain_digits(cell)))
+        if self._code + self._national in digits:
+            return True
+        if len(self._national) >= SHORTEST_NATIONAL and self._national in digits:
+            return True
+        return digits in (self._national, "0" + self._national)
+
+    def masked_in(self, text: str) -> str:
+        """The text without the phone."""
+        places = [match.span() for match in self._quoted.finditer(_plain_digits(text))]
+        for start, end in reversed(places):
+            text = text[:start] + HIDDEN + text[end:]
+        return text
+
+
+class Forgetting:
+    """The statements of ``forget``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+        person = ("phone", "user_id")
+        self.recipients = Place(tables.recipients, ("campaign_no", "key"), "phone", person)
+        self.rows = Place(tables.readings, ("attempt_no", "row_number"), "phone", person)
+        self.texts = (
+            Place(tables.requests, ("id",), "reason"),
+            Place(tables.outcomes, ("request_id", "key"), "reason"),
+            Place(tables.readings, ("attempt_no", "row_number"), "reason"),
+            Place(tables.receipts, ("request_id", "key"), "description"),
+        )
+
+    def find(self, connection: Connection, place: Place, phone: Phone) -> Iterator[tuple[Any, ...]]:
+        """The rows that hold the phone: their key, and the new text where it is masked."""
+        table = place.table
+        text = table.c[place.text]
+        query = sa.select(*(table.c[name] for name in place.key), text)
+        if place is self.recipients:
+            query = query.where(text == phone.normalised)
+        else:
+            query = query.where(text.is_not(None), text != "")
+        for *key, found in connection.execute(query):
+            if place.blanked:
+                if phone.is_in_cell(found):
+                    yield tuple(key)
+            elif (masked := phone.masked_in(found)) != found:
+                yield (*key, masked)
+
+    def blank(self, connection: Connection, place: Place, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Empties or masks those rows."""
+        table = place.table
+        if connection.dialect.name == "sqlite":  # else the phone stays readable in the file
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        binds = [f"key_{number}" for number in range(len(place.key))]
+        here = [table.c[name] == sa.bindparam(bind) for name, bind in zip(place.key, binds, strict=True)]
+        change = sa.update(table).where(*here)
+        if place.blanked:
+            change = change.values(dict.fromkeys(place.blanked, ""))
+        else:
+            change, binds = change.values({place.text: sa.bindparam("masked")}), [*binds, "masked"]
+        connection.execute(change, [dict(zip(binds, row, strict=True)) for row in rows])
+
+    def campaigns_of_rows(self, connection: Connection, attempts: Sequence[int]) -> set[int]:
+        """The campaigns that those tries belong to."""
+        a = self._t.attempts.c
+        return {
+            number
+            for portion in portions(sorted(set(attempts)))
+            for number in connection.execute(sa.select(a.campaign_no).where(a.attempt_no.in_(portion))).scalars()
+        }
+
+    def campaigns_of_requests(self, connection: Connection, requests: Sequence[bytes]) -> set[int]:
+        """The campaigns that those requests belong to."""
+        q = self._t.requests.c
+        return {
+            number
+            for portion in portions(sorted(set(requests)))
+            for number in connection.execute(sa.select(q.campaign_no).where(q.id.in_(portion))).scalars()
+        }
+
+
+def _plain_digits(text: str) -> str:
+    """The text with its digits of any script as ASCII ones, each in its place."""
+    return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a person is shown of campaigns. Everything is counted, nothing is what is left of something else.
+
+The list asks campaigns, tries, requests and the outcomes that differ alone, so it is quick whatever the number of
+recipients; only the overview of one campaign looks at its rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.statuses import STATUSES, UNKNOWN
+from airflow_provider_uspeedo.ledger.admin.reports import (
+    MOST_REQUESTS,
+    AttemptLine,
+    CampaignLine,
+    CampaignOverview,
+    UnknownCount,
+    UnknownRequest,
+)
+from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
+from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
+from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
+from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.store.bulk import portions
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+
+STATES = (states.CLAIMED, states.SENDING, states.SETTLED, states.RELEASED, states.UNKNOWN, states.SUPERSEDED)
+
+
+class Overviews:
+    """The SELECT statements behind ``list`` and ``show``; each method is called within one transaction."""
+
+    def __init__(self, tables: Tables, lines: ResultRows) -> None:
+        self._t = tables
+        self._lines = lines
+
+    # -- the list -----------------------------------------------------------------------------------------------
+
+    def campaigns(self, connection: Connection, limit: int) -> list[CampaignLine]:
+        """The newest campaigns, the newest first."""
+        campaigns = self._t.campaigns
+        query = sa.select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(limit)
+        found = connection.execute(query).all()
+        numbers = [row.campaign_no for row in found]
+        tries = self._newest_tries(connection, numbers)
+        requests = self._states(connection, self._t.requests.c.campaign_no, numbers)
+        partly = self._partly_unknown(connection, numbers)
+        return [
+            _line(row, tries.get(row.campaign_no), requests.get(row.campaign_no, {}), partly.get(row.campaign_no, 0))
+            for row in found
+        ]
+
+    def _partly_unknown(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, int]:
+        q, x = self._t.requests.c, self._t.outcomes.c
+        query = (
+            sa.select(q.campaign_no, sa.func.count(sa.distinct(q.id)))
+            .select_from(self._t.requests.join(self._t.outcomes, x.request_id == q.id))
+            .where(q.campaign_no.in_(list(campaigns)), q.state == states.SETTLED, x.status == UNKNOWN)
+            .group_by(q.campaign_no)
+        )
+        return {row[0]: row[1] for row in connection.execute(query)}
+
+    def _newest_tries(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, Any]:
+        """The newest try of each campaign, with how many there are; what a person decided is none."""
+        a = self._t.attempts.c
+        # One that was killed, and whose table a later try has read to its end, is over.
+        going_on = sa.and_(a.ended_at.is_(None), a.superseded_to < READ_TO_THE_END)
+        not_ended = sa.func.sum(sa.case((going_on, 1), else_=0)).label("not_ended")
+        of_each = (
+            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("tries"), not_ended)
+            .where(a.campaign_no.in_(list(campaigns)), a.part != part_hash(DECISION))
+            .group_by(a.campaign_no)
+            .subquery()
+        )
+        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.tries, of_each.c.not_ended)
+        query = newest.select_from(self._t.attempts.join(of_each, a.attempt_no == of_each.c.newest))
+        return {row.campaign_no: row for row in connection.execute(query)}
+
+    def _states(self, connection: Connection, of: Any, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
+        """How many requests are in which state, by campaign or by attempt."""
+        q = self._t.requests.c
+        found: dict[int, dict[str, int]] = {}
+        for portion in portions(numbers):
+            query = sa.select(of, q.state, sa.func.count()).where(of.in_(portion)).group_by(of, q.state)
+            for number, state, count in connection.execute(query):
+                found.setdefault(number, {})[state] = count
+        return {number: _ordered(counts, STATES) for number, counts in found.items()}
+
+    # -- one campaign -------------------------------------------------------------------------------------------
+
+    def show(self, connection: Connection, campaign_no: int) -> CampaignOverview:
+        """All that is counted of one campaign."""
+        campaigns = self._t.campaigns
+        row = connection.execute(sa.select(campaigns).where(campaigns.c.campaign_no == campaign_no)).one()
+        counts, gone = self.counts(connection, campaign_no)
+        requests = self._states(connection, self._t.requests.c.campaign_no, [campaign_no])
+        return CampaignOverview(
+            campaign_id=row.name,
+            created_at=_aware(row.created_at),
+            keys=_describe(KeySpec.from_json(row.key_spec)),
+            counts=counts if row.pruned_at is None else json.loads(row.pruned_counts or "{}"),
+            gone=gone,
+            requests=requests.get(campaign_no, {}),
+            unknown=self.unknown(connection, campaign_no),
+            unknown_requests=tuple(map(_unknown_request, self._unknown_requests(connection, campaign_no))),
+            attempts=tuple(self._attempts(connection, campaign_no)),
+            stopped_at=_aware(row.stopped_at),
+            stopped_by=row.stopped_by,
+            pruned_at=_aware(row.pruned_at),
+        )
+
+    def counts(self, connection: Connection, campaign_no: int) -> tuple[dict[str, int], dict[str, int]]:
+        """The rows of the current readings by status; and the recipients that no current reading holds."""
+        lines = self._lines
+        return (
+            _by_status(connection, sa.union_all(*lines.current(campaign_no))),
+            _by_status(connection, lines.gone(campaign_no)),
+        )
+
+    def unknown(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None = None) -> UnknownCount:
+        """How much is unknown; with ``only``, of those recipients."""
+        rows = list(self._unknown_rows(connection, campaign_no, only))
+        campaigns = self._t.campaigns.c
+        began = sa.select(campaigns.created_at).where(campaigns.campaign_no == campaign_no)
+        return UnknownCount(
+            recipients=sum(row.recipients for row in rows),
+            requests=len(rows),
+            in_flight=sum(row.recipients for row in rows if row.state == states.SENDING),
+            newest_sent_at=_aware(max((row.sent_at for row in rows if row.sent_at is not None), default=None)),
+            began_at=_aware(connection.execute(began).scalar_one()),
+        )
+
+    def _unknown_rows(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None) -> Iterable[Any]:
+        if only is None:
+            yield from connection.execute(self._by_request(unknown_recipients(self._t, campaign_no)))
+            return
+        counts: dict[bytes, int] = {}
+        about: dict[bytes, Any] = {}
+        for portion in portions(sorted(only)):
+            some = unknown_recipients(self._t, campaign_no).where(self._t.recipients.c.key.in_(portion))
+            for row in connection.execute(self._by_request(some)):
+                counts[row.id] = counts.get(row.id, 0) + row.recipients
+                about[row.id] = row
+        for request_id, row in about.items():
+            yield _Row(row.state, row.sent_at, counts[request_id])
+
+    def _by_request(self, recipients: Any) -> Any:
+        q, r = self._t.requests.c, self._t.recipients.c
+        held = (
+            recipients.with_only_columns(r.request_id, sa.func.count().label("recipients"))
+            .group_by(r.request_id)
+            .subquery()
+        )
+        about = (q.id, q.state, q.sent_at, q.session_no, q.request_id, q.reason)
+        source = self._t.requests.join(held, held.c.request_id == q.id)
+        return sa.select(*about, held.c.recipients).select_from(source)
+
+    def _unknown_requests(self, connection: Connection, campaign_no: int) -> Iterable[Any]:
+        q = self._t.requests.c
+        query = self._by_request(unknown_recipients(self._t, campaign_no))
+        return connection.execute(query.order_by(q.sent_at, q.id).limit(MOST_REQUESTS)).all()
+
+    def _attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
+        a = self._t.attempts
+        query = sa.select(a).where(a.c.campaign_no == campaign_no).order_by(a.c.attempt_no)
+        found = connection.execute(query).all()
+        requests = self._states(connection, self._t.requests.c.attempt_no, [row.attempt_no for row in found])
+        for row in found:
+            whole = row.read_to == READ_TO_THE_END or row.same_as is not None
+            yield AttemptLine(
+                number=row.attempt_no,
+                name=row.name,
+                slice_no=row.slice_no + 1,
+                slice_count=row.slice_count,
+                started_at=_aware(row.started_at),
+                ended_at=_aware(row.ended_at),
+                read_whole=whole,
+                rows_read=None if whole else row.read_to,
+                requests=requests.get(row.attempt_no, {}),
+            )
+
+
+class _Row:
+    """One unknown request, as far as counting needs it."""
+
+    __slots__ = ("recipients", "sent_at", "state")
+
+    def __init__(self, state: str, sent_at: datetime | None, recipients: int) -> None:
+        self.state, self.sent_at, self.recipients = state, sent_at, recipients
+
+
+def _line(row: Any, newest: Any, requests: dict[str, int], partly_unknown: int) -> CampaignLine:
+    return CampaignLine(
+        campaign_id=row.name,
+        created_at=_aware(row.created_at),
+        tries=newest.tries if newest else 0,
+        not_ended=int(newest.not_ended) if newest else 0,
+        last_try=newest.name if newest else None,
+        last_started_at=_aware(newest.started_at) if newest else None,
+        last_ended_at=_aware(newest.ended_at) if newest else None,
+        requests=requests,
+        partly_unknown=partly_unknown,
+        stopped_at=_aware(row.stopped_at),
+        stopped_by=row.stopped_by,
+        pruned_at=_aware(row.pruned_at),
+    )
+
+
+def _unknown_request(row: Any) -> UnknownRequest:
+    return UnknownRequest(
+        request_id=row.request_id or "",
+        session_no=row.session_no,
+        in_flight=row.state == states.SENDING,
+        sent_at=_aware(row.sent_at),
+        recipients=row.recipients,
+        reason=row.reason,
+    )
+
+
+def _by_status(connection: Connection, lines: Any) -> dict[str, int]:
+    held = lines.subquery()
+    query = sa.select(held.c.status, sa.func.count()).group_by(held.c.status)
+    return _ordered({row[0]: row[1] for row in connection.execute(query)}, STATUSES)
+
+
+def _ordered(counts: dict[str, int], order: Sequence[str]) -> dict[str, int]:
+    return {name: counts[name] for name in order if name in counts}
+
+
+def _describe(spec: KeySpec) -> str:
+    return "the phone" if spec.columns is None else ", ".join(map(repr, spec.columns))
+
+
+def _aware(time: Any) -> Any:
+    return None if time is None else time.replace(tzinfo=UTC)

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Campaigns and the tries of them: numbers from the database, identities from the client."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
+from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
+from airflow_provider_uspeedo.ledger.store.bulk import new_only
+from airflow_provider_uspeedo.ledger.store.records import Attempt, utc_now
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.slice_conditions import is_held_by
+
+DECISION = "resolve"
+"""The part of an attempt that is a person's decision: it reads no table, and sends nothing."""
+
+
+class Campaigns:
+    """The statements that find a campaign, begin a try of it, and end one."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+
+    def find(self, connection: Connection, campaign_id: str) -> Any:
+        """The campaign of that name: ``campaign_no, key_spec, pruned_at``; ``None`` if there is none."""
+        campaigns = self._t.campaigns
+        query = sa.select(campaigns.c.campaign_no, campaigns.c.key_spec, campaigns.c.pruned_at)
+        return connection.execute(query.where(campaigns.c.name_hash == campaign_hash(campaign_id))).first()
+
+    def open(
+        self, connection: Connection, campaign_id: str, spec: KeySpec, uuid: bytes, part: str, slice_: Slice, name: str
+    ) -> Attempt:
+        """Begins a try; repeated with the same ``uuid`` it finds itself."""
+        new = {
+            "name_hash": campaign_hash(campaign_id), "name": campaign_id, "key_spec": spec.to_json(),
+            "created_at": utc_now(),
+        }  # fmt: skip
+        found = self.find(connection, campaign_id)
+        if found is None:
+            connection.execute(new_only(connection.dialect.name, self._t.campaigns), [new])
+            found = self.find(connection, campaign_id)
+        refuse_pruned(campaign_id, found.pruned_at)
+        refuse_other_keys(campaign_id, found.key_spec, spec)
+        attempts = self._t.attempts
+        row = {
+            "uuid": uuid, "campaign_no": found.campaign_no, "part": part_hash(part), "slice_no": slice_.number,
+            "slice_count": slice_.count, "name": name, "read_to": 0, "started_at": utc_now(),
+        }  # fmt: skip
+        connection.execute(new_only(connection.dialect.name, attempts), [row])
+        number = connection.execute(sa.select(attempts.c.attempt_no).where(attempts.c.uuid == uuid)).scalar_one()
+        others = sa.select(sa.func.count()).where(
+            attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
+        )
+        first = connection.execute(others).scalar_one() == 0
+        return Attempt(found.campaign_no, campaign_id, number, first, part_hash(part), slice_)
+
+    def is_going_on(self, campaign_no: Any) -> Any:
+        """A condition: nobody has stopped or pruned the campaign of that number, or of such a parameter."""
+        campaigns = self._t.campaigns.c
+        return sa.exists(
+            sa.select(campaigns.campaign_no).where(
+                campaigns.campaign_no == campaign_no,
+                campaigns.stopped_at.is_(None),
+                campaigns.pruned_at.is_(None),
+            )
+        )
+
+    def refuse_halted(self, connection: Connection, attempt: Attempt) -> None:
+        """Holds the campaign as it is until the transaction ends, if it is going on.
+
+        :raises CampaignHalted: a person has stopped or pruned it.
+        """
+        campaigns = self._t.campaigns.c
+        query = sa.select(campaigns.stopped_at, campaigns.stopped_by, campaigns.pruned_at)
+        found = connection.execute(
+            # On PostgreSQL a lock that a stop need not wait for, and a pruning does.
+            query.where(campaigns.campaign_no == attempt.campaign_no).with_for_update(read=True, key_share=True)
+        ).one()
+        refuse_pruned(attempt.campaign_id, found.pruned_at)
+        if found.stopped_at is not None:
+            raise CampaignHalted(
+                f"Campaign {attempt.campaign_id!r} was stopped by {found.stopped_by} at "
+                f"{found.stopped_at:%Y-%m-%d %H:%M:%S} UTC. To go on, run `airflow-uspeedo resume`, then clear the "
+                "task.",
+                section="campaign-stopped-by-a-person",
+            )
+
+    def advance(self, connection: Connection, attempt: Attempt, read_to: int, reached: int, **values: Any) -> None:
+        """Notes how far a try has read, and how far earlier and this one are superseded by that.
+
+        Its own row first: whichever of two tries comes second there finds what the other has noted.
+
+        :param reached: the last row recorded now; there may be later ones from before.
+        """
+        attempts = self._t.attempts
+        mine = attempts.c.attempt_no == attempt.number
+        same_slice = self._same_slice(attempt)
+        farther = sa.case((attempts.c.reached > reached, attempts.c.reached), else_=reached)
+        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, reached=farther, **values))
+        connection.execute(
+            sa.update(attempts)
+            .where(*same_slice, attempts.c.attempt_no < attempt.number, attempts.c.superseded_to < read_to)
+            .values(superseded_to=read_to)
+        )
+        later = sa.select(sa.func.max(attempts.c.read_to)).where(*same_slice, attempts.c.attempt_no > attempt.number)
+        if by_later := connection.execute(later).scalar():
+            behind = attempts.c.superseded_to < by_later
+            connection.execute(sa.update(attempts).where(mine, behind).values(superseded_to=by_later))
+
+    def _same_slice(self, attempt: Attempt) -> tuple[Any, ...]:
+        attempts = self._t.attempts.c
+        return (
+            attempts.campaign_no == attempt.campaign_no,
+            attempts.part == attempt.part,
+            attempts.slice_count == attempt.slice_.count,
+            attempts.slice_no == attempt.slice_.number,
+        )
+
+    def end(self, connection: Connection, attempt: Attempt, complete: bool, fingerprint: bytes | None) -> None:
+        """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
+        attempts = self._t.attempts
+        if complete:
+            ended = {"ended_at": utc_now(), "fingerprint": fingerprint}
+            self.advance(connection, attempt, READ_TO_THE_END, reached=0, **ended)
+            self._delete_replaced(connection, attempt)
+        else:
+            mine = attempts.c.attempt_no == attempt.number
+            connection.execute(sa.update(attempts).where(mine).values(ended_at=utc_now()))
+
+    def _delete_replaced(self, connection: Connection, attempt: Attempt) -> None:
+        attempts, readings, sharing = self._t.attempts.c, self._t.readings, self._t.attempts.alias("sharing")
+        # Another try may be counting these lines, which it shares.
+        in_use = sa.select(sharing.c.attempt_no).where(
+            sharing.c.same_as == attempts.attempt_no,
+            sharing.c.campaign_no == attempt.campaign_no,
+            sharing.c.ended_at.is_(None),
+        )
+        replaced = sa.select(attempts.attempt_no).where(
+            attempts.campaign_no == attempt.campaign_no,
+            attempts.part == attempt.part,
+            attempts.attempt_no < attempt.number,
+            attempts.ended_at.is_not(None),
+            ~sa.exists(in_use),
+        )
+        read_again = is_held_by(attempt.slice_, readings.c.row_number, readings.c.key)
+        for number in connection.execute(replaced).scalars().all():
+            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, *read_again))
+
+
+def part_hash(text: str) -> bytes:
+    """How a part is written in the ledger."""
+    return blake2b(text.encode(), digest_size=16, person=b"uspeedo part").digest()
+
+
+def refuse_pruned(campaign_id: str, pruned_at: datetime | None) -> None:
+    """:raises CampaignHalted: the ledger no longer knows whom the campaign has texted."""
+    if pruned_at is not None:
+        raise CampaignHalted(
+            f"Campaign {campaign_id!r} was pruned at {pruned_at:%Y-%m-%d %H:%M:%S} UTC: whom it has texted is no "
+            "longer known, so nobody can be texted under its name. Name a new campaign_id.",
+            section="campaign-pruned",
+        )
+
+
+def refuse_other_keys(campaign_id: str, stored: str, spec: KeySpec) -> None:
+    """:raises ConfigurationError: the campaign's keys were made otherwise; it would text everyone again."""
+    if (before := KeySpec.from_json(stored)) != spec:
+        raise ConfigurationError(
+            f"Campaign {campaign_id!r} knows its recipients by other keys: {before.describe_difference(spec)}. "
+            "Sending with these would text everyone again. Use the same key_columns, types and default_region as "
+            "before, or name a new campaign_id."
+        )

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A person's word on outcomes that nobody knows: sent, or not sent. The only way in which anything is re-opened.
+
+It works recipient by recipient under a lock on the old request, and the old request is remembered: should its answer
+still arrive, the recipients that it accepted show as accepted whatever request they point at by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container
+from dataclasses import dataclass
+from datetime import timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
+from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.store.records import Attempt, new_id, utc_now
+from airflow_provider_uspeedo.ledger.store.schema import Tables
+
+NEVER_RECORDED = "its answer was never recorded"
+MAY_STILL_ARRIVE = timedelta(minutes=5)
+"""A request that was given to the network more recently than this, and not answered, is taken to be alive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person says.
+
+    :param only: the keys of the recipients meant; ``None``: all whose outcome is unknown.
+    :param in_flight: *not sent* is also said of requests that may still arrive.
+    :param expected: how many recipients it must be said of, or nothing is decided.
+    """
+
+    as_sent: bool
+    by: str
+    only: Collection[bytes] | None = None
+    in_flight: bool = True
+    expected: int | None = None
+
+
+class Resolution:
+    """The statements of ``resolve``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._t = tables
+
+    def resolve(self, connection: Connection, attempt: Attempt, decision: Decision) -> int:
+        """Settles unknown outcomes by a person's word; returns how many recipients it was said of.
+
+        :raises ConfigurationError: the decision leaves out a case that has come up; nothing is changed.
+        """
+        locked = sorted(found := self._unknown(connection, attempt, decision.only))
+        if not (decision.as_sent or decision.in_flight):
+            self._refuse_live(connection, found)
+        for request_id in locked:
+            self._lock(connection, request_id)
+        # Asked again: an answer may have been recorded before the lock.
+        found = self._unknown(connection, attempt, decision.only)
+        meant = {request_id: sorted(found[request_id]) for request_id in locked if request_id in found}
+        number = sum(map(len, meant.values()))
+        if decision.expected is not None and decision.expected != number:
+            raise ConfigurationError(
+                f"Nothing was decided: it would be said of {counted(number, 'recipient')} now, not of "
+                f"{decision.expected:,}. The campaign has changed meanwhile; look again."
+            )
+        reason = f"resolved by {decision.by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC"
+        say = self._call_sent if decision.as_sent else self._re_open
+        for request_id, keys in meant.items():
+            say(connection, attempt, request_id, keys, reason)
+        return number
+
+    def _unknown(
+        self, connection: Connection, attempt: Attempt, chosen: Container[bytes] | None
+    ) -> dict[bytes, list[bytes]]:
+        """The (chosen) recipients whose outcome is unknown, by the request they point at."""
+        r = self._t.recipients.c
+        query = unknown_recipients(self._t, attempt.campaign_no).with_only_columns(r.request_id, r.key)
+        found: dict[bytes, list[bytes]] = {}
+        for request_id, key in connection.execute(query):
+            if chosen is None or key in chosen:
+                found.setdefault(request_id, []).append(key)
+        return found
+
+    def _refuse_live(self, connection: Connection, found: dict[bytes, list[bytes]]) -> None:
+        q = self._t.requests.c
+        # One that a person's word on some of its recipients has made *unknown* may be as alive as before.
+        query = sa.select(q.id, q.sent_at).where(
+            sa.or_(q.state == states.SENDING, sa.and_(q.state == states.UNKNOWN, q.reason == NEVER_RECORDED)),
+            q.sent_at > utc_now() - MAY_STILL_ARRIVE,
+        )
+        live = {
+            row.id: row.sent_at
+            for portion in portions(sorted(found))
+            for row in connection.execute(query.where(q.id.in_(portion)))
+        }
+        if live:
+            number = sum(len(found[request_id]) for request_id in live)
+            raise ConfigurationError(
+                f"Nothing was decided: requests with {counted(number, 'recipient')} were given to the network less "
+                f"than {MAY_STILL_ARRIVE.seconds // 60} minutes ago (the newest at {max(live.values()):%H:%M:%S} UTC) "
+                "and are not answered yet. They may still arrive, and whoever is called not sent now would then be "
+                "texted twice. Make sure that no task of this campaign runs, wait, and try again; or include them by "
+                "name: in_flight=True (--in-flight)."
+            )
+
+    def _lock(self, connection: Connection, request_id: bytes) -> None:
+        """Its owner may still settle it: from *unknown*, and after us."""
+        requests = self._t.requests
+        connection.execute(
+            sa.update(requests).where(requests.c.id == request_id).values(request_id=requests.c.request_id)
+        )
+        connection.execute(
+            sa.update(requests)
+            .where(requests.c.id == request_id, requests.c.state == states.SENDING)
+            .values(state=states.UNKNOWN, reason=NEVER_RECORDED)
+        )
+
+    def _call_sent(
+        self, connection: Connection, _attempt: Attempt, request_id: bytes, keys: list[bytes], reason: str
+    ) -> None:
+        outcomes = self._t.outcomes
+        for portion in portions(keys):
+            connection.execute(
+                sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.key.in_(portion))
+            )
+        rows = [(request_id, key, ACCEPTED, reason) for key in keys]
+        insert_new(connection, outcomes, ("request_id", "key", "status", "reason"), rows)
+
+    def _re_open(
+        self, connection: Connection, attempt: Attempt, request_id: bytes, keys: list[bytes], reason: str
+    ) -> None:
+        free = new_id()
+        row = {
+            "id": free, "campaign_no": attempt.campaign_no, "attempt_no": attempt.number, "state": states.RELEASED,
+            "claimed_at": utc_now(), "reason": f"not sent: {reason}",
+        }  # fmt: skip
+        connection.execute(new_only(connection.dialect.name, self._t.requests), [row])
+        insert_new(connection, self._t.past_requests, ("request_id", "key"), [(request_id, key) for key in keys])
+        recipients = self._t.recipients
+        for portion in portions(keys):
+            connection.execute(
+                sa.update(recipients)
+                .where(
+                    recipients.c.campaign_no == attempt.campaign_no,
+                    recipients.c.key.in_(portion),
+                    recipients.c.request_id == request_id,
+                )
+                .values(request_id=free)
+            )
+
+
+def unknown_recipients(tables: Tables, campaign_no: int) -> sa.Select:  # type: ignore[type-arg]
+    """The recipients of a campaign whose outcome is unknown, joined with their request."""
+    r, q, x = tables.recipients.c, tables.requests.c, tables.outcomes.c
+    source = tables.recipients.join(tables.requests, q.id == r.request_id).outerjoin(
+        tables.outcomes, sa.and_(x.request_id == r.request_id, x.key == r.key)
+    )
+    return (
+        sa.select(r.key)
+        .select_from(source)
+        .where(
+            r.campaign_no == campaign_no,
+            r.proven_request_id.is_(None),
+            sa.or_(
+                x.status == UNKNOWN,
+                sa.and_(x.status.is_(None), q.state.in_((states.SENDING, states.UNKNOWN))),
+            ),
+        )
+    )

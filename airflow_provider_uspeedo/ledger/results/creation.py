@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Creating the ledger, once, whoever comes first; and printing the DDL for those whose workers may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.ledger.admin.reports import Migration
+from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
+from airflow_provider_uspeedo.ledger.store.bulk import new_only
+from airflow_provider_uspeedo.ledger.store.engine import Database
+from airflow_provider_uspeedo.ledger.store.migrations import complete, note_what_was_read
+from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
+from airflow_provider_uspeedo.ledger.store.schema import VERSION, Tables
+
+LOCK = 0x5573_7065_6564_6F
+"""The advisory lock that one creator at a time holds (its bytes spell the vendor's name)."""
+
+
+def prepare(database: Database, tables: Tables, lines: ResultRows, results: RelationName) -> None:
+    """Creates what is missing under a lock.
+
+    :raises LedgerError: another version, a table in the way of the results relation, or no right to create.
+    """
+    if database.read(lambda connection: _is_complete(connection, tables, results)):
+        return
+    try:
+        database.write(lambda connection: _create(connection, tables, lines, results))
+    except LedgerUnavailable:
+        raise
+    except LedgerError as error:
+        raise LedgerError(
+            f"{error} If this user may not create tables, let somebody who may run the output of "
+            f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect}`."
+        ) from None
+
+
+def migrate(database: Database, tables: Tables, lines: ResultRows, results: RelationName) -> Migration:
+    """Brings a ledger to this package's version under the same lock, and makes its results relation anew.
+
+    :raises ConfigurationError: there is no ledger.
+    :raises LedgerError: it was made by a newer version, or this user may not change it.
+    """
+    before = database.read(lambda connection: _version_in(connection, tables))
+    if before is None:
+        raise ConfigurationError("There is no ledger in this database: the first campaign creates one.")
+    _refuse_newer(before)
+    created: list[bool] = []  # a repetition after a lost acknowledgement finds the relation there
+    try:
+        database.write(lambda connection: created.append(_upgrade(connection, tables, lines, results)))
+    except LedgerUnavailable:
+        raise
+    except LedgerError as error:
+        raise LedgerError(f"{error} Migrating needs the rights of the tables' owner: run it as that user.") from None
+    return Migration(before, VERSION, any(created))
+
+
+def version_found(connection: Connection, tables: Tables) -> int | None:
+    """The version of the ledger in this database, ``None`` if there is none.
+
+    :raises LedgerError: it is not :data:`.schema.VERSION`.
+    """
+    version = _version_in(connection, tables)
+    if version is None:
+        return None
+    _refuse_newer(version)
+    if version < VERSION:
+        raise LedgerError(
+            f"The ledger in this database has version {version}; this package works with version {VERSION}. Run "
+            "`airflow-uspeedo migrate`, as a user who may change its tables, then try again."
+        )
+    return version
+
+
+def _version_in(connection: Connection, tables: Tables) -> int | None:
+    table = tables.ledger
+    if not sa.inspect(connection).has_table(table.name, schema=table.schema):
+        return None
+    version: int | None = connection.execute(sa.select(sa.func.max(table.c.version))).scalar()
+    return version
+
+
+def _refuse_newer(version: int) -> None:
+    if version > VERSION:
+        raise LedgerError(
+            f"The ledger in this database has version {version}; this package works with version {VERSION}. It was "
+            "made or migrated by a newer airflow-provider-uspeedo: install that version here, too."
+        )
+
+
+def script(dialect_name: str, results_table: str = "uspeedo_results") -> str:
+    """The DDL of a whole ledger, as text for a SQL client."""
+    dialect: Any = sa.engine.make_url(f"{dialect_name}://").get_dialect()()
+    return "".join(f"{statement};\n\n" for statement in statements(dialect, results_table))
+
+
+def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iterator[str]:
+    """The DDL of a whole ledger, statement by statement."""
+    results = RelationName.parse(results_table)
+    tables = Tables(results.schema)
+    for table in tables.metadata.sorted_tables:
+        yield str(CreateTable(table).compile(dialect=dialect)).strip()
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            yield str(CreateIndex(index).compile(dialect=dialect)).strip()
+    view = _view(dialect, ResultRows(tables), results)
+    # Our drivers take a per cent sign twice, a SQL client once.
+    yield view.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else view
+    yield str(
+        tables.ledger.insert().values(version=VERSION).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    )
+
+
+def _is_complete(connection: Connection, tables: Tables, results: RelationName) -> bool:
+    return version_found(connection, tables) is not None and _has_view(connection, results)
+
+
+def _has_view(connection: Connection, results: RelationName) -> bool:
+    inspector = sa.inspect(connection)
+    if results.name in inspector.get_table_names(schema=results.schema):
+        raise LedgerError(
+            f"{results} is a table already, and the results relation is a view: choose another results_table."
+        )
+    if results.name not in inspector.get_view_names(schema=results.schema):
+        return False
+    view = sa.table(results.name, schema=results.schema)
+    found = connection.execute(sa.select(sa.literal_column("*")).select_from(view).limit(0)).keys()
+    if not set(found) >= set(COLUMNS):  # asked by SELECT: the right to look at a view's definition may be missing
+        raise LedgerError(f"{results} is a view of something else already: choose another results_table.")
+    return True
+
+
+def _create(connection: Connection, tables: Tables, lines: ResultRows, results: RelationName) -> None:
+    _lock(connection)
+    try:
+        if version_found(connection, tables) is None:
+            tables.metadata.create_all(connection)
+            complete(connection, tables)  # an older version may have died here before it had noted its number
+            connection.execute(new_only(connection.dialect.name, tables.ledger), [{"version": VERSION}])
+        if not _has_view(connection, results):
+            connection.exec_driver_sql(_view(connection.dialect, lines, results))
+    finally:
+        _unlock(connection)
+
+
+def _upgrade(connection: Connection, tables: Tables, lines: ResultRows, results: RelationName) -> bool:
+    """Says whether there was no results relation before."""
+    _lock(connection)
+    try:
+        tables.metadata.create_all(connection)
+        complete(connection, tables)
+        note_what_was_read(connection, tables)
+        created = not _replace_view(connection, lines, results)
+        table = tables.ledger
+        connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
+    finally:
+        _unlock(connection)
+    return created
+
+
+def _replace_view(connection: Connection, lines: ResultRows, results: RelationName) -> bool:
+    """Keeps the grants on it, and the views that somebody built on it, where the database can; false: it is new."""
+    replacing = _has_view(connection, results)
+    create = _view(connection.dialect, lines, results)
+    if replacing and connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP VIEW {connection.dialect.identifier_preparer.quote(results.name)}")
+    elif replacing:
+        create = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
+    connection.exec_driver_sql(create)
+    return replacing
+
+
+def _view(dialect: Dialect, lines: ResultRows, results: RelationName) -> str:
+    select = lines.results().compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+    quote = dialect.identifier_preparer
+    name = quote.quote(results.name)
+    if results.schema:
+        name = f"{quote.quote(results.schema)}.{name}"
+    return f"CREATE VIEW {name} AS\n{select}"
+
+
+def _lock(connection: Connection) -> None:
+    """SQLite has its BEGIN IMMEDIATE; MySQL commits at every DDL statement, so its lock is the session's."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+    elif connection.dialect.name in ("mysql", "mariadb"):
+        got = connection.exec_driver_sql(f"SELECT GET_LOCK('{LOCK}', 60)").scalar()
+        if got != 1:
+            raise LedgerUnavailable("Another task has been creating a ledger on this server for a minute. Try again.")
+
+
+def _unlock(connection: Connection) -> None:
+    if connection.dialect.name in ("mysql", "mariadb") and not connection.invalidated:
+        connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{LOCK}')")

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A try that finds its table unchanged: the lines of an earlier one, which read it to the end, are its own, too."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.statuses import NOT_SENT
+from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
+from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
+from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.store.records import Attempt, WholeReading
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+
+
+class Unchanged:
+    """The statements that find such an earlier try, and note that its lines are shared."""
+
+    def __init__(self, tables: Tables, lines: ResultRows) -> None:
+        self._t = tables
+        self._lines = lines
+        self._campaigns = Campaigns(tables)
+
+    def find(self, connection: Connection, attempt: Attempt) -> WholeReading | None:
+        """The earlier try of the same slice whose lines are all current; ``None`` if there is none.
+
+        It has recorded its table to the end, and no later try of the part has recorded a line in place of its own.
+        """
+        e, later = self._t.attempts.alias("e"), self._t.attempts.alias("later")
+        replaced = sa.exists(
+            sa.select(later.c.attempt_no).where(
+                later.c.campaign_no == e.c.campaign_no,
+                later.c.part == e.c.part,
+                later.c.attempt_no > e.c.attempt_no,
+                sa.or_(later.c.reached > 0, later.c.read_to > 0),
+                sa.or_(later.c.slice_count != e.c.slice_count, later.c.slice_no == e.c.slice_no),
+            )
+        )
+        query = sa.select(e.c.attempt_no, e.c.fingerprint).where(
+            e.c.campaign_no == attempt.campaign_no,
+            e.c.part == attempt.part,
+            e.c.slice_count == attempt.slice_.count,
+            e.c.slice_no == attempt.slice_.number,
+            e.c.attempt_no < attempt.number,
+            e.c.read_to == READ_TO_THE_END,
+            e.c.fingerprint.is_not(None),
+            ~replaced,
+        )
+        found = connection.execute(query).first()
+        return None if found is None else WholeReading(found.attempt_no, found.fingerprint)
+
+    def share(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
+        """Makes the lines of ``earlier`` this try's; false if they are not current, or leave somebody to be texted.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
+        self._campaigns.refuse_halted(connection, attempt)
+        found = self.find(connection, attempt)
+        if found is None or found.attempt_no != earlier or self._leaves_somebody(connection, attempt, earlier):
+            return False
+        attempts = self._t.attempts
+        mine = attempts.c.attempt_no == attempt.number
+        connection.execute(sa.update(attempts).where(mine).values(same_as=earlier))
+        return True
+
+    def _leaves_somebody(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
+        requests = self._t.requests.c
+        open_ones = sa.exists(
+            sa.select(requests.id).where(
+                requests.campaign_no == attempt.campaign_no,
+                requests.state.not_in((states.SENDING, states.SETTLED, states.UNKNOWN)),
+            )
+        )
+        if not connection.execute(sa.select(sa.literal(1)).where(open_ones)).first():
+            return False  # whoever is in this campaign was texted, or may have been: no line needs to be asked
+        return any(row.status == NOT_SENT for row in connection.execute(self._lines.tally(earlier)))

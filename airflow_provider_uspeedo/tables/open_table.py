@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From whatever a DAG author hands over to a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.tables.frames import PandasFrame, PolarsFrame
+from airflow_provider_uspeedo.tables.parquet import ParquetFiles
+from airflow_provider_uspeedo.tables.row_list import Rows
+from airflow_provider_uspeedo.tables.source import Source
+from airflow_provider_uspeedo.tables.storage import find, is_path
+from airflow_provider_uspeedo.tables.streams import ArrowStream, ArrowTable, DuckRelation, read_once
+from airflow_provider_uspeedo.tables.table import Table
+
+ACCEPTED = (
+    "the path or URI of a Parquet file, folder or glob, a pandas or polars DataFrame, a pyarrow Table, "
+    "a duckdb relation or anything else that streams Arrow, or a list of dicts"
+)
+
+
+def open_table(recipients: object) -> Table:
+    """Return the table, of which names, types and, where it is known, the number of rows have been read.
+
+    :param recipients: a path as text or :class:`os.PathLike` (a Parquet file; a folder, read with all below it in the
+        order of the paths, names that start with ``_`` or ``.`` left out; a glob), a URI with a scheme or an
+        ``ObjectStoragePath`` (opened by Airflow), a pandas or polars ``DataFrame``, a pyarrow ``Table`` or
+        ``RecordBatch``, a list or tuple of dicts, or any object with ``__arrow_c_stream__``, such as a duckdb relation.
+    :raises SourceNotFound: there is no such file or folder, or no Parquet file in it (yet).
+    :raises TableError: it is not one of these, not Parquet, or can be read only once.
+    """
+    return Table(_source(recipients))
+
+
+def _source(recipients: Any) -> Source:
+    if is_path(recipients):
+        return ParquetFiles(find(recipients))
+    if isinstance(recipients, list | tuple):
+        return Rows(recipients)
+    frame = _frame(recipients)
+    if frame is None and isinstance(recipients, Sequence) and not isinstance(recipients, bytes):
+        return Rows(list(recipients))  # what Airflow hands over of mapped tasks
+    return frame or _arrow(recipients)
+
+
+def _frame(recipients: Any) -> Source | None:
+    if _is_a(recipients, "pandas", "DataFrame"):
+        return PandasFrame(recipients)
+    if _is_a(recipients, "polars", "DataFrame"):
+        return PolarsFrame(recipients)
+    if _is_a(recipients, "polars", "LazyFrame"):
+        raise TableError("a polars LazyFrame has not been computed yet. Hand over what its .collect() returns.")
+    return None
+
+
+def _is_a(recipients: object, module: str, name: str) -> bool:
+    """Whoever has a frame has imported its library; nobody else should have to."""
+    return module in sys.modules and isinstance(recipients, getattr(sys.modules[module], name, ()))
+
+
+def _arrow(recipients: Any) -> Source:
+    if isinstance(recipients, pa.Table | pa.RecordBatch):
+        return ArrowTable(recipients)
+    if isinstance(recipients, pa.RecordBatchReader) or hasattr(recipients, "__next__"):
+        raise read_once(f"a {type(recipients).__name__}")
+    if _is_a(recipients, "duckdb", "DuckDBPyRelation"):
+        return DuckRelation(recipients)
+    if hasattr(recipients, "__arrow_c_stream__"):
+        return ArrowStream(recipients)
+    raise TableError(f"recipients cannot be a {type(recipients).__name__}. Hand over {ACCEPTED}.")
