@@ -26,12 +26,12 @@ from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.table_reader import Reading
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 log = logging.getLogger(__name__)
 
@@ -225,11 +225,11 @@ class Campaign:
 
     def _summary(self, attempt: Attempt, read_by: Attempt, tallies: Sequence[Tally]) -> Summary:
         counts = {status: sum(t.rows for t in tallies if t.status == status) for status in STATUSES}
-        failed = any(counts[status] for status in (REJECTED, INVALID, UNKNOWN))
+        failed = any(counts[status] for status in (Status.REJECTED, Status.INVALID, Status.UNKNOWN))
         return Summary(
             campaign_id=attempt.campaign_id,
             counts=counts,
-            accepted_now=sum(t.rows for t in tallies if t.status == ACCEPTED and t.attempt_no == attempt.number),
+            accepted_now=sum(t.rows for t in tallies if t.status == Status.ACCEPTED and t.attempt_no == attempt.number),
             requests=self._ledger.requests_sent(attempt),
             session_nos=_sessions(tallies),
             failures=[
@@ -245,7 +245,7 @@ def _under_way_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[byte
     return {
         tally.request_id
         for tally in tallies
-        if tally.state == states.SENDING and tally.attempt_no != attempt.number and tally.request_id
+        if tally.state == RequestState.SENDING and tally.attempt_no != attempt.number and tally.request_id
     }
 
 

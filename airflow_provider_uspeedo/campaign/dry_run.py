@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.table_reader import Reading
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import WHOLE
-from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID, NOT_SENT, REJECTED, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -42,7 +42,7 @@ def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
                 fate = _fate(row, fates, met)
                 counts[fate.status] += 1
                 sessions.update(dict.fromkeys(fate.session_no.split(",") if fate.session_no else ()))
-                if fate.status in (INVALID, REJECTED, UNKNOWN) and len(failures) < MOST_FAILURES:
+                if fate.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MOST_FAILURES:
                     failures.append(_listed(row, fate))
     return Summary(
         campaign_id=order.campaign_id,
@@ -77,8 +77,8 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
 def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], met: sqlite3.Connection) -> Fate:
     known = fates.get(row.key) if row.key is not None else None
     if isinstance(row, Recipient):
-        return known or Fate(NOT_SENT, None, None)
-    if known and known.status != NOT_SENT and not _is_duplicate(row) and _first_row(row, met) == row.row_number:
+        return known or Fate(Status.NOT_SENT, None, None)
+    if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, met) == row.row_number:
         return known  # wrong today, but an earlier try texted it, and no other row stands for the recipient
     return Fate(row.status, row.reason, None)
 
@@ -88,7 +88,7 @@ def _listed(row: Recipient | BadRow, fate: Fate) -> ListedFailure:
 
 
 def _is_duplicate(row: Recipient | BadRow) -> bool:
-    return isinstance(row, BadRow) and row.status == DUPLICATE
+    return isinstance(row, BadRow) and row.status == Status.DUPLICATE
 
 
 def _without_duplicates(

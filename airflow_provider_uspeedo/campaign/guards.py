@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, REJECTED, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import CampaignHalted, USpeedoError
 
 LEAST_ANSWERED = 20
@@ -42,7 +42,7 @@ class Guards:
         """
         with self._lock:
             self._counts.update(statuses)
-            rejected, answered = self._counts[REJECTED], self._answered
+            rejected, answered = self._counts[Status.REJECTED], self._answered
         if self._most is not None and rejected > self._most * max(answered, least_answered(self._most)):
             were = "was" if rejected == 1 else "were"
             raise CampaignHalted(
@@ -58,7 +58,7 @@ class Guards:
         :raises USpeedoError: there is no answer: another try had them.
         """
         with self._lock:
-            rejected, unknown, answered = self._counts[REJECTED], self._counts[UNKNOWN], self._answered
+            rejected, unknown, answered = self._counts[Status.REJECTED], self._counts[Status.UNKNOWN], self._answered
         if not answered + unknown:
             raise USpeedoError(
                 "Another try of this campaign has taken the people of the canary; look at that one first."
@@ -73,7 +73,7 @@ class Guards:
 
     @property
     def _answered(self) -> int:
-        return self._counts[ACCEPTED] + self._counts[REJECTED]
+        return self._counts[Status.ACCEPTED] + self._counts[Status.REJECTED]
 
 
 def least_answered(most: float) -> int:

@@ -25,7 +25,7 @@ from airflow_provider_uspeedo.core.chunks import by_template_and_sender
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipient_batch import Contact, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import (
     ConfigurationError,
     LedgerError,
@@ -84,14 +84,14 @@ class Sender:
         try:
             answer = self._send(content)
         except OutcomeUnknown as error:
-            self._doubt(request, error)
-            self._brakes.tell(UNKNOWN for _ in request.recipients)
+            self._mark_unknown(request, error)
+            self._brakes.tell(Status.UNKNOWN for _ in request.recipients)
         except (NotSent, Refused, ConfigurationError) as error:
             self._release(request, error)
             raise
         except BaseException as error:
             # Whatever it is, it came after *sending* was marked: nobody can say that nothing left.
-            self._doubt(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
+            self._mark_unknown(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:
             self._settle(request, content, answer)
@@ -116,7 +116,7 @@ class Sender:
             else tuple(
                 (one.key, outcome.status, outcome.reason)
                 for one, outcome in zip(sent, found, strict=True)
-                if outcome.status != ACCEPTED
+                if outcome.status != Status.ACCEPTED
             )
         )
         record = Answer(session_no, answer.ret_code, answer.request_id, differing)
@@ -137,10 +137,10 @@ class Sender:
         log.warning("%d recipients were surely not texted: %s", len(request.recipients), error)
         self._ledger.release(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
-    def _doubt(self, request: Request, error: OutcomeUnknown) -> None:
+    def _mark_unknown(self, request: Request, error: OutcomeUnknown) -> None:
         ret_code, vendor_id = _facts(error)
         log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
-        self._ledger.doubt(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
+        self._ledger.mark_unknown(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
 
 def write(request: Request) -> WrittenContent:

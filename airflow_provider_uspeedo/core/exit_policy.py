@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, INVALID, NOT_SENT, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import Summary
 
 RUNBOOK = "docs/runbook.md"
@@ -58,20 +58,21 @@ def judge(
         return _end(End.FAIL, f"{cause} {told}", halted)
     if cause:
         return _end(End.RETRY, f"The campaign stopped: {cause} {told}", "the-campaign-stopped")
-    if summary[NOT_SENT]:
-        text = f"{_were(summary[NOT_SENT])} not sent. {told} A later try sends only those."
+    if summary[Status.NOT_SENT]:
+        text = f"{_were(summary[Status.NOT_SENT])} not sent. {told} A later try sends only those."
         return _end(End.RETRY, text, "not-sent")
-    if summary[UNKNOWN] and elsewhere:
+    if summary[Status.UNKNOWN] and elsewhere:
         text = f"Another try of this campaign has a request under way or died in one. {told} Look again later."
         return _end(End.RETRY, text, "in-flight")
-    if summary[UNKNOWN]:
+    if summary[Status.UNKNOWN]:
         text = (
-            f"{counted(summary[UNKNOWN], 'recipient')} may or may not have been texted: the answer was lost. {told} "
+            f"{counted(summary[Status.UNKNOWN], 'recipient')} may or may not have been texted: the answer was lost. "
+            f"{told} "
             "No later try texts them again: find out at USpeedo whether they arrived, then resolve them as sent or as "
             "not sent."
         )
         return _end(End.FAIL, text, "unknown")
-    if summary.rows and not (summary[ACCEPTED] + summary[REJECTED]) and not sliced:
+    if summary.rows and not (summary[Status.ACCEPTED] + summary[Status.REJECTED]) and not sliced:
         text = (
             f"{'The only row cannot' if summary.rows == 1 else f'None of the {summary.rows:,} rows can'} be sent; is "
             f"{phone_column!r} the phone column?"
@@ -97,7 +98,7 @@ def _were(number: int) -> str:
 
 
 def _first_reason(summary: Summary) -> str:
-    first = next((failure for failure in summary.failures if failure.status == INVALID), None)
+    first = next((failure for failure in summary.failures if failure.status == Status.INVALID), None)
     return f" Row {first.row_number}: {first.reason}." if first else ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from airflow_provider_uspeedo.core.statuses import DUPLICATE
+from airflow_provider_uspeedo.core.statuses import Status
 
 
 class Recipient(NamedTuple):
@@ -54,4 +54,6 @@ class BadRow(NamedTuple):
 def duplicate_of(one: Recipient, row_number: int) -> BadRow:
     """The row ``one`` as a duplicate of the row with that number."""
     reason = f"same recipient as row {row_number}"
-    return BadRow(one.row_number, DUPLICATE, reason, one.phone, one.user_id, one.template_id, one.sender_id, one.key)
+    return BadRow(
+        one.row_number, Status.DUPLICATE, reason, one.phone, one.user_id, one.template_id, one.sender_id, one.key
+    )

@@ -21,7 +21,7 @@ from airflow_provider_uspeedo.core.keys import KeyMaker
 from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.statuses import INVALID
+from airflow_provider_uspeedo.core.statuses import Status
 
 LONGEST_SENDER_ID = 11
 LONGEST_TEMPLATE_ID = 128
@@ -92,7 +92,7 @@ class RowRules:
         except BadValue as bad:
             user, template, sender = shown(user_id), shown(template_id), shown(sender_id)
             return BadRow(
-                batch.first_row + index, INVALID, str(bad), number or shown(phone), user, template, sender, key
+                batch.first_row + index, Status.INVALID, str(bad), number or shown(phone), user, template, sender, key
             )
 
     # -- one value each -----------------------------------------------------------------------------------------

@@ -3,20 +3,27 @@
 
 from __future__ import annotations
 
-ACCEPTED = "accepted"
-"""The API accepted the message (or a person resolved it as sent)."""
-REJECTED = "rejected"
-"""The API named this recipient as failed, with a reason. Never sent again."""
-INVALID = "invalid"
-"""Not sent: the row itself is wrong (phone, parameter, ...); the reason names the column."""
-DUPLICATE = "duplicate"
-"""Not sent: another row of the same table is the same recipient."""
-SUPPRESSED = "suppressed"
-"""Not sent: the recipient must not be texted."""
-UNKNOWN = "unknown"
-"""It may have arrived: the answer was lost. Never sent again by itself."""
-NOT_SENT = "not_sent"
-"""It surely did not leave. A later run sends it."""
+from enum import StrEnum
 
-STATUSES = (ACCEPTED, REJECTED, INVALID, DUPLICATE, SUPPRESSED, UNKNOWN, NOT_SENT)
-"""All of them, in the order in which they are shown."""
+
+class Status(StrEnum):
+    """The status of one row, in the order in which statuses are shown."""
+
+    ACCEPTED = "accepted"
+    """The API accepted the message (or a person resolved it as sent)."""
+    REJECTED = "rejected"
+    """The API named this recipient as failed, with a reason. Never sent again."""
+    INVALID = "invalid"
+    """Not sent: the row itself is wrong (phone, parameter, ...); the reason names the column."""
+    DUPLICATE = "duplicate"
+    """Not sent: another row of the same table is the same recipient."""
+    SUPPRESSED = "suppressed"
+    """Not sent: the recipient must not be texted."""
+    UNKNOWN = "unknown"
+    """It may have arrived: the answer was lost. Never sent again by itself."""
+    NOT_SENT = "not_sent"
+    """It surely did not leave. A later run sends it."""
+
+
+STATUSES: tuple[str, ...] = tuple(status.value for status in Status)
+"""All of them as plain text, for JSON and tables."""

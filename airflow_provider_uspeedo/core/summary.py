@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
-from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
 MOST_SESSIONS = 1000
 """Session numbers listed in a summary; the results table has them all."""
@@ -86,7 +86,7 @@ class Summary:
     @property
     def truncated(self) -> bool:
         """True if a list was cut; the results table is complete."""
-        failed = self[REJECTED] + self[INVALID] + self[UNKNOWN]
+        failed = self[Status.REJECTED] + self[Status.INVALID] + self[Status.UNKNOWN]
         return len(self.session_nos) > MOST_SESSIONS or failed > min(len(self.failures), MOST_FAILURES)
 
     def to_xcom(self) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Summary:
                     "row_number": f.row_number,
                     "phone": f.phone,
                     "user_id": f.user_id,
-                    "status": f.status,
+                    "status": str(f.status),
                     "reason": f.reason,
                 }
                 for f in self.failures[:MOST_FAILURES]

@@ -135,10 +135,12 @@ class Ledger(LedgerQueries):
             patience=self.settle_patience,
         )
 
-    def doubt(self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_id: str, reason: str) -> bool:
+    def mark_unknown(
+        self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_id: str, reason: str
+    ) -> bool:
         """Records that nobody knows whether a call arrived."""
         return self.database.write(
-            lambda connection: self._transitions.doubt(
+            lambda connection: self._transitions.mark_unknown(
                 connection, attempt, request_id, **fitting(ret_code, vendor_id, reason)
             ),
             patience=self.settle_patience,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
-from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
 FAILURES = 8
 """Failures that are shown."""
@@ -36,7 +36,8 @@ class Results:
         """The first rows that did not succeed: row, masked phone, status, reason."""
         rows = self._ask(
             f"SELECT row_number, phone, status, reason FROM uspeedo_results WHERE campaign_id = ? "  # noqa: S608 - three words of our own
-            f"AND status IN ('{REJECTED}', '{INVALID}', '{UNKNOWN}') ORDER BY row_number LIMIT {FAILURES}"
+            f"AND status IN ('{Status.REJECTED}', '{Status.INVALID}', '{Status.UNKNOWN}') "
+            f"ORDER BY row_number LIMIT {FAILURES}"
         )
         return [(str(row), mask_phone(phone or ""), status, mask_digits(why)) for row, phone, status, why in rows]
 

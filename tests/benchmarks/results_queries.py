@@ -30,7 +30,7 @@ from sqlalchemy.engine import URL, Connection
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec, campaign_hash
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import Slice
-from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -57,7 +57,9 @@ def table_of(rows: int) -> Iterator[Row]:
         phone, user = f"(852)5{person * 6_180_339 % 10**7:07}", f"customer {person}"
         one = Recipient(number, keys.of_values((phone,)), phone, ("made up",), user, "", "UTA_BENCH_1", "shop")
         if number % 200 == 199:
-            yield BadRow(number, INVALID, "phone (column 'phone') is empty", "", user, "UTA_BENCH_1", "shop", None)
+            yield BadRow(
+                number, Status.INVALID, "phone (column 'phone') is empty", "", user, "UTA_BENCH_1", "shop", None
+            )
         else:
             yield one if person == number else duplicate_of(one, person)
 
@@ -95,11 +97,11 @@ class Try:
         bad = [row for row in rows if isinstance(row, BadRow)]
         for request in self._ledger.claim(self._attempt, Portion(requests, seen, bad, read_to)):
             self._ledger.mark_sending(self._attempt, request.id)
-            refused = tuple((one.key, REJECTED, "phone in the black list") for one in request.recipients[::100])
+            refused = tuple((one.key, Status.REJECTED, "phone in the black list") for one in request.recipients[::100])
             if answered:
                 self._ledger.settle(self._attempt, request.id, Answer("S1", 0, "V1", refused))
             else:
-                self._ledger.doubt(self._attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
+                self._ledger.mark_unknown(self._attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
 
 
 def plain(ledger: Ledger, campaign: str, rows: int) -> None:

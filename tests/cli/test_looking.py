@@ -94,7 +94,7 @@ def test_people_in_flight_of_a_running_campaign_wait_for_answers_and_not_for_a_d
     assert "2 people are in flight: wait for their answers. Decide only if no task of this campaign runs" in told
     assert ("Unknown:" in told, "resolve" in told) == (False, False)
     one.mark(lost)
-    one.doubt(lost)
+    one.mark_unknown(lost)
     assert command("list").out.splitlines()[1].split()[3:8] == ["running", "or", "killed", "2", "2"]
     told = command("show", ONE.campaign_id).out
     assert ("Unknown: 4 people in 2 requests" in told, "2 people are in flight" in told) == (True, True)

@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.campaign.sending import Sender
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol import claims, source_rows
-from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def lost_answer_is_not_sent() -> Iterator[None]:
         self._release(request, error)
         raise NotSent(str(error))
 
-    with patch.object(Sender, "_doubt", release):
+    with patch.object(Sender, "_mark_unknown", release):
         yield
 
 
@@ -69,7 +69,7 @@ def mark_sending_after_send() -> Iterator[None]:
 @contextmanager
 def sending_may_be_taken() -> Iterator[None]:
     """What a dead try marked *sending* is taken over like what it only claimed."""
-    taken = (states.CLAIMED, states.RELEASED, states.SENDING)
+    taken = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SENDING)
     with patch.object(claims, "MAY_BE_TAKEN", taken), patch.object(source_rows, "MAY_BE_TAKEN", taken):
         yield
 
@@ -80,7 +80,7 @@ def claim_is_not_looked_at_again() -> Iterator[None]:
 
     def mark(self: Ledger, attempt: Any, request_id: bytes) -> bool:
         requests = self.tables.requests
-        change = requests.update().where(requests.c.id == request_id).values(state=states.SENDING)
+        change = requests.update().where(requests.c.id == request_id).values(state=RequestState.SENDING)
         self.database.write(lambda connection: connection.execute(change).rowcount)
         return True
 

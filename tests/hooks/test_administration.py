@@ -50,7 +50,7 @@ def campaign(place: dict[str, Any]) -> str:
     first, second = one.claim(people("abcd"), size=2)
     one.send(first)
     one.mark(second)
-    one.doubt(second)
+    one.mark_unknown(second)
     one.end()
     ledger.close()
     return "c 1"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.statuses import DUPLICATE, INVALID
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.claims import Portion
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
@@ -38,12 +38,14 @@ def people(names: Sequence[str], first_row: int = 1) -> list[Recipient]:
 
 def invalid(row: int, name: str | None = None) -> BadRow:
     """A row that cannot be sent; its key could still be made if it has a name."""
-    return BadRow(row, INVALID, "phone (column 'phone') is empty", "", "", "UTA1", "", (name and key_of(name)) or None)
+    return BadRow(
+        row, Status.INVALID, "phone (column 'phone') is empty", "", "", "UTA1", "", (name and key_of(name)) or None
+    )
 
 
 def duplicate(row: int, of: int, name: str) -> BadRow:
     one = person(name, row)
-    return BadRow(row, DUPLICATE, f"same recipient as row {of}", one.phone, one.user_id, "UTA1", "", one.key)
+    return BadRow(row, Status.DUPLICATE, f"same recipient as row {of}", one.phone, one.user_id, "UTA1", "", one.key)
 
 
 OpenLedger = Callable[..., Ledger]
@@ -110,8 +112,8 @@ class Try:
     def release(self, request: Request) -> bool:
         return self.ledger.release(self.attempt, request.id, ret_code=None, vendor_id="", reason="connection refused")
 
-    def doubt(self, request: Request) -> bool:
-        return self.ledger.doubt(self.attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
+    def mark_unknown(self, request: Request) -> bool:
+        return self.ledger.mark_unknown(self.attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
 
     def text(self, rows: Sequence[Recipient | BadRow], **options: int) -> None:
         """Goes through the whole table: claims, sends, settles, ends."""

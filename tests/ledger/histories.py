@@ -50,7 +50,7 @@ class History:
             self._mark,
             self._settle,
             self._release,
-            self._doubt,
+            self._mark_unknown,
             self._renew,
         )
         if what >= len(verbs):
@@ -89,9 +89,9 @@ class History:
         if request and request.id in self._released:
             one.release(request)
 
-    def _doubt(self, one: Try, which: int) -> None:
+    def _mark_unknown(self, one: Try, which: int) -> None:
         if request := self._request(one, which):
-            one.doubt(request)
+            one.mark_unknown(request)
 
     def _renew(self, one: Try, which: int) -> None:
         if request := self._request(one, which):

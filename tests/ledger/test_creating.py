@@ -207,7 +207,7 @@ def test_the_right_to_create_tables_is_not_needed(
     one = Try(ledger, "x")
     (request,) = one.claim(people("abc"))
     assert one.mark(request)
-    assert one.doubt(request)
+    assert one.mark_unknown(request)
     assert ledger.resolve("x", as_sent=False, by="ann") == 3
     rerun = Try(ledger, "x")
     rerun.text(people("abcd"))

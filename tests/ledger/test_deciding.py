@@ -22,7 +22,7 @@ from tests.ledger.faults import lost_acknowledgement
 def lose_the_answer(one: Try, rows: list[Recipient]) -> Request:
     (request,) = one.claim(rows)
     assert one.mark(request)
-    assert one.doubt(request)
+    assert one.mark_unknown(request)
     return request
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.recipients import BadRow
-from airflow_provider_uspeedo.core.statuses import INVALID
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.forget import Phone
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
@@ -35,7 +35,7 @@ def own(open_ledger: OpenLedger, empty_url: URL) -> Ledger:
 
 
 def bad(row: int, phone: str) -> BadRow:
-    return BadRow(row, INVALID, "phone: has an extension", phone, f"user {row}", "UTA1", "")
+    return BadRow(row, Status.INVALID, "phone: has an extension", phone, f"user {row}", "UTA1", "")
 
 
 def a_campaign_with_ann(ledger: Ledger, name: str) -> Try:
@@ -47,7 +47,7 @@ def a_campaign_with_ann(ledger: Ledger, name: str) -> Try:
     ledger.settle(one.attempt, request.id, Answer("S1", 0, "V1", ((key_of("ann"), "rejected", QUOTED),)))
     (late,) = one.claim(people(["eve"], 6))
     one.mark(late)
-    ledger.doubt(one.attempt, late.id, ret_code=None, vendor_id="", reason=QUOTED)
+    ledger.mark_unknown(one.attempt, late.id, ret_code=None, vendor_id="", reason=QUOTED)
     receipts = ledger.tables.receipts
     row = {"request_id": request.id, "key": key_of("ann"), "result": "Failed", "description": QUOTED}
     ledger.database.write(lambda c: c.execute(sa.insert(receipts), [row]))

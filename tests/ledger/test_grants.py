@@ -69,7 +69,7 @@ def run_a_campaign(ledger: Ledger) -> None:
     first, second, third, _ = one.claim([*people("abcdefgh"), invalid(9)], size=2)
     one.send(first, "b")
     one.mark(second)
-    one.doubt(second)
+    one.mark_unknown(second)
     one.mark(third)
     one.release(third)
     one.send(ledger.renew(one.attempt, third, b"n" * 16))

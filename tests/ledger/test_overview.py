@@ -25,7 +25,7 @@ def a_try_with_everything(ledger: Ledger, campaign: str) -> Try:
     )
     one.send(first, "c")
     one.mark(lost)
-    one.doubt(lost)
+    one.mark_unknown(lost)
     one.mark(flying)
     return one
 

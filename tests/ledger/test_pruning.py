@@ -56,7 +56,7 @@ def finished(ledger: Ledger, campaign: str) -> Try:
     first, lost = one.claim([*people("abcd"), duplicate(5, 1, "a"), invalid(6)], size=3)
     one.send(first, "c")
     one.mark(lost)
-    one.doubt(lost)
+    one.mark_unknown(lost)
     one.end()
     ledger.resolve(campaign, as_sent=False, by="ann")
     Try(ledger, campaign, vendor=one.vendor).text([*people("abcd"), duplicate(5, 1, "a"), invalid(6)])
@@ -158,7 +158,7 @@ def test_what_nobody_knows_is_not_deleted_unless_by_name(own: Ledger, state: str
     (request,) = one.claim(people("ab"))
     one.mark(request)
     if state == "unknown":
-        one.doubt(request)
+        one.mark_unknown(request)
     make_old(own, "old")
     for dry_run in (True, False):
         (told,) = prune(own, dry_run=dry_run)

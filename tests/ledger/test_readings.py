@@ -259,7 +259,7 @@ def test_failures_are_listed_in_the_order_of_the_table(ledger: Ledger, campaign:
     first, second = one.claim([*people("abcd"), invalid(5), duplicate(6, 1, "a")], size=2)
     one.send(first, "b")
     assert one.mark(second)
-    assert one.doubt(second)
+    assert one.mark_unknown(second)
     listed = [(f.row_number, f.status, f.reason) for f in ledger.failures(one.attempt, 10)]
     assert listed == [
         (2, "rejected", "phone in the black list"), (3, "unknown", "no answer"), (4, "unknown", "no answer"),

@@ -21,7 +21,7 @@ def lose_the_answer(one: Try, names: str = "abc") -> Request:
     (request,) = one.claim(people(names))
     assert one.mark(request)
     one.vendor.take(request)
-    assert one.doubt(request)
+    assert one.mark_unknown(request)
     return request
 
 

@@ -19,7 +19,7 @@ VERBS: dict[str, Callable[[Try, Request], bool]] = {
     "mark": Try.mark,
     "settle": Try.settle,
     "release": Try.release,
-    "doubt": Try.doubt,
+    "doubt": Try.mark_unknown,
 }
 ALLOWED = {
     "mark": {"claimed": "sending"},
@@ -39,7 +39,7 @@ def put_in(state: str, one: Try) -> Request:
         Try(one.ledger, one.attempt.campaign_id).claim(people("a"))
     elif state != "claimed":
         assert one.mark(request)
-        steps = {"settled": one.settle, "released": one.release, "unknown": one.doubt}
+        steps = {"settled": one.settle, "released": one.release, "unknown": one.mark_unknown}
         assert state == "sending" or steps[state](request)
     assert state_of(one.ledger, request) == state
     return request

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from airflow_provider_uspeedo.api.response.matching import Directory
 from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer
-from airflow_provider_uspeedo.core import statuses
 from airflow_provider_uspeedo.core.content import Named
+from airflow_provider_uspeedo.core.statuses import Status
 
 NO_REASON = "the API gave no reason"
 
@@ -26,17 +26,17 @@ class Outcome:
     reason: str = field(default="", repr=False)
 
 
-ACCEPTED = Outcome(statuses.ACCEPTED)
+ACCEPTED = Outcome(Status.ACCEPTED)
 
 
 def rejected(reason: str) -> Outcome:
     """Make the outcome of a target that the API names as failed."""
-    return Outcome(statuses.REJECTED, reason or NO_REASON)
+    return Outcome(Status.REJECTED, reason or NO_REASON)
 
 
 def unknown(reason: str) -> Outcome:
     """Make the outcome of a target that the answer leaves open."""
-    return Outcome(statuses.UNKNOWN, reason)
+    return Outcome(Status.UNKNOWN, reason)
 
 
 def outcomes(answer: SendAnswer, targets: Sequence[Named]) -> list[Outcome]:

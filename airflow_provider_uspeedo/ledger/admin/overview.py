@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import KeySpec
-from airflow_provider_uspeedo.core.statuses import STATUSES, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.ledger.admin.reports import (
     MOST_REQUESTS,
     AttemptLine,
@@ -28,11 +28,11 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
 from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
-STATES = (states.CLAIMED, states.SENDING, states.SETTLED, states.RELEASED, states.UNKNOWN, states.SUPERSEDED)
+STATES = tuple(RequestState)
 
 
 class Overviews:
@@ -63,7 +63,7 @@ class Overviews:
         query = (
             sa.select(q.campaign_no, sa.func.count(sa.distinct(q.id)))
             .select_from(self._t.requests.join(self._t.outcomes, x.request_id == q.id))
-            .where(q.campaign_no.in_(list(campaigns)), q.state == states.SETTLED, x.status == UNKNOWN)
+            .where(q.campaign_no.in_(list(campaigns)), q.state == RequestState.SETTLED, x.status == Status.UNKNOWN)
             .group_by(q.campaign_no)
         )
         return {row[0]: row[1] for row in connection.execute(query)}
@@ -133,7 +133,7 @@ class Overviews:
         return UnknownCount(
             recipients=sum(row.recipients for row in rows),
             requests=len(rows),
-            in_flight=sum(row.recipients for row in rows if row.state == states.SENDING),
+            in_flight=sum(row.recipients for row in rows if row.state == RequestState.SENDING),
             newest_sent_at=_aware(max((row.sent_at for row in rows if row.sent_at is not None), default=None)),
             began_at=_aware(connection.execute(began).scalar_one()),
         )
@@ -218,7 +218,7 @@ def _unknown_request(row: Any) -> UnknownRequest:
     return UnknownRequest(
         request_id=row.request_id or "",
         session_no=row.session_no,
-        in_flight=row.state == states.SENDING,
+        in_flight=row.state == RequestState.SENDING,
         sent_at=_aware(row.sent_at),
         recipients=row.recipients,
         reason=row.reason,

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
-from airflow_provider_uspeedo.core.statuses import NOT_SENT, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 
 
 @dataclass(slots=True)
@@ -69,10 +69,10 @@ class PhoneList:
     def meet(self, key: bytes, phone: str, status: str) -> None:
         """Tells of one recipient of the campaign; every one must be told of."""
         met = self._met.get(phone)
-        if met is None or status == NOT_SENT:
+        if met is None or status == Status.NOT_SENT:
             return
         met.messages += 1
-        if status == UNKNOWN:
+        if status == Status.UNKNOWN:
             met.unknown.append(key)
 
     def matched(self) -> Matched:

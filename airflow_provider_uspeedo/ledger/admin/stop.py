@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 LONGEST_NAME = 200
 NAMES_LOOKED_AT = 2_000
@@ -55,7 +55,7 @@ class Stops:
     def in_flight(self, connection: Connection, campaign_no: int) -> tuple[int, int]:
         """How many requests are on their way, and how many recipients they hold."""
         q, r = self._t.requests.c, self._t.recipients.c
-        sending = (q.campaign_no == campaign_no, q.state == states.SENDING)
+        sending = (q.campaign_no == campaign_no, q.state == RequestState.SENDING)
         requests = sa.select(sa.func.count()).select_from(self._t.requests).where(*sending)
         recipients = (
             sa.select(sa.func.count())

@@ -19,11 +19,11 @@ from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.protocol.new_recipients import Newcomers, claimed
-from airflow_provider_uspeedo.ledger.protocol.source_rows import MAY_BE_TAKEN, SourceRows, is_free
-from airflow_provider_uspeedo.ledger.store import schema as states
+from airflow_provider_uspeedo.ledger.protocol.source_rows import SourceRows, is_free
 from airflow_provider_uspeedo.ledger.store.bulk import new_only, portions
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, RequestState
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,11 @@ class Claims:
         connection.execute(
             sa.update(requests)
             .where(
-                requests.c.id == old.id, requests.c.state == states.RELEASED, requests.c.attempt_no == attempt.number
+                requests.c.id == old.id,
+                requests.c.state == RequestState.RELEASED,
+                requests.c.attempt_no == attempt.number,
             )
-            .values(state=states.SUPERSEDED)
+            .values(state=RequestState.SUPERSEDED)
         )
         connection.execute(
             sa.update(recipients)
@@ -113,7 +115,7 @@ class Claims:
                 sa.exists(
                     sa.select(sa.literal_column("1"))
                     .select_from(requests)
-                    .where(requests.c.id == old.id, requests.c.state == states.SUPERSEDED)
+                    .where(requests.c.id == old.id, requests.c.state == RequestState.SUPERSEDED)
                 ),
             )
             .values(request_id=new_id),
@@ -164,7 +166,7 @@ class Claims:
                     requests.c.state.in_(MAY_BE_TAKEN),
                     requests.c.attempt_no < attempt.number,
                 )
-                .values(state=states.SUPERSEDED)
+                .values(state=RequestState.SUPERSEDED)
             )
         free = self._superseded(connection, attempt, old)
         rows = [
@@ -198,7 +200,9 @@ class Claims:
     def _superseded(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> set[bytes]:
         """Those requests whose recipients are free: *superseded* is a last state, so reading it is enough."""
         requests = self._t.requests.c
-        query = sa.select(requests.id).where(requests.state == states.SUPERSEDED, requests.attempt_no < attempt.number)
+        query = sa.select(requests.id).where(
+            requests.state == RequestState.SUPERSEDED, requests.attempt_no < attempt.number
+        )
         return {
             row.id for portion in portions(ids) for row in connection.execute(query.where(requests.id.in_(portion)))
         }
@@ -209,7 +213,7 @@ class Claims:
         kept = {r.id: r.of(filter(is_ours, r.recipients)) for r in requests}
         if empty := sorted(request.id for request in kept.values() if not request.recipients):
             table = self._t.requests
-            connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == states.CLAIMED))
+            connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == RequestState.CLAIMED))
         return kept
 
 

@@ -15,11 +15,11 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.arrays import column_of_cells
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.ledger.protocol.source_rows import SourceRows
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staging import difference, insertion, insertion_of_all, may_fail, run
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
 class Newcomers:
@@ -82,7 +82,7 @@ def claimed(attempt: Attempt, request_id: bytes) -> dict[str, object]:
         "id": request_id,
         "campaign_no": attempt.campaign_no,
         "attempt_no": attempt.number,
-        "state": states.CLAIMED,
+        "state": RequestState.CLAIMED,
         "claimed_at": utc_now(),
     }
 

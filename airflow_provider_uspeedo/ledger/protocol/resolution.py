@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only, portions
 from airflow_provider_uspeedo.ledger.store.records import Attempt, new_id, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 NEVER_RECORDED = "its answer was never recorded"
 MAY_STILL_ARRIVE = timedelta(minutes=5)
@@ -90,7 +90,9 @@ class Resolution:
         q = self._t.requests.c
         # One that a person's word on some of its recipients has made *unknown* may be as alive as before.
         query = sa.select(q.id, q.sent_at).where(
-            sa.or_(q.state == states.SENDING, sa.and_(q.state == states.UNKNOWN, q.reason == NEVER_RECORDED)),
+            sa.or_(
+                q.state == RequestState.SENDING, sa.and_(q.state == RequestState.UNKNOWN, q.reason == NEVER_RECORDED)
+            ),
             q.sent_at > utc_now() - MAY_STILL_ARRIVE,
         )
         live = {
@@ -116,8 +118,8 @@ class Resolution:
         )
         connection.execute(
             sa.update(requests)
-            .where(requests.c.id == request_id, requests.c.state == states.SENDING)
-            .values(state=states.UNKNOWN, reason=NEVER_RECORDED)
+            .where(requests.c.id == request_id, requests.c.state == RequestState.SENDING)
+            .values(state=RequestState.UNKNOWN, reason=NEVER_RECORDED)
         )
 
     def _call_sent(
@@ -128,7 +130,7 @@ class Resolution:
             connection.execute(
                 sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.key.in_(portion))
             )
-        rows = [(request_id, key, ACCEPTED, reason) for key in keys]
+        rows = [(request_id, key, Status.ACCEPTED, reason) for key in keys]
         insert_new(connection, outcomes, ("request_id", "key", "status", "reason"), rows)
 
     def _re_open(
@@ -136,8 +138,8 @@ class Resolution:
     ) -> None:
         free = new_id()
         row = {
-            "id": free, "campaign_no": attempt.campaign_no, "attempt_no": attempt.number, "state": states.RELEASED,
-            "claimed_at": utc_now(), "reason": f"not sent: {reason}",
+            "id": free, "campaign_no": attempt.campaign_no, "attempt_no": attempt.number,
+            "state": RequestState.RELEASED, "claimed_at": utc_now(), "reason": f"not sent: {reason}",
         }  # fmt: skip
         connection.execute(new_only(connection.dialect.name, self._t.requests), [row])
         insert_new(connection, self._t.past_requests, ("request_id", "key"), [(request_id, key) for key in keys])
@@ -167,8 +169,8 @@ def unknown_recipients(tables: Tables, campaign_no: int) -> sa.Select:  # type: 
             r.campaign_no == campaign_no,
             r.proven_request_id.is_(None),
             sa.or_(
-                x.status == UNKNOWN,
-                sa.and_(x.status.is_(None), q.state.in_((states.SENDING, states.UNKNOWN))),
+                x.status == Status.UNKNOWN,
+                sa.and_(x.status.is_(None), q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))),
             ),
         )
     )

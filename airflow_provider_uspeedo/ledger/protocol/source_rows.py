@@ -17,14 +17,11 @@ from sqlalchemy.engine import Connection, Dialect
 
 from airflow_provider_uspeedo.core.arrays import column_of_keys
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.store.records import Attempt
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staging import Statement, insertion, insertion_of_all, run
-
-MAY_BE_TAKEN = (states.CLAIMED, states.RELEASED)
-WAS_TEXTED = (states.SENDING, states.SETTLED, states.UNKNOWN)
+from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, MAY_HAVE_ARRIVED, RequestState
 
 
 class SourceRows:
@@ -121,7 +118,7 @@ def is_free(row: Any, attempt: Attempt) -> bool:
     """True if this attempt may try to take the recipient over."""
     return (
         row.proven_request_id is None
-        and row.state in (*MAY_BE_TAKEN, states.SUPERSEDED)
+        and row.state in (*MAY_BE_TAKEN, RequestState.SUPERSEDED)
         and row.attempt_no < attempt.number
     )
 
@@ -139,7 +136,8 @@ def _was_texted(row: BadRow, found: Mapping[bytes, Any], attempt: Attempt) -> bo
     """True of a row that is wrong today and whose recipient an earlier try may have texted: that is what counts."""
     known = found.get(row.key) if row.key is not None else None
     return known is not None and (
-        known.first_attempt != attempt.number and (known.state in WAS_TEXTED or known.proven_request_id is not None)
+        known.first_attempt != attempt.number
+        and (known.state in MAY_HAVE_ARRIVED or known.proven_request_id is not None)
     )
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.statuses import UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
 class Transitions:
@@ -34,14 +34,14 @@ class Transitions:
         }
         told: dict[str, Any] = {name: sa.bindparam(f"answer_{name}") for name in ("ret_code", "request_id", "reason")}
         at: Any = sa.bindparam("at")
-        self._mark = self._move(q.state == states.CLAIMED, going_on, state=states.SENDING, sent_at=at)
+        self._mark = self._move(q.state == RequestState.CLAIMED, going_on, state=RequestState.SENDING, sent_at=at)
         self._settle, self._settle_unknown = (
-            self._move(q.state == before, state=states.SETTLED, settled_at=at, reason=None, **answer)
-            for before in (states.SENDING, states.UNKNOWN)
+            self._move(q.state == before, state=RequestState.SETTLED, settled_at=at, reason=None, **answer)
+            for before in (RequestState.SENDING, RequestState.UNKNOWN)
         )
-        self._doubt = self._move(q.state == states.SENDING, state=states.UNKNOWN, **told)
-        unanswered = q.state.in_((states.SENDING, states.UNKNOWN))
-        self._release = self._move(unanswered, nobody_said_sent, state=states.RELEASED, **told)
+        self._mark_unknown = self._move(q.state == RequestState.SENDING, state=RequestState.UNKNOWN, **told)
+        unanswered = q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
+        self._release = self._move(unanswered, nobody_said_sent, state=RequestState.RELEASED, **told)
         self._state = sa.select(q.state).where(*self._mine())
 
     def mark_sending(self, connection: Connection, attempt: Attempt, request_id: bytes) -> bool:
@@ -51,7 +51,7 @@ class Transitions:
         """
         mine = _whose(attempt, request_id)
         connection.execute(self._mark, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
-        if self._is(connection, mine, states.SENDING):
+        if self._is(connection, mine, RequestState.SENDING):
             return True
         self._campaigns.refuse_halted(connection, attempt)
         return False
@@ -75,7 +75,7 @@ class Transitions:
             self._prove(connection, attempt, request_id, answer)
             return True
         # By a repetition, or too late: what is recorded stays.
-        return self._is(connection, mine, states.SETTLED)
+        return self._is(connection, mine, RequestState.SETTLED)
 
     def release(
         self,
@@ -94,9 +94,9 @@ class Transitions:
         mine = _whose(attempt, request_id)
         told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
         connection.execute(self._release, told)
-        return self._is(connection, mine, states.RELEASED)
+        return self._is(connection, mine, RequestState.RELEASED)
 
-    def doubt(
+    def mark_unknown(
         self,
         connection: Connection,
         attempt: Attempt,
@@ -109,8 +109,8 @@ class Transitions:
         """Records that nobody knows whether the call arrived; its recipients are not sent again by themselves."""
         mine = _whose(attempt, request_id)
         told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
-        connection.execute(self._doubt, told)
-        return self._is(connection, mine, states.UNKNOWN)
+        connection.execute(self._mark_unknown, told)
+        return self._is(connection, mine, RequestState.UNKNOWN)
 
     def _mine(self) -> tuple[Any, ...]:
         requests = self._t.requests.c
@@ -125,7 +125,7 @@ class Transitions:
     def _delete_guesses(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
         """The answer's word replaces a person's guess, unless it knows less than the person said."""
         outcomes = self._t.outcomes
-        unsaid = [key for key, status, _ in answer.outcomes if status == UNKNOWN]
+        unsaid = [key for key, status, _ in answer.outcomes if status == Status.UNKNOWN]
         connection.execute(
             sa.delete(outcomes).where(outcomes.c.request_id == request_id, outcomes.c.key.not_in(unsaid))
         )

@@ -10,16 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from airflow_provider_uspeedo.core.keys import KeySpec
-from airflow_provider_uspeedo.core.statuses import INVALID, REJECTED, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse_other_keys, refuse_pruned
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 from airflow_provider_uspeedo.ledger.store.engine import PATIENCE, Database
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Failure, Fate, Tally
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
 class LedgerQueries:
@@ -87,7 +87,10 @@ class LedgerQueries:
                 lines.reason.label("reason"),
             )
             .select_from(lines.read())
-            .where(lines.attempt.c.attempt_no == attempt.number, lines.status.in_((REJECTED, INVALID, UNKNOWN)))
+            .where(
+                lines.attempt.c.attempt_no == attempt.number,
+                lines.status.in_((Status.REJECTED, Status.INVALID, Status.UNKNOWN)),
+            )
             .order_by(reading.row_number)
             .limit(limit)
         )
@@ -119,7 +122,7 @@ class LedgerQueries:
     def still_sending(self, request_ids: Iterable[bytes]) -> set[bytes]:
         """Those of the requests that are still *sending*."""
         requests = self.tables.requests.c
-        query = sa.select(requests.id).where(requests.state == states.SENDING)
+        query = sa.select(requests.id).where(requests.state == RequestState.SENDING)
         return self.database.read(
             lambda connection: {
                 row.id

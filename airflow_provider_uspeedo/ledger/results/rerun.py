@@ -6,12 +6,12 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.statuses import NOT_SENT
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.records import Attempt, WholeReading
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
 class Unchanged:
@@ -69,9 +69,9 @@ class Unchanged:
         open_ones = sa.exists(
             sa.select(requests.id).where(
                 requests.campaign_no == attempt.campaign_no,
-                requests.state.not_in((states.SENDING, states.SETTLED, states.UNKNOWN)),
+                requests.state.not_in((RequestState.SENDING, RequestState.SETTLED, RequestState.UNKNOWN)),
             )
         )
         if not connection.execute(sa.select(sa.literal(1)).where(open_ones)).first():
             return False  # whoever is in this campaign was texted, or may have been: no line needs to be asked
-        return any(row.status == NOT_SENT for row in connection.execute(self._lines.tally(earlier)))
+        return any(row.status == Status.NOT_SENT for row in connection.execute(self._lines.tally(earlier)))

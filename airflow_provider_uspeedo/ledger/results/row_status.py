@@ -12,12 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_uspeedo.core.statuses import ACCEPTED, NOT_SENT, UNKNOWN
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.results.superseded_rows import ONE, Current
-from airflow_provider_uspeedo.ledger.store import schema as states
 from airflow_provider_uspeedo.ledger.store.expressions import hex_text, in_order, on_postgresql, rarely
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.slice_conditions import is_in_slice
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 IN_FLIGHT = "in flight"
 GONE = "no longer in the source"
@@ -50,7 +50,7 @@ class ResultRows:
         self._fate = _fate(self._outcome.c.status, self.request.c.state)
         self._why = sa.func.coalesce(
             self._outcome.c.reason,
-            sa.case((self.request.c.state == states.SENDING, IN_FLIGHT), else_=self.request.c.reason),
+            sa.case((self.request.c.state == RequestState.SENDING.value, IN_FLIGHT), else_=self.request.c.reason),
         )
         own = self.reading.c.status
         self.status = sa.case((own.is_not(None), own), else_=self._fate)
@@ -125,7 +125,7 @@ class ResultRows:
         campaign = sa.select(self._t.attempts.c.campaign_no).where(self._t.attempts.c.attempt_no == attempt_no)
         return sa.select(requests.c.id).where(
             requests.c.campaign_no == campaign.scalar_subquery(),
-            sa.or_(requests.c.state == states.SUPERSEDED, requests.c.id.in_(sa.select(past.c.request_id))),
+            sa.or_(requests.c.state == RequestState.SUPERSEDED.value, requests.c.id.in_(sa.select(past.c.request_id))),
         )
 
     def fates(self) -> sa.Select[Any]:
@@ -181,8 +181,8 @@ class ResultRows:
         recipient, first = self.recipient.c, self._first.c
         names = ("phone", "user_id", "template_id", "sender_id")
         why = sa.case(
-            (sa.and_(self._fate == NOT_SENT, self._read_whole_since()), GONE),
-            (self._fate == NOT_SENT, UNREAD),
+            (sa.and_(self._fate == Status.NOT_SENT.value, self._read_whole_since()), GONE),
+            (self._fate == Status.NOT_SENT.value, UNREAD),
             else_=self._why,
         )
         recipients = in_order(
@@ -282,7 +282,7 @@ def _fate(outcome: Any, state: Any) -> Any:
     """A recipient's status from its own outcome, if it has one, and the state of its request."""
     return sa.case(
         (outcome.is_not(None), outcome),
-        (state == states.SETTLED, ACCEPTED),
-        (state.in_((states.SENDING, states.UNKNOWN)), UNKNOWN),
-        else_=NOT_SENT,
+        (state == RequestState.SETTLED.value, Status.ACCEPTED.value),
+        (state.in_((RequestState.SENDING.value, RequestState.UNKNOWN.value)), Status.UNKNOWN.value),
+        else_=Status.NOT_SENT.value,
     )

@@ -25,11 +25,6 @@ from sqlalchemy.sql.elements import quoted_name
 VERSION = 3
 """The version of these tables; a ledger of another version is refused (see :mod:`.migrations`)."""
 
-CLAIMED, SENDING, SETTLED = "claimed", "sending", "settled"
-RELEASED, UNKNOWN, SUPERSEDED = "released", "unknown", "superseded"
-"""The states of a request. They never go back:
-claimed -> sending -> settled | released | unknown; unknown -> settled | released; claimed | released -> superseded."""
-
 ROW_NUMBER = quoted_name("row_number", quote=True)
 """A reserved word of MySQL and MariaDB; SQLAlchemy 1.4 does not know it for MariaDB."""
 
