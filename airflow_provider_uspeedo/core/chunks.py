@@ -12,9 +12,9 @@ from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
-MOST_IN_ONE_REQUEST = 1000
+MAX_RECIPIENTS_PER_REQUEST = 1000
 """The vendor's limit of numbers in one request, over all groups."""
-OPEN_AT_ONCE = 8
+MAX_OPEN_CHUNKS = 8
 """Chunks kept open for recipients that share a phone; a bounded number, so that memory does not grow."""
 
 
@@ -24,7 +24,7 @@ class Cutter:
     :param size: recipients in a full chunk, 1 to 1000.
     """
 
-    def __init__(self, size: int = MOST_IN_ONE_REQUEST) -> None:
+    def __init__(self, size: int = MAX_RECIPIENTS_PER_REQUEST) -> None:
         self._size = size
         # Either chunks that are open because of a shared phone, or what is left over from cutting.
         self._open: list[dict[str, Recipient]] = []
@@ -55,7 +55,7 @@ class Cutter:
             if recipient.phone not in chunk:
                 break
         else:
-            if len(self._open) == OPEN_AT_ONCE:
+            if len(self._open) == MAX_OPEN_CHUNKS:
                 closed = self._open.pop(0).values()
             chunk = {}
             self._open.append(chunk)

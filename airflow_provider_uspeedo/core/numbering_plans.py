@@ -9,7 +9,7 @@ from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
 
-LONGEST_CODE = 3
+MAX_CODE_DIGITS = 3
 """Digits of the longest country code."""
 
 AMERICAS = ("1", "5")
@@ -111,7 +111,7 @@ def plan_of_code(code: str) -> NumberingPlan:
 
 def find_plan(digits: str) -> NumberingPlan | None:
     """Return the plan of the country code that the digits begin with, or ``None`` if it is no known one."""
-    for width in range(1, LONGEST_CODE + 1):
+    for width in range(1, MAX_CODE_DIGITS + 1):
         if digits[:width] in CALLING_CODES:
             return plan_of_code(digits[:width])
     return None

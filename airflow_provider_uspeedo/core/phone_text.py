@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_TEXT = 64
+MAX_PHONE_CHARACTERS = 64
 """Characters. More than this is not one phone, whatever it says."""
 
 _TEL = re.compile(r"tel:\s*", re.IGNORECASE)
@@ -68,7 +68,7 @@ def plain(text: str) -> str:
 
     :raises BadPhone: for letters, extensions, several numbers, scientific notation and everything else.
     """
-    if len(text) > LONGEST_TEXT:
+    if len(text) > MAX_PHONE_CHARACTERS:
         raise BadPhone("too long to be one phone number")
     folded = text.translate(_FOLD).strip().lstrip("'").lstrip()
     folded = _without_dots(folded[_prefix_length(folded) :])

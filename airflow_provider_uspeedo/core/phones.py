@@ -18,10 +18,9 @@ Rules beyond those of ``phonenumbers``:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Any
 
 import phonenumbers
 from phonenumbers import NumberParseException
@@ -35,16 +34,15 @@ from airflow_provider_uspeedo.core.numbering_plans import (
     plan_of_code,
     plan_of_region,
 )
-from airflow_provider_uspeedo.core.phone_column import PhoneColumn
 from airflow_provider_uspeedo.core.phone_text import BadPhone, plain
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 __all__ = ["BadPhone", "PhoneReader", "normalise"]
 
-_SEPARATORS = str.maketrans("", "", " \t-()")
+_SEPARATORS = b" \t-()"
 _HEADS = frozenset("+(0123456789")
 _NO_REGION_OF_THEIR_OWN = {"UK": "GB", "EL": "GR"}
-_LONGEST_SHOWN = 4
+_MAX_SHOWN = 4
 _AMBIGUOUS = "can be read as two different numbers; write it as +, country code, number"
 _NO_COUNTRY_CODE = "no country code; write it as +, country code, number, or set default_region"
 _PARSE_FAULTS = {
@@ -85,21 +83,16 @@ class PhoneReader:
         self._home = plan_of_region(self.default_region) if self.default_region else None
         # Regions that share a country code share its lengths, too; the rest is the region's own.
         self._main = plan_of_code(self._home.code) if self._home else None
-        self._column = PhoneColumn(self.read, self._home, self._main)
-
-    def read_all(self, texts: Sequence[Any]) -> list[str | None]:
-        """Return what :meth:`read` returns for each cell of a column; ``None`` for what is no phone, or no text."""
-        return self._column.read_all(texts)
 
     def read(self, text: str) -> str:
         """Return the phone as ``(country code)number``.
 
         :raises BadPhone: the text is no phone; the reason never quotes it.
         """
-        digits = text.translate(_SEPARATORS)
+        digits = _without_separators(text) if text.isascii() else ""
         if not _is_plain(text, digits):
             text = plain(text)
-            digits = text.translate(_SEPARATORS)
+            digits = _without_separators(text)
         if digits[0] == "+":
             return _international(digits[1:])
         if has_code_in_brackets(text):
@@ -144,11 +137,13 @@ class PhoneReader:
         return _choose(first, _attempt(self._bare, digits), first_wins=first_wins) or _international(digits)
 
 
+def _without_separators(ascii_text: str) -> str:
+    return ascii_text.encode().translate(None, _SEPARATORS).decode()  # as bytes it takes a third of the time
+
+
 def _is_plain(text: str, digits: str) -> bool:
     """Return whether the text is what :func:`plain` returns: the quick way for almost all phones."""
-    if not text.isascii() or text[:1] not in _HEADS:
-        return False
-    return digits.isdecimal() or (digits[:1] == "+" and digits[1:].isdecimal())
+    return text[:1] in _HEADS and (digits.isdecimal() or (digits[:1] == "+" and digits[1:].isdecimal()))
 
 
 def _international(digits: str) -> str:
@@ -213,7 +208,7 @@ def _known_region(text: str) -> str:
     near = _regions_meant(region)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     # A longer text may be anything, even somebody's phone: it is not repeated.
-    given = f", not {region!r}" if len(region) <= _LONGEST_SHOWN else ""
+    given = f", not {region!r}" if len(region) <= _MAX_SHOWN else ""
     raise ConfigurationError(f"default_region must be a country as two letters (ISO 3166), such as 'HK'{given}.{hint}")
 
 

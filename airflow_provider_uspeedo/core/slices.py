@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-MOST_SLICES = 1024
+MAX_SLICES = 1024
 """As many mapped tasks as Airflow makes of one by default."""
 BUCKET_BYTES = 2
 """So many leading bytes of a key decide; the ledger computes the same in SQL."""
@@ -34,9 +34,9 @@ class Slice:
     count: int = 1
 
     def __post_init__(self) -> None:
-        if not (1 <= self.count <= MOST_SLICES and 0 <= self.number < self.count):
+        if not (1 <= self.count <= MAX_SLICES and 0 <= self.number < self.count):
             raise ConfigurationError(
-                f"slice={str(self)!r} is no slice: write it as '1/8' to '8/8', of at most {MOST_SLICES:,} slices."
+                f"slice={str(self)!r} is no slice: write it as '1/8' to '8/8', of at most {MAX_SLICES:,} slices."
             )
 
     @classmethod

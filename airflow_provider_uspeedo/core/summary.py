@@ -11,9 +11,9 @@ from typing import Any
 from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
-MOST_SESSIONS = 1000
+MAX_SESSIONS = 1000
 """Session numbers listed in a summary; the results table has them all."""
-MOST_FAILURES = 1000
+MAX_FAILURES = 1000
 """Failures listed in a summary; the results table has them all."""
 
 
@@ -87,7 +87,7 @@ class Summary:
     def truncated(self) -> bool:
         """True if a list was cut; the results table is complete."""
         failed = self[Status.REJECTED] + self[Status.INVALID] + self[Status.UNKNOWN]
-        return len(self.session_nos) > MOST_SESSIONS or failed > min(len(self.failures), MOST_FAILURES)
+        return len(self.session_nos) > MAX_SESSIONS or failed > min(len(self.failures), MAX_FAILURES)
 
     def to_xcom(self) -> dict[str, Any]:
         """Plain JSON, as the operator returns it."""
@@ -97,7 +97,7 @@ class Summary:
             **{status: self[status] for status in STATUSES},
             "accepted_now": self.accepted_now,
             "requests": self.requests,
-            "session_nos": list(self.session_nos[:MOST_SESSIONS]),
+            "session_nos": list(self.session_nos[:MAX_SESSIONS]),
             "failures": [
                 {
                     "row_number": f.row_number,
@@ -106,7 +106,7 @@ class Summary:
                     "status": str(f.status),
                     "reason": f.reason,
                 }
-                for f in self.failures[:MOST_FAILURES]
+                for f in self.failures[:MAX_FAILURES]
             ],
             "truncated": self.truncated,
             "results_conn_id": self.results_conn_id,

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_uspeedo.core.arrays import cells_of
+from airflow_provider_uspeedo.core.row_rules import NUL
 
 Cell = TypeVar("Cell")
 
@@ -46,7 +47,7 @@ class ArrowTexts(Sequence[Text]):
     @property
     def clean(self) -> pa.Array | None:
         """The column itself, if every cell is a text that can be stored and sent: none is null, or has a NUL."""
-        if self.array.null_count or b"\0" in cells_of(self.array)[1].tobytes():
+        if self.array.null_count or NUL.encode() in cells_of(self.array)[1].tobytes():
             return None
         return self.array
 

@@ -10,7 +10,7 @@ from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.arrow_types import can_be_list, kind_of
 from airflow_provider_uspeedo.tables.source import Part
 
-MOST_NAMES = 30
+MAX_NAMES_SHOWN = 30
 """So many columns are listed in an error; a wide table has thousands."""
 
 
@@ -70,5 +70,5 @@ def _meant(missing: Sequence[str], part: Part) -> str:
 def _has(part: Part) -> str:
     if not part.names:
         return "It has no columns at all."
-    more = f" and {len(part.names) - MOST_NAMES:,} more" if len(part.names) > MOST_NAMES else ""
-    return "It has: " + ", ".join(map(repr, part.names[:MOST_NAMES])) + more + "."
+    more = f" and {len(part.names) - MAX_NAMES_SHOWN:,} more" if len(part.names) > MAX_NAMES_SHOWN else ""
+    return "It has: " + ", ".join(map(repr, part.names[:MAX_NAMES_SHOWN])) + more + "."

@@ -23,7 +23,7 @@ SUFFIXES = (".parquet", ".parq")
 HIDDEN = ("_", ".")
 """Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``_delta_log``, ..."""
 
-LONGEST_PATH = 4096
+MAX_PATH_CHARACTERS = 4096
 _ROWS_AS_TEXT = re.compile(r"""[\n\r\0]|\A\s*(\[\s*[{\['"]|\[.*,.*\]|[{(<"'])|\A[\d\s+().,;-]+\Z""", re.DOTALL)
 """How the text of a list, a dict, a frame or a phone begins or looks; ``[ab]*.parquet`` is a pattern."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -190,7 +190,7 @@ def _check_path(place: object) -> None:
     """Refuse text that is no path, without showing it: rows that a template turned into text are full of phones."""
     if not isinstance(place, str) or not place.strip():
         raise TableError("the path of the recipients is empty. Give the path of a Parquet file or folder.")
-    if _ROWS_AS_TEXT.search(place) or len(place) > LONGEST_PATH:
+    if _ROWS_AS_TEXT.search(place) or len(place) > MAX_PATH_CHARACTERS:
         raise TableError(
             "recipients is a text, but not a path: it looks like rows turned into text by a template. Hand over the "
             "output of the task itself (my_task.output), or set render_template_as_native_obj=True on the DAG."

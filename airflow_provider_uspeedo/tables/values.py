@@ -20,7 +20,7 @@ from airflow_provider_uspeedo.tables.batch import NOT_UTF8, Text, Unreadable
 
 INFINITE = Unreadable("an infinite number")
 OUT_OF_RANGE = Unreadable("a number too large or too small to write out")
-MOST_DIGITS = 400
+MAX_DIGITS = 400
 """More digits than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
 
 
@@ -89,7 +89,7 @@ def _(value: Decimal) -> Text:
     if value.is_infinite():
         return INFINITE
     written = str(value or value.copy_abs())
-    if len(written) > MOST_DIGITS or abs(value.adjusted()) > MOST_DIGITS:
+    if len(written) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
         return OUT_OF_RANGE
     return format(Decimal(written), "f") if "E" in written else written
 

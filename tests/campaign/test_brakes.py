@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.guards import least_answered
+from airflow_provider_uspeedo.campaign.guards import min_answered
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
@@ -103,7 +103,7 @@ def test_what_is_in_flight_is_settled_when_the_brake_is_pulled(scene: Scene) -> 
 @pytest.mark.parametrize(("most", "least"), [(0.5, 20), (0.1, 20), (0.05, 40), (0.001, 2000), (0.0, 1)])
 def test_a_small_share_needs_more_answers(most: float, least: int) -> None:
     """One failure is never a share."""
-    assert least_answered(most) == least
+    assert min_answered(most) == least
 
 
 @pytest.mark.parametrize("given", [-0.1, 1.01, 5.0])

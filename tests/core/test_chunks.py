@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.chunks import OPEN_AT_ONCE, Cutter, by_template_and_sender
+from airflow_provider_uspeedo.core.chunks import MAX_OPEN_CHUNKS, Cutter, by_template_and_sender
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
@@ -57,7 +57,7 @@ def test_the_cutter_knows_whom_it_still_holds(recipients: list[Recipient], size:
             for sent in closed:
                 del held[sent.key]
         assert cutter.open_rows() == held
-        assert len(held) <= OPEN_AT_ONCE * size
+        assert len(held) <= MAX_OPEN_CHUNKS * size
     assert {one.key for chunk in cutter.rest() for one in chunk} == held.keys()
     assert not cutter.open_rows()
 

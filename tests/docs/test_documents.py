@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
-from airflow_provider_uspeedo.core.summary import MOST_FAILURES, MOST_SESSIONS, ListedFailure, Summary
+from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
@@ -73,8 +73,8 @@ def test_every_key_of_the_xcom_is_described(key):
 def test_the_sizes_of_the_lists_in_the_xcom_are_those_of_the_code():
     """The rows of the two lists say at which size they are cut."""
     described = rows("operator.md", "What comes back")
-    assert f"at most {MOST_SESSIONS:,}" in described["session_nos"][0]
-    assert f"at most {MOST_FAILURES:,}" in described["failures"][0]
+    assert f"at most {MAX_SESSIONS:,}" in described["session_nos"][0]
+    assert f"at most {MAX_FAILURES:,}" in described["failures"][0]
 
 
 @pytest.mark.parametrize("status", STATUSES)
