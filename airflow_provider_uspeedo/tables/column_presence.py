@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a part of a table must have before any row of it is used: the columns, once each, of types that can be read."""
+"""Checks a part of a table before any row is used: each column exists once and is of a type that can be read."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from airflow_provider_uspeedo.tables.arrow_types import can_be_list, kind_of
 from airflow_provider_uspeedo.tables.source import Part
 
 MAX_NAMES_SHOWN = 30
-"""So many columns are listed in an error; a wide table has thousands."""
+"""Columns listed in an error; a wide table has thousands."""
 
 
 def check_columns(part: Part, needed: Sequence[str]) -> None:
     """Refuse a part that lacks a column, or has it twice.
 
-    :raises TableError: naming the missing columns, those that come close, and those that are there.
+    :raises TableError: naming the missing columns, similar names, and the existing columns.
     """
     missing = [name for name in dict.fromkeys(needed) if name not in part.types]
     if missing:
