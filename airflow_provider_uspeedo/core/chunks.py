@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cutting recipients into requests: at most 1000 each, and no phone twice in one."""
+"""Cuts recipients into requests: at most 1000 in each, and no phone twice in one."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
 MAX_RECIPIENTS_PER_REQUEST = 1000
-"""The vendor's limit of numbers in one request, over all groups."""
+"""The vendor's limit of phones in one request, over all groups."""
 MAX_OPEN_CHUNKS = 8
-"""Chunks kept open for recipients that share a phone; a bounded number, so that memory does not grow."""
+"""Chunks kept open for recipients that share a phone; bounds the memory."""
 
 
 class Cutter:
-    """Collects recipients into chunks; two that share a phone (under two keys) never share a chunk.
+    """Collects recipients into chunks; two with the same phone (and different keys) are never in one chunk.
 
     :param size: recipients in a full chunk, 1 to 1000.
     """
 
     def __init__(self, size: int = MAX_RECIPIENTS_PER_REQUEST) -> None:
         self._size = size
-        # Either chunks that are open because of a shared phone, or what is left over from cutting.
+        # At most one of the two holds recipients: chunks kept open because of a shared phone, or the rest of a cut.
         self._open: list[dict[str, Recipient]] = []
         self._left = RecipientBatch.of(())
 
@@ -37,7 +37,7 @@ class Cutter:
         return rows | dict(zip(self._left.keys(), left, strict=True))
 
     def add_all(self, recipients: RecipientBatch) -> list[RecipientBatch]:
-        """Takes recipients in, in order; returns the chunks that are now closed."""
+        """Adds recipients in order; returns the chunks that are now complete."""
         if len(self._open) == 1:
             self._left = RecipientBatch.of(self._open.pop().values())
         recipients = RecipientBatch.joined([part for part in (self._left, recipients) if part] or [recipients])
@@ -49,7 +49,7 @@ class Cutter:
         return [recipients[start : start + self._size] for start in range(0, whole, self._size)]
 
     def _add(self, recipient: Recipient) -> Collection[Recipient] | None:
-        """Takes one recipient in; returns a chunk if one is now closed."""
+        """Adds one recipient; returns a chunk if one is now complete."""
         closed = None
         for chunk in self._open:
             if recipient.phone not in chunk:
@@ -66,7 +66,7 @@ class Cutter:
         return chunk.values()
 
     def rest(self) -> list[RecipientBatch]:
-        """Closes what is still open."""
+        """Returns the recipients that are left as the last chunks."""
         chunks = [RecipientBatch.of(chunk.values()) for chunk in self._open] + ([self._left] if self._left else [])
         self._open, self._left = [], self._left[:0]
         return chunks
@@ -80,9 +80,9 @@ def by_template_and_sender(recipients: RecipientBatch) -> list[TaskContent]:
     kinds = numbers_of(templates.indices) * len(senders.dictionary) + numbers_of(senders.indices)
     found, first, sizes = np.unique(kinds, return_index=True, return_counts=True)
     by_appearance = np.argsort(first)
-    place_of = np.empty_like(by_appearance)
-    place_of[by_appearance] = np.arange(len(found))
-    in_groups = recipients.take(np.argsort(place_of[np.searchsorted(found, kinds)], kind="stable"))
+    position_of = np.empty_like(by_appearance)
+    position_of[by_appearance] = np.arange(len(found))
+    in_groups = recipients.take(np.argsort(position_of[np.searchsorted(found, kinds)], kind="stable"))
     ends = np.cumsum(sizes[by_appearance]).tolist()
     named = [divmod(kind, len(senders.dictionary)) for kind in found[by_appearance].tolist()]
     return [

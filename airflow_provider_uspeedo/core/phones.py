@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A phone as people write it becomes ``(country code)number``, the form that the API takes.
+"""Normalises phones to ``(country code)number``, the form that the API takes.
 
 A phone is accepted when its country has numbers of that length, whether or not its range is known to be assigned:
-metadata lags behind new ranges, and the vendor has the last word. Of the metadata only what cannot be done without
-is used: country codes, lengths, national prefixes, and where digits can be read in two ways the general shape of a
-country's numbers. A phone written with its country code and without a national prefix reads the same in all versions.
+metadata lags behind new ranges, and the vendor decides. Only the necessary metadata is used: country codes, lengths,
+national prefixes, and for ambiguous digits the general shape of a country's numbers. A phone written with its
+country code and without a national prefix reads the same in all versions.
 
 Rules beyond those of ``phonenumbers``:
 
@@ -51,16 +51,16 @@ _PARSE_FAULTS = {
 }
 
 _plans: dict[str, NumberingPlan] = {}
-"""First three digits to plan: what makes the common forms fast. Filled as countries are met."""
+"""First three digits to plan, filled on demand; makes the common forms fast."""
 
 
 def normalise(text: str, default_region: str | None) -> str:
-    """Return the phone as ``(country code)number``. For many phones keep a :class:`PhoneReader`.
+    """Return the phone as ``(country code)number``. For many phones use one :class:`PhoneReader`.
 
     >>> normalise("5531 1111", "HK")
     '(852)55311111'
 
-    :raises BadPhone: the text is no phone; the reason never quotes it.
+    :raises BadPhone: the text is not a phone; the reason never quotes it.
     :raises ConfigurationError: there is no such region.
     """
     return _reader(default_region).read(text)
@@ -81,13 +81,13 @@ class PhoneReader:
     def __init__(self, default_region: str | None = None) -> None:
         self.default_region = _known_region(default_region) if default_region and default_region.strip() else None
         self._home = plan_of_region(self.default_region) if self.default_region else None
-        # Regions that share a country code share its lengths, too; the rest is the region's own.
+        # Regions that share a country code share its lengths; the rest is specific to the region.
         self._main = plan_of_code(self._home.code) if self._home else None
 
     def read(self, text: str) -> str:
         """Return the phone as ``(country code)number``.
 
-        :raises BadPhone: the text is no phone; the reason never quotes it.
+        :raises BadPhone: the text is not a phone; the reason never quotes it.
         """
         digits = _without_separators(text) if text.isascii() else ""
         if not _is_plain(text, digits):
@@ -148,12 +148,12 @@ def _is_plain(text: str, digits: str) -> bool:
 
 def _international(digits: str) -> str:
     """Read digits that begin with a country code."""
-    plan = _plans.get(digits[:3]) or _met(digits)
+    plan = _plans.get(digits[:3]) or _remember_plan(digits)
     number = plan.significant(digits[len(plan.code) :])
     return _ask_library("+" + digits, None) if number is None else _checked(plan, number)
 
 
-def _met(digits: str) -> NumberingPlan:
+def _remember_plan(digits: str) -> NumberingPlan:
     plan = find_plan(digits)
     if plan is None:
         raise BadPhone("unknown country code")
@@ -167,7 +167,7 @@ def _checked(plan: NumberingPlan, number: str) -> str:
 
 
 def _ask_library(text: str, region: str | None) -> str:
-    """Read what the tables do not cover: prefixes that stand for area codes, calls dialled by way of a carrier."""
+    """Read what the plans do not cover: prefixes that stand for area codes, calls dialled by way of a carrier."""
     try:
         parsed = phonenumbers.parse(text, region)
     except NumberParseException as error:
@@ -183,7 +183,7 @@ def _attempt(read: Callable[..., str], *args: str | None) -> str | None:
 
 
 def _choose(first: str | None, second: str | None, *, first_wins: bool) -> str | None:
-    """Return the one of two readings that is meant. The second is the unusual one: it must at least be likely.
+    """Return one of two readings. The second one is unusual and counts only if it is likely.
 
     :param first_wins: when both are likely; otherwise the phone is refused.
     """
@@ -207,7 +207,7 @@ def _known_region(text: str) -> str:
         return region
     near = _regions_meant(region)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    # A longer text may be anything, even somebody's phone: it is not repeated.
+    # A longer text may be a phone: it is not quoted.
     given = f", not {region!r}" if len(region) <= _MAX_SHOWN else ""
     raise ConfigurationError(f"default_region must be a country as two letters (ISO 3166), such as 'HK'{given}.{hint}")
 

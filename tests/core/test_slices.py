@@ -56,5 +56,5 @@ def test_one_of_one_is_the_whole_table() -> None:
 @pytest.mark.parametrize("text", ["0/8", "9/8", "1/0", "8", "", "1/2/3", "-1/8", "1/1025", "a/b", "٣/٨", "1.0/8"])
 def test_what_is_no_slice_is_refused(text: str) -> None:
     """A slice that nobody sends would leave people out without a word."""
-    with pytest.raises(ConfigurationError, match=r"slice=.* is no slice: write it as"):
+    with pytest.raises(ConfigurationError, match=r"slice=.* is not a slice: write it as"):
         Slice.parse(text)

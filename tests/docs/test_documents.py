@@ -13,7 +13,7 @@ import pytest
 
 from airflow_provider_uspeedo import errors
 from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
+from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
@@ -37,7 +37,7 @@ def _endings():
     for present in itertools.product((0, 1), repeat=len(statuses)):
         summary = Summary("c", dict(zip(statuses, present, strict=True)), 0, 0)
         for cause, stopped, elsewhere in itertools.product(("", "It."), (False, True), (False, True)):
-            yield judge(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
+            yield decide(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
 
 
 def _sections_in_code():
@@ -135,7 +135,7 @@ def test_the_table_of_the_runbook_finds_the_section_of_every_message(message):
 def test_the_quickstart_quotes_the_log():
     """What its DAG tells at its end."""
     counts = {"accepted": 2, "invalid": 1}
-    told = tell(Summary("c", counts, accepted_now=2, requests=1))
+    told = describe(Summary("c", counts, accepted_now=2, requests=1))
     assert f"`{told[: told.index(' Campaign')]}`" in read("quickstart.md")
 
 
