@@ -40,16 +40,15 @@ class USpeedoClient:
 
         :param task_content: groups of targets, at most 1000 numbers over all groups and no phone twice.
         :raises ConfigurationError: the content must not be sent; nothing was.
-        :raises NotSent: nobody was texted; it is safe to send again.
-        :raises Refused: nobody was texted; mend the cause first.
-        :raises OutcomeUnknown: it may have been accepted: do not send again.
+        :raises NotSent: the request was surely not accepted; it is safe to send it again.
+        :raises Refused: no message was sent; fix the cause first.
+        :raises OutcomeUnknown: it may have been accepted: do not send it again.
         """
-        written = (
-            task_content
-            if isinstance(task_content, WrittenContent)
-            else builders.write_content([task_content_from(group) for group in task_content])
-        )
-        call = builders.send_batch(self._config, written, **_stamp())
+        return self.send_written(builders.write_content([task_content_from(group) for group in task_content]))
+
+    def send_written(self, content: WrittenContent) -> SendAnswer:
+        """Send one request whose content was checked and written beforehand; see :meth:`send_batch`."""
+        call = builders.send_batch(self._config, content, **_stamp())
         return read_send_answer(self._transport.send(call), datetime.now(UTC))
 
     def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:

@@ -95,7 +95,7 @@ class Scene:
         """
         with self.client(**settings) as client:
             query = {"query": client.query_templates} if ask else {}
-            return self.run_with(client.send_batch, table, order, halt=halt, **query)
+            return self.run_with(client.send_written, table, order, halt=halt, **query)
 
     def run_with(
         self,

@@ -20,12 +20,12 @@ from unittest.mock import patch
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
 from airflow_provider_uspeedo.campaign import campaign, prefetch, sending, table_reader
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
@@ -138,9 +138,9 @@ class Sends:
         self._hasty = USpeedoClient(config(f"{one.vendor}/{self._scene.name}", timeout=0.15))
         self._nowhere = USpeedoClient(config(f"http://127.0.0.1:{one.nowhere}"))
 
-    def __call__(self, content: Sequence[TaskContent]) -> SendAnswer:
+    def __call__(self, content: WrittenContent) -> SendAnswer:
         self._gaps.before("send")
-        answer = self._for_next().send_batch(content)
+        answer = self._for_next().send_written(content)
         self._gaps.before("use the answer")
         return answer
 

@@ -12,7 +12,7 @@ from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.http.messages import Call
 from airflow_provider_uspeedo.api.request.auth import basic_headers, flat, signed_headers
-from airflow_provider_uspeedo.api.request.body import WrittenContent, as_json, write
+from airflow_provider_uspeedo.api.request.body import WrittenContent, as_json, write_body, write_groups
 from airflow_provider_uspeedo.api.request.content_check import check
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -28,31 +28,28 @@ _HEADERS = {
 
 
 def write_content(content: Sequence[TaskContent]) -> WrittenContent:
-    """Check the groups of a request and write them, before the moment in which it is sent.
-
-    An empty list of parameters, user id or extend code is left out, as the API wants it; a sender is always there.
+    """Check the groups of a request and write them; this need not wait for the moment of sending.
 
     :raises ConfigurationError: if the content must not be sent; see :func:`.content_check.check`.
     """
     try:
         check(content)
-        return WrittenContent(content)
+        return write_groups(content)
     except UnicodeEncodeError:
         raise ConfigurationError("task_content holds a character that cannot be written in UTF-8.") from None
     except TypeError:
         raise ConfigurationError("task_content: phones, parameters, ids and codes must be texts.") from None
 
 
-def send_batch(config: ClientConfig, content: Sequence[TaskContent], *, timestamp: int, nonce: str) -> Call:
+def send_batch(config: ClientConfig, content: WrittenContent, *, timestamp: int, nonce: str) -> Call:
     """Build the request that sends.
 
-    :param content: groups; what was written of them beforehand is taken.
+    :param content: see :func:`write_content`.
     :param timestamp: seconds since the epoch.
     :param nonce: at most 32 characters, never used before.
-    :raises ConfigurationError: if the content must not be sent; see :func:`.content_check.check`.
     """
     fields = {} if config.api == "rest" else _action_fields(config, field_names.SEND_BATCH)
-    body, signed = write(fields, content if isinstance(content, WrittenContent) else write_content(content))
+    body, signed = write_body(fields, content)
     if config.api == "rest":
         return _call("POST", config.base_url + field_names.REST_SEND_PATH, _basic(config), body)
     return _action_call(config, body, signed, timestamp, nonce)
