@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import cast
 
-from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.builders import write_content
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ALL_WELL
@@ -63,7 +63,7 @@ class Sender:
         """
         try:
             content = writing.result()
-            for trial in again(self._halt.event):
+            for trial in retry_not_sent(self._halt.event):
                 with trial:
                     if trial.retry_state.attempt_number > 1:
                         log.info("Trying again to send to %d recipients.", len(request.recipients))
@@ -153,4 +153,5 @@ def _contacts(content: WrittenContent) -> list[Contact]:
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:
-    return getattr(error, "ret_code", None), getattr(error, "request_id", "")
+    """The API's ``RetCode`` and the vendor's id of the request, as far as the error has them."""
+    return getattr(error, "ret_code", None), getattr(error, "vendor_request_id", "")

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 
 Handler = Callable[["Peer"], None]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.request import builders
 from airflow_provider_uspeedo.api.request.auth import flat, sign
 from airflow_provider_uspeedo.api.request.content_check import task_content_from
@@ -146,7 +146,7 @@ def test_a_send_of_the_rest_api_holds_parameters_only(make_config):
     assert "X-Signature" not in call.headers
 
 
-def test_questions_of_the_action_api_are_signed(make_config):
+def test_queries_of_the_action_api_are_signed(make_config):
     """Receipts and templates go to the same URL, with the ids in the body."""
     receipts = builders.get_receipts(make_config(account_id=1), ["s1", "s2"], **STAMP)
     templates = builders.query_templates(make_config(), ["t1"], **STAMP)
@@ -155,7 +155,7 @@ def test_questions_of_the_action_api_are_signed(make_config):
     assert receipts.headers["X-Signature"] == sign(flat(json.loads(receipts.body)), "key-secret")
 
 
-def test_questions_of_the_rest_api_are_asked_by_id(make_config):
+def test_queries_of_the_rest_api_name_ids(make_config):
     """Ids are repeated in the query, and quoted."""
     config = make_config(api="rest")
     receipts = builders.get_receipts(config, ["s1", "s&2"], **STAMP)
@@ -185,8 +185,8 @@ def test_one_phone_twice_is_refused(make_config, twin):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([], "nobody"),
-        ([TaskContent("UTA1", "", [])], "nobody"),
+        ([], "no target"),
+        ([TaskContent("UTA1", "", [])], "no target"),
         ([TaskContent("UTA1", "", [Target("")])], "no phone"),
         ([TaskContent("", "", [Target("(1)2")])], "template"),
         ([TaskContent("UTA1", "x" * 12, [Target("(1)2")])], "sender"),

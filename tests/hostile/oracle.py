@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.api.response.send_answer import read_send_answer
 from airflow_provider_uspeedo.core.content import Target
@@ -34,9 +34,9 @@ _KINDS = {Refused: "refused", NotSent: "not sent", OutcomeUnknown: "unknown"}
 def read(body: bytes, status: int) -> reference.Reading:
     """What the package makes of an answer, in the words of the reference."""
     try:
-        answer = read_send_answer(HttpAnswer(status, {}, body), NOW)
+        answer = read_send_answer(HttpResponse(status, {}, body), NOW)
     except (Refused, NotSent, OutcomeUnknown) as error:
-        _assert_tells_nobody(str(error).replace(error.request_id or "?", ""))
+        _assert_tells_nobody(str(error).replace(error.vendor_request_id or "?", ""))
         return reference.Reading(_KINDS[type(error)], [])
     found = outcomes(answer, TARGETS)
     _assert_tells_nobody(answer.failures, *found)

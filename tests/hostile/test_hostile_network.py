@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
@@ -209,15 +209,15 @@ def test_a_bomb_does_not_go_off(serve, coding):
 
 BOMBED = """
 import resource, sys
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 
 transport = Transport(ClientConfig(sys.argv[1], "id", "secret", timeout=5))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 150_000_000,) * 2)
 try:
-    print(len(transport.send(Call("POST", sys.argv[1] + "/api", {}, b"{}")).body))
+    print(len(transport.send(HttpRequest("POST", sys.argv[1] + "/api", {}, b"{}")).body))
 except Exception as error:
     print(type(error).__name__)
 """

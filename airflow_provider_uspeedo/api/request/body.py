@@ -157,7 +157,7 @@ _ESCAPED_SIZES = np.array([len(_quoted(chr(byte))) - len('""') if byte < 0x80 el
 
 
 def _needs_escapes(text: bytes) -> bool:
-    """Tell whether any text in it must be escaped. Asked of what is signed, which holds every text of the request."""
+    """Return whether any character must be escaped. Also works on the signed text, which holds all texts of a request."""
     return len(text.translate(None, _ESCAPED_BYTES)) < len(text)
 
 
