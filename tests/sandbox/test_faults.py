@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from airflow_provider_uspeedo.sandbox.fault_responses import _ACTS
-from airflow_provider_uspeedo.sandbox.faults import KINDS, Switchboard
+from airflow_provider_uspeedo.sandbox.fault_responses import _RESPONSES
+from airflow_provider_uspeedo.sandbox.faults import KINDS, FaultQueue
 
 
 def _split(raw):
@@ -21,7 +21,7 @@ def _split(raw):
 
 def test_every_kind_of_fault_is_carried_out():
     """The table of kinds and the table of acts name the same faults."""
-    assert KINDS.keys() == _ACTS.keys()
+    assert KINDS.keys() == _RESPONSES.keys()
 
 
 def test_refuse_resets_the_connection_and_accepts_nobody(sandbox, client, target, accepted):
@@ -268,7 +268,7 @@ def test_a_call_that_is_turned_away_does_not_use_up_a_fault(sandbox, client, tar
 )
 def test_a_fault_that_makes_no_sense_is_refused(asked):
     """Nothing is queued, and the error says what would be right."""
-    switchboard = Switchboard()
+    queue = FaultQueue()
     with pytest.raises(ValueError, match=r"must|this kind has no|on must"):
-        switchboard.queue(asked)
-    assert switchboard.waiting() == []
+        queue.queue(asked)
+    assert queue.waiting() == []

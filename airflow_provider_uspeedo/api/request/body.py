@@ -157,7 +157,7 @@ _ESCAPED_SIZES = np.array([len(_quoted(chr(byte))) - len('""') if byte < 0x80 el
 
 
 def _needs_escapes(text: bytes) -> bool:
-    """Return whether any character must be escaped. Also works on the signed text, which holds all texts of a request."""
+    """Return whether a character must be escaped. A request's signed text shows it for all texts of the request."""
     return len(text.translate(None, _ESCAPED_BYTES)) < len(text)
 
 
