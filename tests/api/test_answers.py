@@ -137,7 +137,7 @@ def test_a_reason_is_the_phones_else_the_groups_else_the_calls(content, reason):
     [["(852)55311111"], [{"Target": ["(852)55311111"]}], [{"Target": [None]}], [7], ["?"], [{"Target": [[]]}]],
 )
 def test_a_failure_that_cannot_be_read_still_counts(content):
-    """An entry of a wrong type is a failure of somebody; it is never passed over."""
+    """An entry of a wrong type is a failure of an unknown target; it is never ignored."""
     assert len(read({"RetCode": 0, "SessionNo": "s", "FailContent": content}).failures) == 1
 
 
@@ -150,7 +150,7 @@ def test_an_empty_tree_lists_nobody(content):
 @pytest.mark.parametrize("code", [code for code, found in RETURN_CODES.items() if found.kind is CodeKind.REFUSED])
 @pytest.mark.parametrize("more", [{}, {"SuccessCount": 0, "SessionNo": ""}, {"FailContent": TREE}, {"SessionNo": []}])
 def test_a_call_refused_for_good_is_refused(code, more):
-    """Nobody was texted, whatever failures a code that concerns the whole call lists."""
+    """No message was sent, whatever failures are listed beside a code that concerns the whole call."""
     with pytest.raises(Refused) as raised:
         read({"RetCode": code, "ReqUuid": "r-1", **more}, 400)
     assert (raised.value.ret_code, raised.value.vendor_request_id, raised.value.http_status) == (code, "r-1", 400)
@@ -176,7 +176,7 @@ def test_a_busy_server_has_not_sent(code, status):
 
 
 def test_an_old_timestamp_asks_for_a_new_signature():
-    """215395: not sent, and worth one more try."""
+    """215395: not sent, and worth one more attempt."""
     with pytest.raises(NotSent) as raised:
         read({"RetCode": "215395", "SuccessCount": 0})
     assert raised.value.sign_again
@@ -243,7 +243,7 @@ def test_an_answer_that_settles_nothing_is_unknown(body, status):
 
 
 def test_a_count_that_cannot_be_read_is_a_sign_of_acceptance():
-    """Not even a code that refuses for good makes it *nobody was texted*."""
+    """Not even a code that refuses for good makes it *no message was sent*."""
     answer = read({"RetCode": 18013, "SuccessCount": "many"})
     assert answer.success_count == UNREADABLE
     assert [one.status for one in outcomes(answer, [Target("(852)55311111")])] == ["unknown"]

@@ -53,7 +53,7 @@ def test_without_a_count_code_0_and_a_session_suffice():
 
 
 def test_without_a_count_any_other_code_leaves_the_unlisted_unknown():
-    """Rule 3: partial, and nobody says how far."""
+    """Rule 3: partial, and the answer does not say how far."""
     found = outcomes(answer(failed("(852)55310003"), code=18046), THREE)
     assert statuses(found) == ["unknown", "unknown", "rejected"]
 

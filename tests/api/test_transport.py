@@ -135,7 +135,7 @@ def test_a_redirect_is_not_followed(serve, send):
 
 
 def test_a_refused_connection_never_left(send, free_port):
-    """Nobody listens."""
+    """No server listens."""
     with pytest.raises(NotSent, match=r"127\.0\.0\.1") as raised:
         send(f"http://127.0.0.1:{free_port}")
     assert quiet(raised.value)
@@ -491,7 +491,7 @@ def test_a_request_through_a_proxy_is_answered(serve, send, tls, certificate):
 
 @pytest.mark.parametrize("handler", [drop, reset, silent])
 def test_a_request_lost_by_a_forwarding_proxy_is_unknown(serve, send, handler):
-    """The proxy has it, and nobody knows what it did with it."""
+    """The proxy has it, and what it did with it is not known."""
     with pytest.raises(OutcomeUnknown):
         send("http://127.0.0.1:9", proxies={"http": serve(handler).url}, timeout=0.3)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers nobody expects: the reader and its slow reference agree on each of them."""
+"""Unexpected answers: the reader and its slow reference agree on each of them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_more_failures_than_anybody_can_have_sent_are_not_all_read(body):
 
 
 def test_a_failure_behind_the_cut_makes_nobody_accepted():
-    """The answer lists one person so often that another is cut off: nobody else is sure."""
+    """The answer lists one target so often that another is cut off: the outcome of all others is unknown."""
     one, other = '"(852)55310001"', '"(852)55310002"'
     body = f'{{"RetCode":0,"SessionNo":"s","FailedTargetPhones":[{(one + ",") * MAX_FAILURES}{other}]}}'
     found = outcomes(read_send_answer(HttpResponse(200, {}, body.encode()), NOW), TARGETS)

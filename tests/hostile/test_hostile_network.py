@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that mean harm or make no sense: a send ends, in the error that fits, and the key goes to nobody else."""
+"""Hostile and broken servers: a send ends with the error that fits, and the key goes to no other server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BOTH = pytest.mark.parametrize("api", ["action", "rest"])
 
 @pytest.fixture
 def text(caplog):
-    """Send one message to a server, and see that nobody is told the key or the person."""
+    """Send one message to a server, and check that no error shows the key or the recipient."""
     caplog.set_level(logging.DEBUG)
     clients = []
 
@@ -117,7 +117,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_is_given_up_as_unknown(serve, text, name):
-    """Each wait is short and the whole has no end: the time-out is that of the whole exchange."""
+    """Each wait is short and the whole has no end: the time-out is that of the whole request."""
     server = serve(ENDLESS[name])
     with pytest.raises(OutcomeUnknown):
         text(server.url, timeout=0.15)
