@@ -224,7 +224,7 @@ class SendBatchSMSOperator(BaseOperator):
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, hook.client.send_batch, halt, patience=hook.config.timeout)
+        campaign = Campaign(order, reading, ledger, hook.client.send_written, halt, patience=hook.config.timeout)
         with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
             running = thread.submit(campaign.run)
             try:

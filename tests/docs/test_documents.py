@@ -12,7 +12,7 @@ import re
 import pytest
 
 from airflow_provider_uspeedo import errors
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
