@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claim, send, settle: a table of people is texted, each of them at most once. Start with :mod:`.campaign`."""
+"""Claim, send, settle: sends to each recipient of a table at most once. Start with :mod:`.campaign`."""

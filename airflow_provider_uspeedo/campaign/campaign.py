@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One try of a campaign: read, claim, send, settle, and then tell what the ledger says of every row.
+"""One attempt of a campaign: read, claim, send, settle, and then report the ledger's count of every row.
 
-The calling thread reads the table and claims; ``concurrency`` threads send what is claimed. Claims are written for
-many requests in one transaction, *sending* is marked one request at a time, and nothing is read from the table or
-sent to the API inside a transaction.
+The calling thread reads the table and claims; ``concurrency`` threads send the claimed requests. Many requests are
+claimed in one transaction, each is marked *sending* in one of its own, and nothing is read from the table or sent to
+the API inside a transaction.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
+from airflow_provider_uspeedo.api.http.backoff import SEND_BACKOFF, Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.guards import Guards
 from airflow_provider_uspeedo.campaign.prefetch import one_ahead
-from airflow_provider_uspeedo.campaign.process_settings import give_back_memory
+from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -35,18 +36,15 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 log = logging.getLogger(__name__)
 
-CLAIMED_AHEAD = 12
-"""Claimed requests that may wait for a thread, beside those being sent: what bounds the memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one try has to say.
+    """The outcome of one attempt.
 
-    :param cause: why it stopped before its time; ``None`` if it did not, or if somebody stopped it.
-    :param stopped: somebody stopped it.
-    :param elsewhere: another try still has a request under way that concerns this table.
-    :param complete: it has read its whole table.
+    :param cause: the error that stopped it early; ``None`` if none did, or if the task was told to stop.
+    :param stopped: the task was told to stop.
+    :param elsewhere: another attempt has a request in flight that concerns this table.
+    :param complete: the whole table was read.
     """
 
     summary: Summary
@@ -57,55 +55,63 @@ class Report:
 
 
 class Campaign:
-    """One try of one campaign.
+    """One attempt of one campaign.
 
     :param send: makes one call to the API; see :data:`.sending.Send`.
-    :param patience: seconds to wait for requests that another try has under way; one request time-out.
+    :param in_flight_timeout: seconds to wait for requests that another attempt has in flight; one request time-out.
+    :param max_waiting_requests: claimed requests that may wait for a thread, beside those in flight; bounds the memory.
+    :param backoff: of sends that were surely not accepted.
     """
 
     def __init__(
         self,
-        order: CampaignConfig,
+        config: CampaignConfig,
         reading: Reading,
         ledger: Ledger,
         send: Send,
-        halt: StopSignal,
+        stop_signal: StopSignal,
         *,
-        patience: float = 30.0,
+        in_flight_timeout: float = 30.0,
+        max_waiting_requests: int = 12,
+        backoff: Backoff = SEND_BACKOFF,
     ) -> None:
-        self._order = order
+        self._config = config
         self._reading = reading
         self._ledger = ledger
         self._send = send
-        self._halt = halt
-        self._patience = patience
-        self._brakes = Guards(order.max_failure_ratio)
+        self._stop_signal = stop_signal
+        self._in_flight_timeout = in_flight_timeout
+        self._max_waiting_requests = max_waiting_requests
+        self._backoff = backoff
+        self._guards = Guards(config.max_failure_ratio)
         self._complete = False
 
     def run(self) -> Report:
-        """Sends what is not sent yet; returns when nothing of this try is in flight any more.
+        """Sends what has not been sent yet; returns when this attempt has nothing in flight.
 
-        :raises USpeedoError: it could not begin, or the ledger cannot say how it went.
+        :raises USpeedoError: it could not start, or the ledger cannot be read at its end.
         """
         attempt = self._ledger.open_attempt(
-            self._order.campaign_id,
+            self._config.campaign_id,
             self._reading.spec,
-            part=self._order.part,
-            slice_=self._order.slice_,
-            name=self._order.attempt_name,
+            part=self._config.part,
+            slice_=self._config.slice_,
+            name=self._config.attempt_name,
         )
         earlier = self._unchanged(attempt)
         if earlier is None:
             self._send_all(attempt)
         else:
-            log.info("The table is the one that try %d has read to its end.", earlier.number)
+            log.info("The table is unchanged since attempt %d, which has recorded all of it.", earlier.number)
         try:
             return self._report(attempt, earlier or attempt)
         except LedgerError as error:
-            raise LedgerUnavailable(f"The campaign ran, and the ledger cannot say how it went: {error}") from None
+            raise LedgerUnavailable(
+                f"The campaign ran, but the ledger cannot be read for its result: {error}"
+            ) from None
 
     def _unchanged(self, attempt: Attempt) -> Attempt | None:
-        """The earlier try that recorded this very table and left nobody to be texted: its lines are this one's, too."""
+        """The earlier attempt that recorded this very table and left nothing to send; its result rows stand."""
         whole = self._ledger.whole_reading(attempt)
         if whole is None or whole.fingerprint != self._reading.fingerprint():
             return None
@@ -113,57 +119,59 @@ class Campaign:
         return replace(attempt, number=whole.attempt_no) if self._complete else None
 
     def _report(self, attempt: Attempt, read_by: Attempt) -> Report:
-        """Waits for others where it must, ends the try, and asks the ledger how it went.
+        """Waits for requests of other attempts in flight, ends this attempt, and reads its result from the ledger.
 
-        :param read_by: the try that recorded the lines of this one's table: itself, or an earlier one.
+        :param read_by: the attempt that recorded the rows of this table: this one or an earlier one.
         """
         tallies = self._ledger.tally(read_by)
-        deadline = time.monotonic() + self._patience
-        if _under_way_elsewhere(tallies, attempt):
-            log.info("Waiting up to %.0f s for the answers to requests of another try.", self._patience)
-        while (others := _under_way_elsewhere(tallies, attempt)) and not self._halt and time.monotonic() < deadline:
+        deadline = time.monotonic() + self._in_flight_timeout
+        if _in_flight_elsewhere(tallies, attempt):
+            log.info("Waiting up to %.0f s for the answers to requests of another attempt.", self._in_flight_timeout)
+        while others := _in_flight_elsewhere(tallies, attempt):
+            if self._stop_signal or time.monotonic() >= deadline:
+                break
             self._wait_for(others, deadline)
-            tallies = self._ledger.tally(read_by)  # meanwhile the other may have begun its next request
+            tallies = self._ledger.tally(read_by)  # the other may have started its next request
         summary = self._summary(attempt, read_by, tallies)
         self._end(attempt, recorded=self._complete and read_by is attempt)
         return Report(
             summary=summary,
-            cause=self._halt.cause,
-            stopped=bool(self._halt) and self._halt.cause is None,
+            cause=self._stop_signal.cause,
+            stopped=bool(self._stop_signal) and self._stop_signal.cause is None,
             elsewhere=bool(others),
             complete=self._complete,
         )
 
     def _send_all(self, attempt: Attempt) -> None:
-        pace = RateLimiter(self._order.requests_per_second)
-        sender = Sender(self._ledger, attempt, self._send, self._halt, pace, self._brakes)
+        rate_limiter = RateLimiter(self._config.requests_per_second)
+        sender = Sender(self._ledger, attempt, self._send, self._stop_signal, rate_limiter, self._guards, self._backoff)
         with (
-            ThreadPoolExecutor(self._order.concurrency, thread_name_prefix="uspeedo-send") as threads,
+            ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="uspeedo-send") as threads,
             ThreadPoolExecutor(1, thread_name_prefix="uspeedo-write") as writer,
         ):
-            self._hand_out(attempt, sender, threads, writer)
+            self._submit_all(attempt, sender, threads, writer)
 
-    def _hand_out(
+    def _submit_all(
         self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor, writer: ThreadPoolExecutor
     ) -> None:
-        """Claims and hands out until the table ends."""
-        places = threading.BoundedSemaphore(CLAIMED_AHEAD + self._order.concurrency)
+        """Claims requests and submits them to the threads until the table ends."""
+        slots = threading.BoundedSemaphore(self._max_waiting_requests + self._config.concurrency)
 
         def deliver(request: Request, writing: Future[WrittenContent]) -> None:
             try:
                 sender.deliver(request, writing)
             finally:
-                places.release()
+                slots.release()
 
         canary: list[Future[None]] = []
-        waiting = self._order.canary is not None
+        waiting = self._config.canary is not None
         try:
             for request in self._claimed(attempt):
                 if waiting and not request.canary:
                     waiting = False
                     self._await_canary(canary)
-                while not places.acquire(timeout=0.2):
-                    if self._halt:
+                while not slots.acquire(timeout=0.2):
+                    if self._stop_signal:
                         return
                 delivery = threads.submit(deliver, request, writer.submit(write, request))
                 if request.canary:
@@ -171,20 +179,20 @@ class Campaign:
             if waiting and canary:
                 self._await_canary(canary)
         except USpeedoError as error:
-            self._halt.because(error)
+            self._stop_signal.stop_for(error)
         except BaseException as error:
-            self._halt.because(error)  # what is claimed and waits for a thread must not leave any more
+            self._stop_signal.stop_for(error)  # claimed requests that wait for a thread must not be sent
             raise
 
     def _await_canary(self, deliveries: list[Future[None]]) -> None:
-        """Waits until the canary is answered, and goes on only if it has passed.
+        """Waits until the canary is answered, and continues only if it has passed.
 
-        :raises CampaignHalted: it has not.
-        :raises USpeedoError: another try has taken all of it.
+        :raises CampaignHalted: it did not pass.
+        :raises USpeedoError: another attempt has taken all of it.
         """
         wait(deliveries)
-        if not self._halt:
-            self._brakes.check_canary()
+        if not self._stop_signal:
+            self._guards.check_canary()
 
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
@@ -193,9 +201,9 @@ class Campaign:
             return self._ledger.held(attempt, recipients.keys())
 
         for portion in one_ahead(self._reading.portions(None if attempt.first else held)):
-            if self._halt:
+            if self._stop_signal:
                 return
-            give_back_memory()
+            release_memory()
             requests = self._ledger.claim(attempt, portion)
             if requests:
                 people = sum(len(request.recipients) for request in requests)
@@ -207,20 +215,20 @@ class Campaign:
         self._complete = True
 
     def _end(self, attempt: Attempt, *, recorded: bool) -> None:
-        """Notes that the try is over. Where the ledger cannot be written, what it says is told all the same.
+        """Records the end of the attempt. If the ledger cannot be written, the result is reported all the same.
 
-        :param recorded: it has recorded its whole table.
+        :param recorded: the attempt has recorded its whole table.
         """
         fingerprint = self._reading.fingerprint_read() if recorded else None
         try:
             self._ledger.end_attempt(attempt, complete=recorded, fingerprint=fingerprint)
         except LedgerError as error:
-            self._halt.because(error)
+            self._stop_signal.stop_for(error)
 
     def _wait_for(self, others: set[bytes], deadline: float) -> None:
-        """Waits until requests of other tries are no longer under way, or the time is up."""
-        while others and not self._halt and time.monotonic() < deadline:
-            self._halt.event.wait(0.2)
+        """Waits until the requests of other attempts are no longer in flight, at most until the deadline."""
+        while others and not self._stop_signal and time.monotonic() < deadline:
+            self._stop_signal.event.wait(0.2)
             others = self._ledger.still_sending(others)
 
     def _summary(self, attempt: Attempt, read_by: Attempt, tallies: Sequence[Tally]) -> Summary:
@@ -240,8 +248,8 @@ class Campaign:
         )
 
 
-def _under_way_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[bytes]:
-    """Requests of other tries that hold recipients of this reading and are neither answered nor given up."""
+def _in_flight_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[bytes]:
+    """Requests of other attempts that hold recipients of this table and are neither answered nor given up."""
     return {
         tally.request_id
         for tally in tallies
@@ -250,6 +258,6 @@ def _under_way_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[byte
 
 
 def _sessions(tallies: Sequence[Tally]) -> list[str]:
-    """Each session once, in the order in which the answers came."""
+    """The distinct session numbers, in the order of the answers."""
     texts = (tally.session_no for tally in tallies if tally.session_no)
     return list(dict.fromkeys(number for text in texts for number in text.split(",")))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a campaign is asked to do, checked before anything else happens."""
+"""The configuration of a campaign, checked before anything else happens."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 MAX_CONCURRENCY = 64
-"""Requests in flight of one task; more is a matter for mapped tasks."""
+"""Requests in flight of one task; for more, map the task."""
 MAX_CAMPAIGN_ID_CHARACTERS = 1000
 MIN_REQUESTS_PER_SECOND = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class CampaignConfig:
-    """The arguments of one try.
+    """The arguments of one attempt.
 
-    :param part: which table of the campaign this try reads (tasks that share a campaign read different ones).
-    :param attempt_name: for people: which task instance this is.
+    :param part: identifies the table that this attempt reads, among those of the tasks that share the campaign.
+    :param attempt_name: names the task instance in reports.
     :param template_id: for all rows, or ``""`` if a column has them.
     :param sender_id: for all rows, unless a column has them; ``""`` for none.
     :param default_region: ISO 3166 alpha-2; reads phones without a country code.
-    :param max_recipients: more than this in the whole table are refused before the first message.
+    :param max_recipients: a table with more is refused before the first message.
     :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign.
-    :param canary: so many recipients go first and alone; the others only if they pass.
-    :param slice_: which of the table's rows are this try's affair.
-    :raises ConfigurationError: an argument is out of range, or two contradict one another.
+    :param canary: the number of recipients that are sent first; the others follow only if these pass.
+    :param slice_: the slice of the table that this attempt sends.
+    :raises ConfigurationError: an argument is out of range, or two contradict each other.
     """
 
     campaign_id: str
@@ -52,7 +52,7 @@ class CampaignConfig:
         columns = self.columns
         _require(
             bool(self.campaign_id.strip()),
-            "campaign_id is empty: name the campaign; the name is what keeps people from being texted twice.",
+            "campaign_id is empty: give the campaign a name. Recipients are sent to once per campaign_id.",
         )
         _require(
             len(self.campaign_id) <= MAX_CAMPAIGN_ID_CHARACTERS,
@@ -77,7 +77,7 @@ class CampaignConfig:
         _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
         _require(
             columns.keys != (),
-            "key_columns is empty: name at least one column, or leave it out to tell people apart by phone.",
+            "key_columns is empty: name at least one column, or leave it out to identify recipients by phone.",
         )
         _in_range("chunk_size", self.chunk_size, 1, MAX_RECIPIENTS_PER_REQUEST)
         _in_range("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
@@ -98,8 +98,8 @@ class CampaignConfig:
             _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")
 
 
-def _in_range(name: str, value: int, least: int, most: int) -> None:
-    _require(least <= value <= most, f"{name}={value} is out of range: it must be from {least} to {most}.")
+def _in_range(name: str, value: int, minimum: int, maximum: int) -> None:
+    _require(minimum <= value <= maximum, f"{name}={value} is out of range: it must be from {minimum} to {maximum}.")
 
 
 def _require(condition: bool, message: str) -> None:

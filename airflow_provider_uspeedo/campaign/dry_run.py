@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same reading without sending or writing: what a run would find, for a dry run and for ``max_recipients``.
+"""Reads the table without sending or writing, for a dry run and for ``max_recipients``.
 
-The recipients already met are kept in a temporary SQLite file, so that memory stays flat and the ledger is only read.
+The recipients seen so far are kept in a temporary SQLite file: memory stays flat, and the ledger is only read.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Fate
 
 
-def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> Summary:
-    """The summary that a run would begin with: what is in the ledger already, and *not_sent* for what it would send.
+def dry_run(config: CampaignConfig, reading: Reading, ledger: Ledger | None) -> Summary:
+    """Returns the summary of a run that sends nothing: what is in the ledger, and *not_sent* for what it would send.
 
-    :param ledger: ``None`` where none exists yet.
+    :param ledger: ``None`` if none exists yet.
     """
-    attempt = ledger.peek(order.campaign_id, reading.spec) if ledger else None
+    attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
     counts: Counter[str] = Counter()
     sessions: dict[str, None] = {}
     failures: list[ListedFailure] = []
-    with _met_before() as met:
-        for batch in _without_duplicates(reading.rows(), met):
+    with _temporary_index() as seen:
+        for batch in _without_duplicates(reading.rows(), seen):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
             fates = ledger.fates(attempt, keys) if ledger and attempt else {}
             for row in batch:
-                fate = _fate(row, fates, met)
+                fate = _fate(row, fates, seen)
                 counts[fate.status] += 1
                 sessions.update(dict.fromkeys(fate.session_no.split(",") if fate.session_no else ()))
                 if fate.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
                     failures.append(_listed(row, fate))
     return Summary(
-        campaign_id=order.campaign_id,
+        campaign_id=config.campaign_id,
         counts=counts,
         accepted_now=0,
         requests=0,
@@ -55,31 +55,31 @@ def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
     )
 
 
-def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> None:
+def refuse_too_many(maximum: int, rows_at_most: int | None, reading: Reading) -> None:
     """Checks ``max_recipients`` before the first message.
 
-    :param rows_at_most: rows in the table, if its metadata says.
+    :param rows_at_most: rows in the table, if its metadata has it.
     :raises ConfigurationError: the table holds more recipients.
     """
-    if rows_at_most is not None and rows_at_most <= most:
+    if rows_at_most is not None and rows_at_most <= maximum:
         return
-    with _met_before() as met:
-        rows = _without_duplicates(reading.rows(WHOLE), met)
+    with _temporary_index() as seen:
+        rows = _without_duplicates(reading.rows(WHOLE), seen)
         recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
-        too_many = next(islice(recipients, most, None), None) is not None
+        too_many = next(islice(recipients, maximum, None), None) is not None
     if too_many:
         raise ConfigurationError(
-            f"The table holds more than max_recipients={most:,} recipients; nothing was sent. Check that it is the "
+            f"The table holds more than max_recipients={maximum:,} recipients; nothing was sent. Check that it is the "
             "right table, or raise max_recipients."
         )
 
 
-def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], met: sqlite3.Connection) -> Fate:
+def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], seen: sqlite3.Connection) -> Fate:
     known = fates.get(row.key) if row.key is not None else None
     if isinstance(row, Recipient):
         return known or Fate(Status.NOT_SENT, None, None)
-    if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, met) == row.row_number:
-        return known  # wrong today, but an earlier try texted it, and no other row stands for the recipient
+    if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, seen) == row.row_number:
+        return known  # invalid now, but an earlier attempt sent to it, and no other row has the same recipient
     return Fate(row.status, row.reason, None)
 
 
@@ -92,33 +92,33 @@ def _is_duplicate(row: Recipient | BadRow) -> bool:
 
 
 def _without_duplicates(
-    batches: Iterable[list[Recipient | BadRow]], met: sqlite3.Connection
+    batches: Iterable[list[Recipient | BadRow]], seen: sqlite3.Connection
 ) -> Iterator[list[Recipient | BadRow]]:
-    """The same batches, in which a recipient's second row is a duplicate wherever its first one is."""
+    """The same batches, with every further row of a recipient as a duplicate."""
     for batch in batches:
-        yield [_unless_met(row, met) for row in batch]
+        yield [_unless_seen(row, seen) for row in batch]
 
 
-def _unless_met(row: Recipient | BadRow, met: sqlite3.Connection) -> Recipient | BadRow:
-    if isinstance(row, BadRow) or (first := _first_row(row, met)) == row.row_number:
+def _unless_seen(row: Recipient | BadRow, seen: sqlite3.Connection) -> Recipient | BadRow:
+    if isinstance(row, BadRow) or (first := _first_row(row, seen)) == row.row_number:
         return row
     return duplicate_of(row, first)
 
 
-def _first_row(row: Recipient | BadRow, met: sqlite3.Connection) -> int:
-    """The row that stands for this one's recipient: from now on this one, if none did before."""
-    met.execute("INSERT INTO met VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
-    (first,) = met.execute("SELECT row_number FROM met WHERE key = ?", (row.key,)).fetchone()
+def _first_row(row: Recipient | BadRow, seen: sqlite3.Connection) -> int:
+    """The first row of this row's recipient: this one, if there was none before."""
+    seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
+    (first,) = seen.execute("SELECT row_number FROM seen WHERE key = ?", (row.key,)).fetchone()
     return int(first)
 
 
 @contextmanager
-def _met_before() -> Iterator[sqlite3.Connection]:
+def _temporary_index() -> Iterator[sqlite3.Connection]:
     with tempfile.TemporaryDirectory(prefix="uspeedo-") as folder:
-        connection = sqlite3.connect(Path(folder) / "met.db", isolation_level=None)
+        connection = sqlite3.connect(Path(folder) / "seen.db", isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous=OFF")
-            connection.execute("CREATE TABLE met (key BLOB PRIMARY KEY, row_number INTEGER) WITHOUT ROWID")
+            connection.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, row_number INTEGER) WITHOUT ROWID")
             connection.execute("BEGIN")
             yield connection
         finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything that is checked before the first message: the table, its columns, the templates, the number of people."""
+"""Checks before the first message: the table, its columns, the templates, the number of recipients."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from airflow_provider_uspeedo.tables import open_table
 
 
 def prepare(
-    order: CampaignConfig, recipients: Any, query_templates: Callable[[Sequence[str]], list[Template]]
+    config: CampaignConfig, recipients: Any, query_templates: Callable[[Sequence[str]], list[Template]]
 ) -> Reading:
-    """The table, ready to be read.
+    """Returns the table, ready to be read.
 
     :raises ConfigurationError: an argument, the table or a template is wrong; nothing was sent.
     :raises SourceNotFound: the table is not there (yet).
     """
     table = open_table(recipients)
-    reading = Reading(table, order)
-    reading.expect(check_templates(query_templates, order, table))
-    if order.max_recipients is not None:
-        refuse_too_many(order.max_recipients, table.rows_at_most(), reading)
+    reading = Reading(table, config)
+    reading.expect(check_templates(query_templates, config, table))
+    if config.max_recipients is not None:
+        refuse_too_many(config.max_recipients, table.rows_at_most(), reading)
     return reading

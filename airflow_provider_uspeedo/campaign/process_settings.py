@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the process is set for as long as a campaign runs in it; afterwards all is as it was.
+"""Settings of the process while a campaign runs in it; they are restored afterwards.
 
-A task is a process. Where two campaigns share one, all is as it was once whoever began first has ended last.
+A task is a process. Two campaigns in one process must end in the reverse order of their start.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 SWITCH_SECONDS = 0.0005
-"""After so long a busy thread lets another one have its turn: a tenth of Python's own time."""
+"""The interval after which a busy thread yields to others: a tenth of Python's default."""
 
 
 @contextmanager
-def tuned() -> Iterator[None]:
-    """Sets how threads take turns, how memory is had, and how often Python looks for cycles.
+def process_settings() -> Iterator[None]:
+    """Sets the switch interval, Arrow's memory pool and the thresholds of the garbage collector.
 
-    A thread that holds the ledger's database must not wait for its turn behind one that is busy with rows: all others
-    wait for the database then. Arrow's own way to memory keeps a heap for each thread, and what these hold adds up;
-    the system's is as fast here. Rows make no cycles, and each look for some would walk over all of them.
+    A thread that holds a lock of the ledger's database must not wait for one that is busy with rows: all others would
+    wait for the lock. Arrow's own allocator keeps a heap for each thread, and these add up; the system's is as fast
+    here. Rows form no reference cycles, and each search for cycles would visit all of them.
     """
     threshold, interval, pool = gc.get_threshold(), sys.getswitchinterval(), pa.default_memory_pool()
     gc.freeze()
@@ -39,6 +39,6 @@ def tuned() -> Iterator[None]:
         gc.unfreeze()
 
 
-def give_back_memory() -> None:
-    """Gives the system what threads have freed and keep for later: it adds up in a long campaign."""
+def release_memory() -> None:
+    """Returns memory that was freed, and is cached for each thread, to the system: it adds up in a long campaign."""
     pa.default_memory_pool().release_unused()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No more than so many requests a second."""
+"""Limits the requests per second."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 
 
 class RateLimiter:
-    """Hands out moments that are at least ``1 / requests_per_second`` apart; ``None`` means no limit."""
+    """Spaces requests at least ``1 / requests_per_second`` seconds apart; ``None`` means no limit."""
 
     def __init__(self, requests_per_second: float | None) -> None:
         self._gap = 1 / requests_per_second if requests_per_second else 0.0
@@ -16,7 +16,7 @@ class RateLimiter:
         self._lock = threading.Lock()
 
     def wait(self, stop: threading.Event) -> None:
-        """Waits for this request's moment, or until somebody stops the campaign."""
+        """Waits for the next request's time, or until the campaign is stopped."""
         if not self._gap:
             return
         with self._lock:

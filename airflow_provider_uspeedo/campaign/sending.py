@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of one claimed request: mark it *sending*, send it once, record what came back.
 
-Whatever happens after *mark sending* is recorded as what it is: an answer, surely nothing, or nobody knows. Only what
-surely reached nobody is tried again, as a new request.
+Everything that happens after *sending* is marked is recorded: an answer, surely not accepted, or unknown. Only what was
+surely not accepted is sent again, as a new request.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import cast
 
-from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
+from airflow_provider_uspeedo.api.http.backoff import Backoff, retry_not_sent
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.builders import write_content
-from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ALL_WELL
+from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ACCEPTED_OUTCOME
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
 from airflow_provider_uspeedo.campaign.guards import Guards
@@ -44,52 +44,60 @@ Send = Callable[[WrittenContent], SendAnswer]
 
 
 class Sender:
-    """Sends the requests of one attempt; any number of threads may use it."""
+    """Sends the requests of one attempt; safe to share between threads."""
 
     def __init__(
-        self, ledger: Ledger, attempt: Attempt, send: Send, halt: StopSignal, pace: RateLimiter, brakes: Guards
+        self,
+        ledger: Ledger,
+        attempt: Attempt,
+        send: Send,
+        stop_signal: StopSignal,
+        rate_limiter: RateLimiter,
+        guards: Guards,
+        backoff: Backoff,
     ) -> None:
         self._ledger = ledger
         self._attempt = attempt
         self._send = send
-        self._halt = halt
-        self._pace = pace
-        self._brakes = brakes
+        self._stop_signal = stop_signal
+        self._rate_limiter = rate_limiter
+        self._guards = guards
+        self._backoff = backoff
 
     def deliver(self, request: Request, writing: Future[WrittenContent]) -> None:
-        """Sends one claimed request, and stops the campaign if going on makes no sense.
+        """Sends one claimed request, and stops the campaign on errors.
 
         :param writing: its content; see :func:`write`.
         """
         try:
             content = writing.result()
-            for trial in retry_not_sent(self._halt.event):
-                with trial:
-                    if trial.retry_state.attempt_number > 1:
-                        log.info("Trying again to send to %d recipients.", len(request.recipients))
+            for retry in retry_not_sent(self._stop_signal.event, backoff=self._backoff):
+                with retry:
+                    if retry.retry_state.attempt_number > 1:
+                        log.info("Retrying to send to %d recipients.", len(request.recipients))
                         request = self._ledger.renew(self._attempt, request, new_id())
                         if not request.recipients:
                             return
                         content = write(request)
-                    self._try(request, content)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, nothing more may leave; the campaign tells it
-            self._halt.because(error)
+                    self._send_once(request, content)
+        except BaseException as error:  # noqa: BLE001 - after any error nothing more may be sent; the campaign reports it
+            self._stop_signal.stop_for(error)
 
-    def _try(self, request: Request, content: WrittenContent) -> None:
-        """Sends a request if it is still ours. Raises only if it surely reached nobody, or nothing may follow."""
-        self._pace.wait(self._halt.event)
-        if self._halt or not self._mark_sending(request):
+    def _send_once(self, request: Request, content: WrittenContent) -> None:
+        """Sends a request if it is still ours. Raises if it was surely not accepted, or nothing may follow."""
+        self._rate_limiter.wait(self._stop_signal.event)
+        if self._stop_signal or not self._mark_sending(request):
             return
         try:
             answer = self._send(content)
         except OutcomeUnknown as error:
             self._mark_unknown(request, error)
-            self._brakes.tell(Status.UNKNOWN for _ in request.recipients)
+            self._guards.report(Status.UNKNOWN for _ in request.recipients)
         except (NotSent, Refused, ConfigurationError) as error:
             self._release(request, error)
             raise
         except BaseException as error:
-            # Whatever it is, it came after *sending* was marked: nobody can say that nothing left.
+            # Any error after *sending* was marked: the request may have been sent.
             self._mark_unknown(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:
@@ -99,19 +107,19 @@ class Sender:
         try:
             return self._ledger.mark_sending(self._attempt, request.id)
         except LedgerUnavailable as error:
-            # The mark may have been committed all the same, and nothing has left: it must not look like a lost answer.
-            self._halt.because(error)
+            # The mark may have been committed, but nothing was sent: it must not look like a lost answer.
+            self._stop_signal.stop_for(error)
             self._release(request, error)
             raise
 
     def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer) -> None:
         session_no = ",".join(answer.session_nos) or None
-        # Where the answer names nobody, one thing became of all of them.
+        # If the answer names no recipient, all of them have the same outcome.
         sent: Sequence[Contact | Recipient] = _contacts(content) if answer.failures else request.recipients
         found = outcomes(answer, sent)
         differing = (
             ()
-            if all(outcome is ALL_WELL for outcome in found)
+            if all(outcome is ACCEPTED_OUTCOME for outcome in found)
             else tuple(
                 (one.key, outcome.status, outcome.reason)
                 for one, outcome in zip(sent, found, strict=True)
@@ -120,25 +128,25 @@ class Sender:
         )
         record = Answer(session_no, answer.ret_code, answer.request_id, differing)
         facts = (request.id.hex(), session_no, answer.ret_code, len(found), len(differing))
-        lost = "Settle by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
+        by_hand = "Settle it by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
         try:
             settled = self._ledger.settle(self._attempt, request.id, record)
         except LedgerError:
-            # The error itself is raised and told once.
-            log.error("The ledger is away and an answer is lost to it. " + lost, *facts)  # noqa: G003, TRY400
+            # The error itself is raised and reported once.
+            log.error("The ledger is not available and an answer could not be recorded. " + by_hand, *facts)  # noqa: G003, TRY400
             raise
         if not settled:
-            log.error("The ledger does not take an answer: was the campaign pruned? " + lost, *facts)  # noqa: G003
-        self._brakes.tell([outcome.status for outcome in found])
+            log.error("The ledger has no such request for an answer: was the campaign pruned? " + by_hand, *facts)  # noqa: G003
+        self._guards.report([outcome.status for outcome in found])
 
     def _release(self, request: Request, error: USpeedoError) -> None:
         ret_code, vendor_id = _facts(error)
-        log.warning("%d recipients were surely not texted: %s", len(request.recipients), error)
+        log.warning("%d recipients were not sent to: %s", len(request.recipients), error)
         self._ledger.release(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
     def _mark_unknown(self, request: Request, error: OutcomeUnknown) -> None:
         ret_code, vendor_id = _facts(error)
-        log.warning("Nobody knows whether %d recipients were texted: %s", len(request.recipients), error)
+        log.warning("%d recipients are unknown, the request may have been accepted: %s", len(request.recipients), error)
         self._ledger.mark_unknown(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
 
 

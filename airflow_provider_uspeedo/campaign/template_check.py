@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks for the templates before the first message: approved, and with as many variables as we fill.
+"""Checks the templates before the first message: approved, and with as many variables as the columns fill.
 
-The vendor does not promise an answer to this question. No answer is no obstacle: a wrong template is then refused
-with the first request as a whole, and nobody is texted either.
+The vendor does not guarantee an answer to this query. Without one the campaign continues: the API refuses the first
+request as a whole if its template is wrong, and nothing is sent either.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from airflow_provider_uspeedo.tables import Table
 log = logging.getLogger(__name__)
 
 MAX_TEMPLATES = 1000
-"""Different templates in one table."""
+"""Distinct templates in one table."""
 
 
 def check_templates(
-    query: Callable[[Sequence[str]], list[Template]], order: CampaignConfig, table: Table
+    query: Callable[[Sequence[str]], list[Template]], config: CampaignConfig, table: Table
 ) -> dict[str, int]:
-    """How many variables each template has, as far as the API says.
+    """Returns the number of variables of each template, where the API says it.
 
     :raises ConfigurationError: a template is not approved, or has another number of variables than the columns fill.
     """
-    ids = [order.template_id]
-    if order.columns.template_id:
-        texts = table.distinct(order.columns.template_id, MAX_TEMPLATES)
+    ids = [config.template_id]
+    if config.columns.template_id:
+        texts = table.distinct(config.columns.template_id, MAX_TEMPLATES)
         ids = sorted({text.strip() for text in texts if text.strip()})
     if not ids:
         return {}
@@ -41,12 +41,12 @@ def check_templates(
         log.warning("The templates could not be checked before sending: %s", error)
         return {}
     for template in templates:
-        _check(template, order)
+        _check(template, config)
     return {template.template_id: template.variables for template in templates if template.text}
 
 
-def _check(template: Template, order: CampaignConfig) -> None:
-    name, columns = f"Template {template.template_id!r}", order.columns
+def _check(template: Template, config: CampaignConfig) -> None:
+    name, columns = f"Template {template.template_id!r}", config.columns
     if template.status is not None and not template.approved:
         raise ConfigurationError(
             f"{name} is {template.status_name}, not approved: choose an approved one, or wait for its review. Nothing "

@@ -21,7 +21,7 @@ NOTHING = ("", "none", "null")
 """What an empty field of a form, or ``None`` in a template, is rendered as."""
 
 
-class Rows:
+class HiddenRows:
     """Rows handed over by value, hidden from everything that Airflow writes: it shows only what they are."""
 
     def __init__(self, rows: Any) -> None:
@@ -37,7 +37,7 @@ class Rows:
     @staticmethod
     def unwrap(given: Any) -> Any:
         """The rows, the path, or whatever else it is."""
-        return given.rows if isinstance(given, Rows) else given
+        return given.rows if isinstance(given, HiddenRows) else given
 
     def serialize(self) -> str:
         """What Airflow stores of it."""
@@ -51,7 +51,7 @@ class Rows:
 
     __repr__ = __str__
 
-    def __deepcopy__(self, _memo: dict[int, Any]) -> Rows:
+    def __deepcopy__(self, _memo: dict[int, Any]) -> HiddenRows:
         return self
 
 
@@ -68,7 +68,7 @@ def _references() -> tuple[type, ...]:
     return XComArg, ObjectStoragePath
 
 
-def order_of(operator: Any, context: Any) -> CampaignConfig:
+def config_of(operator: Any, context: Any) -> CampaignConfig:
     """The order that an operator's rendered arguments make.
 
     :raises ConfigurationError: one of them is not what it should be; the message names it.

@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.errors import (
 )
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
-from airflow_provider_uspeedo.operators.arguments import Rows
+from airflow_provider_uspeedo.operators.arguments import HiddenRows
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.campaign import Report
@@ -147,8 +147,8 @@ class SendBatchSMSOperator(BaseOperator):
         self.results_table = results_table
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
-        self._halt: StopSignal | None = None
-        self._told_to_end = False
+        self._stop_signal: StopSignal | None = None
+        self._killed_before_start = False
 
     @property
     def recipients(self) -> Any:
@@ -157,7 +157,7 @@ class SendBatchSMSOperator(BaseOperator):
 
     @recipients.setter
     def recipients(self, given: Any) -> None:
-        self._recipients = Rows.hiding(given)
+        self._recipients = HiddenRows.hiding(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what is not sent yet.
@@ -185,67 +185,69 @@ class SendBatchSMSOperator(BaseOperator):
             raise AirflowException(f"{self._unforeseen(error)} See docs/runbook.md#unforeseen.") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_uspeedo.campaign.process_settings import tuned
+        from airflow_provider_uspeedo.campaign.process_settings import process_settings
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
         from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 
-        self._halt = StopSignal()
-        if self._told_to_end:  # while Airflow was still preparing the task: it does not tell it twice
-            self._told_to_end = False
-            self._halt.stop()
-        order = arguments.order_of(self, context)
+        self._stop_signal = StopSignal()
+        if self._killed_before_start:  # while Airflow was still preparing the task: it does not tell it twice
+            self._killed_before_start = False
+            self._stop_signal.stop()
+        config = arguments.config_of(self, context)
         ledger = open_ledger(
             arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
         )
         hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
             if arguments.switch("dry_run", self.dry_run):
-                return self._finish(context, self._rehearse(order, ledger, hook))
-            with tuned():
-                report = self._campaign(order, ledger, hook, self._halt)
-            return self._conclude(context, order, report)
+                return self._finish(context, self._run_dry(config, ledger, hook))
+            with process_settings():
+                report = self._campaign(config, ledger, hook, self._stop_signal)
+            return self._conclude(context, config, report)
         finally:
             hook.close()
             ledger.close()
 
-    def _rehearse(self, order: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
-        from airflow_provider_uspeedo.campaign.dry_run import rehearse
+    def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
+        from airflow_provider_uspeedo.campaign.dry_run import dry_run
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
-        summary = self._placed(rehearse(order, reading, ledger))
+        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
+        summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary))
         return summary
 
-    def _campaign(self, order: CampaignConfig, ledger: Ledger, hook: USpeedoHook, halt: StopSignal) -> Report:
+    def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
         """Runs the campaign in a thread of its own: on Airflow 2 a termination is raised in the main one."""
         from airflow_provider_uspeedo.campaign.campaign import Campaign
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
+        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, hook.client.send_written, halt, patience=hook.config.timeout)
+        campaign = Campaign(
+            config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
+        )
         with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
             running = thread.submit(campaign.run)
             try:
                 return running.result()
             except BaseException:
-                halt.stop()  # leaving the block waits until what is in flight has been settled
+                stop_signal.stop()  # leaving the block waits until what is in flight has been settled
                 raise
 
-    def _conclude(self, context: Any, order: CampaignConfig, report: Report) -> dict[str, Any]:
+    def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Tells the summary, then fails the task if it must."""
-        found = self._placed(report.summary)
+        found = self._with_connection(report.summary)
         summary = self._finish(context, found)
         decision = decide(
             found,
-            phone_column=order.columns.phone,
+            phone_column=config.columns.phone,
             cause=self._in_words(report.cause),
             halted=report.cause.section if isinstance(report.cause, CampaignHalted) else "",
             stopped=report.stopped,
             elsewhere=report.elsewhere,
             complete=report.complete,
-            sliced=not order.slice_.is_whole,
+            sliced=not config.slice_.is_whole,
         )
         if decision.end is End.SUCCESS:
             self.log.info("%s", decision.message)
@@ -253,15 +255,15 @@ class SendBatchSMSOperator(BaseOperator):
         context["ti"].xcom_push(key="return_value", value=summary)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
 
-    def _placed(self, summary: Summary) -> Summary:
+    def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection under which its results are found."""
         return replace(summary, results_conn_id=arguments.text_or_none(self.results_conn_id))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
-        told = summary.to_xcom()
+        xcom = summary.to_xcom()
         for key in ("session_nos", "failures"):
-            context["ti"].xcom_push(key=key, value=told[key])
-        return told
+            context["ti"].xcom_push(key=key, value=xcom[key])
+        return xcom
 
     def _in_words(self, cause: BaseException | None) -> str:
         if cause is None or isinstance(cause, USpeedoError):
@@ -276,7 +278,7 @@ class SendBatchSMSOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Stops before the next request; what is in flight is settled as its answers come in."""
-        if self._halt is None:
-            self._told_to_end = True
+        if self._stop_signal is None:
+            self._killed_before_start = True
         else:
-            self._halt.stop()
+            self._stop_signal.stop()

@@ -20,7 +20,7 @@ from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.dry_run import rehearse
+from airflow_provider_uspeedo.campaign.dry_run import dry_run
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.rows import Columns
@@ -85,42 +85,52 @@ class Scene:
     def run(
         self,
         table: Any,
-        order: CampaignConfig | None = None,
+        config: CampaignConfig | None = None,
         *,
-        halt: StopSignal | None = None,
+        stop_signal: StopSignal | None = None,
         ask: bool = True,
         **settings: Any,
     ) -> Report:
-        """One try, to its end.
+        """One attempt, to its end.
 
         :param ask: for the templates first.
         :param settings: of the client, where they differ from the sandbox's.
         """
         with self.client(**settings) as client:
             query = {"query": client.query_templates} if ask else {}
-            return self.run_with(client.send_written, table, order, halt=halt, **query)
+            return self.run_with(client.send_written, table, config, stop_signal=stop_signal, **query)
 
     def run_with(
         self,
         send: Callable[..., Any],
         table: Any,
-        order: CampaignConfig | None = None,
+        config: CampaignConfig | None = None,
         *,
-        halt: StopSignal | None = None,
+        stop_signal: StopSignal | None = None,
         query: Callable[..., Any] = lambda _ids: [],
+        max_waiting_requests: int = 12,
     ) -> Report:
-        """One try with another way of sending."""
-        order = order or make_order()
+        """One attempt with another way of sending."""
+        config = config or make_order()
         with self.ledger() as ledger:
-            reading = prepare(order, table, query)
+            reading = prepare(config, table, query)
             ledger.prepare()
-            return Campaign(order, reading, ledger, send, StopSignal() if halt is None else halt, patience=0.0).run()
+            return Campaign(
+                config,
+                reading,
+                ledger,
+                send,
+                StopSignal() if stop_signal is None else stop_signal,
+                in_flight_timeout=0.0,
+                max_waiting_requests=max_waiting_requests,
+                backoff=SHORT_BACKOFF,
+            ).run()
 
-    def rehearse(self, table: Any, order: CampaignConfig | None = None) -> Summary:
+    def dry_run(self, table: Any, config: CampaignConfig | None = None) -> Summary:
         """A dry run."""
-        order = order or make_order()
+        config = config or make_order()
         with self.ledger() as ledger, self.client() as client:
-            return rehearse(order, prepare(order, table, client.query_templates), ledger)
+            return dry_run(config, prepare(config, table, client.query_templates), ledger)
 
     # -- what is known afterwards -------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tests.campaign.test_campaign import COLUMNS, MIXED, mixed
 def test_a_dry_run_without_a_ledger_makes_none(scene: Scene, monkeypatch: pytest.MonkeyPatch, batch_rows: int) -> None:
     """Every row that would be sent is *not_sent*; invalid rows and duplicates are told as a run would."""
     monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
-    told = scene.rehearse(mixed(), make_order(COLUMNS)).to_xcom()
+    told = scene.dry_run(mixed(), make_order(COLUMNS)).to_xcom()
     assert (told["rows"], told["not_sent"], told["invalid"], told["duplicate"]) == (15, 7, 6, 2)
     assert (told["accepted"], told["accepted_now"], told["requests"], told["session_nos"]) == (0, 0, 0, [])
     assert [f["row_number"] for f in told["failures"]] == [
@@ -31,7 +31,7 @@ def test_a_dry_run_of_a_campaign_half_done_tells_both_halves(scene: Scene) -> No
     scene.sandbox.fault("drop", at=2)
     first = scene.run(mixed()[:9], make_order(COLUMNS), ask=False)
     before, journal = scene.dump(), scene.journal()
-    told = scene.rehearse(mixed(), make_order(COLUMNS))
+    told = scene.dry_run(mixed(), make_order(COLUMNS))
     assert told["accepted"] == first.summary["accepted"]
     assert told["unknown"] == first.summary["unknown"] > 0
     assert told.rows == len(MIXED)
@@ -50,7 +50,7 @@ def test_a_dry_run_tells_what_a_rerun_tells(
     table = mixed()[::-1] if backwards else mixed()
     scene.run(table, make_order(COLUMNS))
     monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
-    told = scene.rehearse(table, make_order(COLUMNS))
+    told = scene.dry_run(table, make_order(COLUMNS))
     again = scene.run(table, make_order(COLUMNS)).summary
     assert {status: n for status, n in told.counts.items() if n} == {s: n for s, n in again.counts.items() if n}
     assert list(told.failures) == list(again.failures)
@@ -62,7 +62,7 @@ def test_a_row_that_went_bad_after_it_was_texted_counts_as_texted(scene: Scene) 
     scene.run(people(3))
     table = people(3)
     table[1]["name"] = None  # type: ignore[assignment]
-    told = scene.rehearse(table)
+    told = scene.dry_run(table)
     assert (told["accepted"], told["invalid"]) == (3, 0)
     assert scene.run(table).summary["accepted"] == 3
 
@@ -72,4 +72,4 @@ def test_a_dry_run_is_refused_for_the_same_reasons_as_a_run(scene: Scene) -> Non
     scene.run(people(3))
     for changes in ({"max_recipients": 2}, {"template_id": "UTA_PENDING"}, {"default_region": "HK"}):
         with pytest.raises(ConfigurationError):
-            scene.rehearse(people(3), make_order(**changes))
+            scene.dry_run(people(3), make_order(**changes))

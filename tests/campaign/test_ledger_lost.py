@@ -38,9 +38,9 @@ class Spoiled:
     def run(self) -> Report:
         engine = open_engine(f"sqlite:///{self.scene.file}", connect_args={"timeout": 0.05})
         ledger = Ledger(engine, patience=0.2, settle_patience=0.2)
-        order = make_order()
+        config = make_order()
         with contextlib.closing(ledger), self.scene.client() as client:
-            table = prepare(order, people(PEOPLE), lambda _ids: [])
+            table = prepare(config, people(PEOPLE), lambda _ids: [])
             ledger.prepare()
 
             def send(content: WrittenContent) -> Any:
@@ -51,7 +51,7 @@ class Spoiled:
                     self.spoil(engine)
                 return answer
 
-            return Campaign(order, table, ledger, send, StopSignal(), patience=0.0).run()
+            return Campaign(config, table, ledger, send, StopSignal(), in_flight_timeout=0.0).run()
 
 
 @pytest.fixture
@@ -86,7 +86,9 @@ def test_nothing_leaves_after_the_ledger_was_locked(
     assert len(scene.texted()) == 3 * at
     assert report.summary["accepted"] == 3 * (at - 1)
     assert (report.summary["unknown"], report.summary["not_sent"]) == (3, PEOPLE - 3 * at)
-    (told,) = [record.getMessage() for record in caplog.records if "an answer is lost to it" in record.getMessage()]
+    (told,) = [
+        record.getMessage() for record in caplog.records if "an answer could not be recorded" in record.getMessage()
+    ]
     assert scene.journal()[-1].session_no in told
     assert not re.search(r"5\d{7}", re.sub(r"request [0-9a-f]{32}, SessionNo \S+,", "", told))
 
@@ -141,11 +143,11 @@ class Forgetful(Ledger):
 @pytest.mark.parametrize("at", [1, 3])
 def test_a_mark_that_was_taken_without_a_word_is_taken_back(scene: Scene, at: int) -> None:
     """Nothing has left for it: its people are not sent, and not for ever in doubt."""
-    order = make_order()
+    config = make_order()
     with contextlib.closing(Forgetful(scene, at)) as ledger, scene.client() as client:
-        table = prepare(order, people(9), lambda _ids: [])
+        table = prepare(config, people(9), lambda _ids: [])
         ledger.prepare()
-        report = Campaign(order, table, ledger, client.send_written, StopSignal(), patience=0.0).run()
+        report = Campaign(config, table, ledger, client.send_written, StopSignal(), in_flight_timeout=0.0).run()
     assert isinstance(report.cause, LedgerUnavailable)
     assert report.summary["unknown"] == 0
     assert report.summary["accepted"] == 3 * (at - 1)

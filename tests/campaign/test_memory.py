@@ -23,23 +23,23 @@ from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.dry_run import rehearse
+from airflow_provider_uspeedo.campaign.dry_run import dry_run
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 
 table, ledger_file, tries = sys.argv[1], sys.argv[2], int(sys.argv[3])
 ledger = Ledger(open_engine(f"sqlite:///{ledger_file}"))
-order = CampaignConfig("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
+config = CampaignConfig("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
 
 def send(content):
     return SendAnswer(0, ("s",), sum(len(group.targets) for group in content.groups), (), "r")
 
-reading = prepare(order, table, lambda ids: [])
-rehearse(order, reading, ledger)
+reading = prepare(config, table, lambda ids: [])
+dry_run(config, reading, ledger)
 ledger.prepare()
 for _ in range(tries):
-    summary = Campaign(order, reading, ledger, send, StopSignal()).run().summary
+    summary = Campaign(config, reading, ledger, send, StopSignal()).run().summary
 seen = sum(len(portion) for portion in ledger.results("c"))
 megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(json.dumps([summary.to_xcom()["accepted"], seen, megabytes, "pandas" in sys.modules]))

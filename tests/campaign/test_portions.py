@@ -28,11 +28,11 @@ def test_a_person_is_once_in_a_portion(
 ) -> None:
     """Also one whose first row waits in an open chunk of the portion before; with phones shared by two people, too."""
     table = [{"id": str(n), "phone": f"+8525500000{n // 2 if shared else n}"} for n in numbers]
-    order = CampaignConfig("campaign", Columns("phone", keys=("id",)), template_id="T", chunk_size=size)
+    config = CampaignConfig("campaign", Columns("phone", keys=("id",)), template_id="T", chunk_size=size)
     told: list[int] = []
     sent: list[str] = []
     with patch.object(table_reader, "READ_ROWS", read_rows), patch.object(table_reader, "BATCH_ROWS", batch_rows):
-        for portion in Reading(open_table(table), order).portions():
+        for portion in Reading(open_table(table), config).portions():
             people = [one for request in portion.requests for one in request.recipients]
             assert len({one.key for one in people}) == len(people)
             assert portion.read_to <= len(numbers)

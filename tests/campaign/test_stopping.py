@@ -103,16 +103,17 @@ def test_a_request_that_is_called_again_is_a_new_one_in_the_ledger(scene: Scene)
 def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
     """What was on its way is settled, the rest is not sent, and the next try goes on from there."""
     monkeypatch.setattr(table_reader, "BATCH_ROWS", 12)
-    monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 2)
-    halt = StopSignal()
+    stop_signal = StopSignal()
     with scene.client() as client:
 
         def send(content: WrittenContent) -> Any:
             answer = client.send_written(content)
-            halt.stop()
+            stop_signal.stop()
             return answer
 
-        report = scene.run_with(send, people(60), make_order(concurrency=concurrency), halt=halt)
+        report = scene.run_with(
+            send, people(60), make_order(concurrency=concurrency), stop_signal=stop_signal, max_waiting_requests=2
+        )
     assert (report.stopped, report.cause) == (True, None)
     assert 1 <= report.summary.requests <= concurrency
     assert report.summary["accepted"] == len(scene.texted()) == 3 * report.summary.requests
@@ -124,7 +125,7 @@ def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.Monkey
 
 def test_a_stop_ends_a_back_off(scene: Scene) -> None:
     """Nobody waits half a minute for a task that is to end; its people are not sent."""
-    halt = StopSignal()
+    stop_signal = StopSignal()
     scene.sandbox.fault("too_many", retry_after="250", at="every")
     with scene.client() as client:
 
@@ -132,30 +133,30 @@ def test_a_stop_ends_a_back_off(scene: Scene) -> None:
             try:
                 return client.send_written(content)
             finally:
-                halt.stop()
+                stop_signal.stop()
 
-        report = scene.run_with(send, people(3), halt=halt)
+        report = scene.run_with(send, people(3), stop_signal=stop_signal)
     assert (report.stopped, report.cause, report.summary.requests) == (True, None, 1)
     assert scene.statuses() == ["not_sent"] * 3
 
 
 def test_a_stop_before_the_start_sends_nothing(scene: Scene) -> None:
     """Also while a slow source is opened."""
-    halt = StopSignal()
-    halt.stop()
-    report = scene.run(people(3), halt=halt)
+    stop_signal = StopSignal()
+    stop_signal.stop()
+    report = scene.run(people(3), stop_signal=stop_signal)
     assert (report.stopped, report.summary.requests, scene.journal()) == (True, 0, [])
 
 
 def test_the_first_reason_for_stopping_is_kept() -> None:
     """An error after a stop is a consequence of it, and so is a second error."""
-    halt, first = StopSignal(), NotSent("first")
-    halt.because(first)
-    halt.because(NotSent("second"))
-    assert (bool(halt), halt.cause) == (True, first)
+    stop_signal, first = StopSignal(), NotSent("first")
+    stop_signal.stop_for(first)
+    stop_signal.stop_for(NotSent("second"))
+    assert (bool(stop_signal), stop_signal.cause) == (True, first)
     stopped = StopSignal()
     stopped.stop()
-    stopped.because(first)
+    stopped.stop_for(first)
     assert (bool(stopped), stopped.cause) == (True, None)
 
 
@@ -180,7 +181,6 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 ) -> None:
     """Its missing rows are not taken for its end; what was read by then is told, and the next try does the rest."""
     monkeypatch.setattr(table_reader, "BATCH_ROWS", 1000)
-    monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 1)
     file = scene.folder / "due.parquet"
     table = people(9000)
     pq.write_table(pa.Table.from_pylist(table), file, row_group_size=2000)
@@ -191,7 +191,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
             os.truncate(file, size)
             return client.send_written(content)
 
-        report = scene.run_with(send, str(file), make_order(chunk_size=1000))
+        report = scene.run_with(send, str(file), make_order(chunk_size=1000), max_waiting_requests=1)
     assert isinstance(report.cause, TableError)
     assert report.summary["accepted"] == len(scene.texted()) < 9000
     file.write_bytes(whole)
@@ -204,7 +204,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is no error of this package: what is claimed and waits does not leave any more."""
     monkeypatch.setattr(table_reader, "BATCH_ROWS", 9)
-    halt, sending = StopSignal(), threading.Event()
+    stop_signal, sending = StopSignal(), threading.Event()
     claim = campaign.Ledger.claim
 
     def claim_once(ledger: Any, attempt: Any, portion: Any) -> Any:
@@ -218,11 +218,11 @@ def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, mo
 
         def send(content: WrittenContent) -> Any:
             sending.set()
-            halt.event.wait(5)
+            stop_signal.event.wait(5)
             return client.send_written(content)
 
         with pytest.raises(ZeroDivisionError):
-            scene.run_with(send, people(18), halt=halt)
+            scene.run_with(send, people(18), stop_signal=stop_signal)
     assert sorted(scene.texted()) == phones(people(3))
     monkeypatch.undo()
     scene.check(scene.run(people(18)), rows=18)

@@ -71,9 +71,9 @@ CHANGES: dict[str, tuple[Callable[[], Any], CampaignConfig]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_whatever_is_different_is_read(scene: Scene, change: tuple[Callable[[], Any], CampaignConfig]) -> None:
     """Nobody is texted twice for that, and the rows add up as they are now."""
-    table, order = change
+    table, config = change
     scene.run(TABLE)
-    scene.check(scene.run(table(), order), table().num_rows)
+    scene.check(scene.run(table(), config), table().num_rows)
     assert recorded(scene) == [True, True]
 
 
@@ -84,9 +84,9 @@ def test_a_table_of_other_python_objects_is_read_each_time(scene: Scene) -> None
     for table in (mixed, mixed):
         scene.check(scene.run(table), 2)
     assert recorded(scene) == [True, True]
-    order = make_order(campaign_id="other")
+    config = make_order(campaign_id="other")
     for table in (texts, texts):
-        assert scene.run(table, order).summary.rows == 2
+        assert scene.run(table, config).summary.rows == 2
     assert recorded(scene) == [True, True, True, False]
 
 
@@ -124,13 +124,13 @@ def test_a_stopped_campaign_says_so(scene: Scene) -> None:
 def test_lines_that_a_later_try_has_replaced_are_not_shared(scene: Scene) -> None:
     """A changed table came in between, and its try ended early: some of its lines are current."""
     scene.run(TABLE)
-    halt = StopSignal()
+    stop_signal = StopSignal()
 
     def send_and_stop(_content: Any) -> SendAnswer:
-        halt.stop()
+        stop_signal.stop()
         raise OutcomeUnknown("no answer")
 
-    report = scene.run_with(send_and_stop, pa.Table.from_pylist([*people(3, 20), *PEOPLE]), halt=halt)
+    report = scene.run_with(send_and_stop, pa.Table.from_pylist([*people(3, 20), *PEOPLE]), stop_signal=stop_signal)
     assert report.stopped
     scene.run(TABLE)
     assert recorded(scene) == [True, True, True]

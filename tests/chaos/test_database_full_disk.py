@@ -72,7 +72,7 @@ def test_an_answer_for_which_there_is_no_room_is_logged(scene: OwnScene, disk: T
     scene.release()
     report = scene.ended(child)
     assert_given_up(scene, report, FULL)
-    assert "The ledger is away and an answer is lost to it." in scene.log()
+    assert "The ledger is not available and an answer could not be recorded." in scene.log()
     assert scene.arrived() == 2
     disk.empty()
     assert_whole(disk)

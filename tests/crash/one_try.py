@@ -19,10 +19,10 @@ from unittest.mock import patch
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
-from airflow_provider_uspeedo.api.http.backoff import Backoff, retry_not_sent
+from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
-from airflow_provider_uspeedo.campaign import campaign, prefetch, sending, table_reader
+from airflow_provider_uspeedo.campaign import campaign, prefetch, table_reader
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -97,22 +97,22 @@ def _done(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
 
 
 def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
-    order = CampaignConfig(
+    config = CampaignConfig(
         CAMPAIGN,
         Columns("phone", ("name",), template_id="template"),
         chunk_size=CHUNK_SIZE,
         concurrency=3 if one.threads == "real" else 1,
     )
+    timing: dict[str, Any] = {"in_flight_timeout": one.patience, "backoff": SHORT_BACKOFF}
     people = [row.as_dict() for row in LATER[one.table]]
     with (
         patch.object(table_reader, "BATCH_ROWS", BATCH_ROWS),
-        patch.object(sending, "retry_not_sent", partial(retry_not_sent, backoff=SHORT_BACKOFF)),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
         patch.object(prefetch, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
     ):
-        made = prepare(order, people, lambda _ids: [])
-        done = campaign.Campaign(order, made, ledger, Sends(one, gaps), StopSignal(), patience=one.patience).run()
+        made = prepare(config, people, lambda _ids: [])
+        done = campaign.Campaign(config, made, ledger, Sends(one, gaps), StopSignal(), **timing).run()
     return {"summary": done.summary.to_xcom(), "cause": repr(done.cause) if done.cause else "", **_flags(done)}
 
 

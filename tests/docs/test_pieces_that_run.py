@@ -35,10 +35,10 @@ PEOPLE = ["+852 5531 1111", "+852 5531 2222", "+852 5531 3333", "not known"]
 
 def text_people(ledger, hook):
     """Run one try of the documents' campaign; returns its counts."""
-    order = CampaignConfig(CAMPAIGN, Columns(phone="phone"), template_id="UTA_PLAIN")
-    reading = prepare(order, pa.table({"phone": PEOPLE}), hook.query_templates)
+    config = CampaignConfig(CAMPAIGN, Columns(phone="phone"), template_id="UTA_PLAIN")
+    reading = prepare(config, pa.table({"phone": PEOPLE}), hook.query_templates)
     ledger.prepare()
-    campaign = Campaign(order, reading, ledger, hook.client.send_written, StopSignal(), patience=0.1)
+    campaign = Campaign(config, reading, ledger, hook.client.send_written, StopSignal(), in_flight_timeout=0.1)
     return {status: rows for status, rows in campaign.run().summary.counts.items() if rows}
 
 

@@ -43,10 +43,10 @@ def results(to_sandbox: Connect, connect: Connect, tmp_path: Path) -> str:
 
 
 def run(ledger: Any, uspeedo_conn_id: str) -> None:
-    order = CampaignConfig("c", Columns("phone", ("code",), user_id="id"), template_id="UTA_CODE")
+    config = CampaignConfig("c", Columns("phone", ("code",), user_id="id"), template_id="UTA_CODE")
     ledger.prepare()
     with_client = USpeedoHook(uspeedo_conn_id).client
-    Campaign(order, prepare(order, TABLE, lambda _ids: []), ledger, with_client.send_written, StopSignal()).run()
+    Campaign(config, prepare(config, TABLE, lambda _ids: []), ledger, with_client.send_written, StopSignal()).run()
     with_client.close()
     ledger.close()
 

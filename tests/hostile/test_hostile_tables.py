@@ -159,8 +159,8 @@ def wanted_of(draw: Callable[[Any], Any], there: list[str]) -> Columns:
 
 def read_all(source: object, wanted: Columns, region: str | None = None) -> list[Recipient | BadRow]:
     """Every row as a campaign would claim and record it."""
-    order = CampaignConfig("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
-    reading = Reading(open_table(source), order)
+    config = CampaignConfig("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
+    reading = Reading(open_table(source), config)
     rows: list[Recipient | BadRow] = []
     for portion in reading.portions():
         rows += [one for request in portion.requests for one in request.recipients]

@@ -81,9 +81,9 @@ def test_a_ratio_of_nothing_stops_at_the_first_rejection(scene: Scene) -> None:
 def test_the_next_try_goes_on_with_answers_of_its_own(scene: Scene) -> None:
     """Somebody has decided to go on: what the last try met is not held against this one."""
     rows = table(60, refused=[0, 5, 10, 15, 19])
-    order = make_order(chunk_size=10, max_failure_ratio=0.2)
-    halt_of(scene.run(rows, order))
-    report = scene.run(rows, order)
+    config = make_order(chunk_size=10, max_failure_ratio=0.2)
+    halt_of(scene.run(rows, config))
+    report = scene.run(rows, config)
     assert report.cause is None
     assert report.summary["accepted"] == 55
     scene.check(report, 60)
@@ -123,12 +123,12 @@ def test_many_rejections_stop_a_campaign_whose_share_is_small(scene: Scene) -> N
 def test_a_brake_outdoes_whatever_else_stops_the_campaign() -> None:
     """Else the retry that the other reason allows would release it."""
     brake = CampaignHalted("too many", section="too-many-failures")
-    for first in (lambda halt: halt.because(LedgerError("away")), StopSignal.stop):
-        halt = StopSignal()
-        first(halt)
-        halt.because(brake)
-        halt.because(LedgerError("again"))
-        assert halt.cause is brake
+    for first in (lambda stop_signal: stop_signal.stop_for(LedgerError("away")), StopSignal.stop):
+        stop_signal = StopSignal()
+        first(stop_signal)
+        stop_signal.stop_for(brake)
+        stop_signal.stop_for(LedgerError("again"))
+        assert stop_signal.cause is brake
 
 
 # -- canary ---------------------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def test_a_rejected_canary_stops_the_campaign(scene: Scene) -> None:
     """With the numbers; all the others can still be sent."""
     report = scene.run(table(24, refused=[1]), make_order(canary=4, chunk_size=10, concurrency=4))
     assert str(halt_of(report)) == (
-        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. Nobody else was texted by this "
+        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. This attempt sent nothing "
         "try."
     )
     assert halt_of(report).section == "canary-failed"
@@ -183,15 +183,15 @@ def test_a_rejected_canary_stops_the_campaign(scene: Scene) -> None:
 
 def test_a_canary_may_have_as_many_failures_as_the_campaign(scene: Scene) -> None:
     """Where a share of rejected ones is borne, it is borne here."""
-    order = make_order(canary=4, chunk_size=10, max_failure_ratio=0.25)
-    assert scene.run(table(30, refused=[1]), order).cause is None
+    config = make_order(canary=4, chunk_size=10, max_failure_ratio=0.25)
+    assert scene.run(table(30, refused=[1]), config).cause is None
 
 
 def test_a_canary_without_an_answer_does_not_pass(scene: Scene) -> None:
     """Nobody knows what became of it."""
     scene.sandbox.fault("drop", at=1)
-    order = make_order(canary=4, chunk_size=10, max_failure_ratio=0.5)
-    report = scene.run(people(24), order, ask=False)
+    config = make_order(canary=4, chunk_size=10, max_failure_ratio=0.5)
+    report = scene.run(people(24), config, ask=False)
     assert "0 accepted, 0 rejected, 4 unknown" in str(halt_of(report))
     assert report.summary["not_sent"] == 20
     scene.check(report, 24)
@@ -200,10 +200,10 @@ def test_a_canary_without_an_answer_does_not_pass(scene: Scene) -> None:
 def test_the_canary_of_the_next_try_is_of_those_who_are_left(scene: Scene) -> None:
     """After the mend, another few go first."""
     rows = table(30, refused=[1])
-    order = make_order(canary=4, chunk_size=10)
-    halt_of(scene.run(rows, order))
+    config = make_order(canary=4, chunk_size=10)
+    halt_of(scene.run(rows, config))
     before = len(scene.journal())
-    report = scene.run(rows, order)
+    report = scene.run(rows, config)
     assert report.cause is None
     sizes = list(Counter(entry.session_no for entry in scene.journal()[before:]).values())
     assert sizes == [4, 10, 10, 2]
@@ -219,17 +219,17 @@ def test_a_canary_that_is_the_whole_table_is_judged_too(scene: Scene) -> None:
 
 def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
     """The other try may yet learn that it must stop; this one can be tried again."""
-    rows, order = people(30), make_order(canary=3, chunk_size=10)
+    rows, config = people(30), make_order(canary=3, chunk_size=10)
     inside: list[Any] = []
 
     def call(content: WrittenContent) -> Any:
         if not inside:
             inside.append(None)  # the canary of the first try is under way: another try of the campaign comes
-            inside[0] = scene.run_with(client.send_written, rows, order)
+            inside[0] = scene.run_with(client.send_written, rows, config)
         return client.send_written(content)
 
     with scene.client() as client:
-        report = scene.run_with(call, rows, order)
+        report = scene.run_with(call, rows, config)
     assert report.cause is None
     assert inside[0].summary.accepted_now == 0 or inside[0].cause is None
     scene.check(report, 30)
@@ -237,15 +237,15 @@ def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
 
 def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene: Scene) -> None:
     """Without an answer to it, nobody is sent to; a retry may."""
-    rows, order = people(30), make_order(canary=3, chunk_size=10)
+    rows, config = people(30), make_order(canary=3, chunk_size=10)
     with scene.ledger() as ledger, scene.client() as client:
-        reading = prepare(order, rows, lambda _ids: [])
+        reading = prepare(config, rows, lambda _ids: [])
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, client.send_written, StopSignal(), patience=0.0)
+        campaign = Campaign(config, reading, ledger, client.send_written, StopSignal(), in_flight_timeout=0.0)
         real = ledger.claim
 
         def claim_late(attempt: Any, portion: Any) -> Any:
-            newer = ledger.open_attempt(order.campaign_id, reading.spec, part="another")
+            newer = ledger.open_attempt(config.campaign_id, reading.spec, part="another")
             first = portion.requests[0]
             other = Request(new_id(), first.recipients)
             assert real(newer, Portion([other], (), (), 0))
@@ -254,7 +254,7 @@ def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene:
 
         ledger.claim = claim_late  # type: ignore[method-assign]
         report = campaign.run()
-    assert "has taken the people of the canary" in str(report.cause)
+    assert "has claimed the recipients of the canary" in str(report.cause)
     assert not isinstance(report.cause, CampaignHalted)
     assert not scene.journal()
 

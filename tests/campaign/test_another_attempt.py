@@ -59,8 +59,8 @@ class Meanwhile(threading.Event):
 def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(scene: Scene) -> None:
     """What the other one begins in the meantime is not called a lost answer."""
     with scene.ledger() as ledger, scene.ledger() as other, scene.client() as client:
-        newer, halt = Newer(other), StopSignal()
-        halt.event = Meanwhile(newer)
+        newer, stop_signal = Newer(other), StopSignal()
+        stop_signal.event = Meanwhile(newer)
         begun: list[bool] = []
 
         def send(content: WrittenContent) -> Any:
@@ -71,6 +71,6 @@ def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(sce
 
         reading = prepare(make_order(), TABLE, lambda _ids: [])
         ledger.prepare()
-        report = Campaign(make_order(), reading, ledger, send, halt, patience=60.0).run()
+        report = Campaign(make_order(), reading, ledger, send, stop_signal, in_flight_timeout=60.0).run()
     assert (report.summary["accepted"], report.summary["unknown"], report.elsewhere) == (9, 0, False)
     assert report.summary.accepted_now == 3
