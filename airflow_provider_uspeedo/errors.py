@@ -1,29 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One tree of errors; each says what may be done next.
+"""The tree of errors; each says what may be done next.
 
 ::
 
     USpeedoError
     ├── ConfigurationError      an argument, connection or template is wrong: change it; nothing was sent
     │   └── TableError          the table is wrong: carries the row and the column
-    ├── SourceNotFound          the table is not there (yet): try again later
-    ├── CampaignHalted          a person or a brake stopped the campaign: nothing more is sent until somebody decides
+    ├── SourceNotFound          the table is not there (yet): retry later
+    ├── CampaignHalted          an operator or a guard stopped the campaign: it needs a decision
     ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
     │   ├── NotSent             it was surely not accepted: safe to send again
     │   ├── Refused             refused as a whole, for good: fix the cause first; no message was sent
     │   └── OutcomeUnknown      it may have been accepted: never repeat it
     └── LedgerError             the ledger cannot be used as it is
-        └── LedgerUnavailable   its database does not answer: try again later
+        └── LedgerUnavailable   its database does not answer: retry later
 
-No message holds a phone number, a template parameter or a secret. What the vendor wrote is masked before it
-gets into one.
+No message holds a phone number, a template parameter or a secret. Texts of the vendor are masked in messages.
 """
 
 from __future__ import annotations
 
 
 class USpeedoError(Exception):
-    """Anything that this package raises by itself."""
+    """The base of all errors that this package raises."""
 
 
 class ConfigurationError(USpeedoError):
@@ -33,8 +32,8 @@ class ConfigurationError(USpeedoError):
 class TableError(ConfigurationError):
     """The table cannot be used.
 
-    :param row_number: the row, counted from 1, or ``None`` where the whole column is meant.
-    :param column: the column's name, or ``None`` where the whole table is meant.
+    :param row_number: the row, counted from 1, or ``None`` if the whole column is wrong.
+    :param column: the column's name, or ``None`` if the whole table is wrong.
     """
 
     def __init__(self, message: str, *, row_number: int | None = None, column: str | None = None) -> None:
@@ -44,11 +43,11 @@ class TableError(ConfigurationError):
 
 
 class SourceNotFound(USpeedoError):
-    """There is no table at the given place; a late partition may still appear."""
+    """There is no table at the path; a late partition may still appear."""
 
 
 class CampaignHalted(USpeedoError):
-    """A person or a brake stopped the campaign. No retry goes on by itself: somebody must decide first.
+    """An operator or a guard stopped the campaign. Retries do not resume it: it needs a decision.
 
     :param section: the section of the runbook that says what to do.
     """

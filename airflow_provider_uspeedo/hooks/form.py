@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection form: which fields it has and what they are called, for Airflow 2 and 3 alike."""
+"""The connection form: its fields and their labels, for Airflow 2 and 3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
         "extra": '{"account_id": 60000011, "api": "action", "timeout": 30}',
     },
 }
-"""How the standard fields of the connection form look."""
+"""Labels and placeholders of the standard fields of the connection form."""
 
 CONNECTION_FIELDS: dict[str, Any] = {
     "account_id": {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which database the ledger is in: an Airflow connection, or a SQLite file where one machine runs every try."""
+"""Opens the ledger's database: an Airflow connection, or a SQLite file if all attempts run on one machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SERVER_DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "mysql": {"connect_timeout": 10, "read_timeout": 300, "write_timeout": 300, "charset": "utf8mb4"},
 }  # fmt: skip
-"""What the drivers are told unless the connection's extra says otherwise: a server that is gone must be noticed."""
+"""Arguments of the drivers unless the connection's extra overrides them: a server that is gone must be noticed."""
 DRIVER_NAMES = {"MySQLdb": "mysqldb"}
 NOT_FOR_THE_DRIVER = {
     "iam", "redshift", "redshift-serverless", "redshift_serverless", "cluster-identifier", "workgroup-name",
@@ -41,11 +41,11 @@ NOT_FOR_THE_DRIVER = {
     "azure_conn_id",
     "isolation_level",
 }  # fmt: skip
-"""Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
+"""Extras that Airflow's own hooks of these databases do not pass to the driver."""
 MAX_TIMEOUT_SECONDS = 31_536_000
 """Seconds: a year, the most that every driver takes."""
 MILLISECONDS = {"tcp_user_timeout"}
-"""Time-outs that are in milliseconds, and of which 0 means what the system does by itself."""
+"""Time-outs in milliseconds; 0 means the system's default."""
 
 
 def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
@@ -66,7 +66,7 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
 
 
 def _guarded(engine: Engine, what: str) -> Engine:
-    """The same engine; a new SQLite file is its owner's alone, and what a driver does not take is told as ours.
+    """The same engine; a new SQLite file is readable by its owner alone, and errors of a driver's arguments are ours.
 
     The files beside it (``-wal``, ``-shm``) get the rights of the file itself.
     """
@@ -74,7 +74,7 @@ def _guarded(engine: Engine, what: str) -> Engine:
 
     def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         if dialect.name == "sqlite" and engine.url.database:
-            with suppress(OSError, ValueError):  # it exists, or SQLite says what is wrong
+            with suppress(OSError, ValueError):  # it exists, or SQLite reports the error
                 os.close(os.open(engine.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             return dialect.connect(*arguments, **options)
@@ -82,7 +82,7 @@ def _guarded(engine: Engine, what: str) -> Engine:
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise anything for a wrong extra, and may quote it
             raise ConfigurationError(
-                f"{what} cannot be used: a field or an extra of it is not what the database's driver takes "
+                f"{what} cannot be used: the database's driver refuses one of its fields or extras "
                 f"({type(error).__name__})."
             ) from None
 
@@ -98,7 +98,7 @@ def default_file() -> Path:
 
 
 def refuse_file_on_many_machines() -> None:
-    """:raises ConfigurationError: tries of one task may run on several machines here, each with a file of its own."""
+    """:raises ConfigurationError: attempts of one task may run on several machines here, each with its own file."""
     from airflow.providers.common.compat.sdk import conf
 
     configured = conf.get("core", "executor", fallback="LocalExecutor")
@@ -108,14 +108,14 @@ def refuse_file_on_many_machines() -> None:
     others = [name for name in _executor_names(configured) if name not in allowed]
     if others:
         raise ConfigurationError(
-            f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where the "
-            "SQLite ledger is empty: it would text everyone again. Set results_conn_id to a PostgreSQL or MySQL "
-            "connection. If every try does run on one machine, name the executor in [uspeedo] local_ledger_executors."
+            f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where "
+            "the SQLite ledger is empty: all recipients would be sent to again. Set results_conn_id to a PostgreSQL or "
+            "MySQL connection. If all attempts do run on one machine, name the executor in [uspeedo] local_ledger_executors."
         )
 
 
 def _connection(conn_id: str) -> Any:
-    """The connection, as a task finds it; at a shell also one that is kept in Airflow's own database."""
+    """The connection, as a task finds it; in a shell also from Airflow's own database."""
     from airflow.providers.common.compat.sdk import BaseHook
 
     if _is_run_by_airflow():
@@ -126,7 +126,7 @@ def _connection(conn_id: str) -> Any:
 
 
 def _is_run_by_airflow() -> bool:
-    """True in a task, a trigger or a DAG file: there Airflow 3 must be asked, which has the database to itself."""
+    """True in a task, a trigger or a DAG file: there Airflow 3 gives no access to its database."""
     return hasattr(sys.modules.get("airflow.sdk.execution_time.task_runner"), "SUPERVISOR_COMMS")
 
 
@@ -160,7 +160,7 @@ def _sqlite_path(connection: Any, conn_id: str) -> str:
     if not Path(path).is_absolute():
         raise ConfigurationError(
             f"Connection {conn_id!r} must name the SQLite file by an absolute path in its host field: what a "
-            "relative path means differs from one try to the next, and an empty ledger texts everyone again."
+            "relative path means differs between attempts, and with an empty ledger all recipients are sent to again."
         )
     return path
 
@@ -168,10 +168,10 @@ def _sqlite_path(connection: Any, conn_id: str) -> str:
 def _sqlite_url(path: str) -> URL:
     from sqlalchemy.engine import URL
 
-    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - for any text an answer, never an error
-        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: its folder does not exist.")
+    if not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120 - never an error, for any text
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be created: its folder does not exist.")
     if os.path.isdir(path):  # noqa: PTH112
-        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be made: this is a folder. Name a file in it.")
+        raise ConfigurationError(f"The SQLite ledger {path!r} cannot be created: this is a folder. Name a file in it.")
     return URL.create("sqlite", database=path)
 
 
@@ -210,16 +210,16 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
 
 
 def _seconds(name: str, value: Any, conn_id: str) -> Any:
-    """A time-out as a number: pymysql refuses the text that a form or a URI gives; to libpq 0 means for ever."""
+    """A time-out as a number: pymysql refuses the text that a form or a URI gives; to libpq 0 means no limit."""
     if not name.endswith("_timeout"):
         return value
-    least, most = (0, 1000 * MAX_TIMEOUT_SECONDS) if name in MILLISECONDS else (1, MAX_TIMEOUT_SECONDS)
+    minimum, maximum = (0, 1000 * MAX_TIMEOUT_SECONDS) if name in MILLISECONDS else (1, MAX_TIMEOUT_SECONDS)
     with suppress(ValueError):
         number = int(value) if isinstance(value, str) else value
-        if isinstance(number, int) and not isinstance(number, bool) and least <= number <= min(most, 2**31 - 1):
+        if isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= min(maximum, 2**31 - 1):
             return number
     raise ConfigurationError(
-        f"Extra {name!r} of connection {conn_id!r} is not a whole number, or not from {least} to {most:,}."
+        f"Extra {name!r} of connection {conn_id!r} is not a whole number, or not from {minimum} to {maximum:,}."
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow connection becomes a client of the API."""
+"""The hook: makes a client of the API from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class USpeedoHook(BaseHook):
         return USpeedoClient(self.config)
 
     def get_conn(self) -> USpeedoClient:
-        """The client, under the name that Airflow's hooks have for it."""
+        """The client, under the name that Airflow's hooks use."""
         return self.client
 
     def close(self) -> None:
@@ -77,18 +77,18 @@ class USpeedoHook(BaseHook):
             self.client.close()
 
     def send_batch(self, task_content: Sequence[TaskContent | Mapping[str, object]]) -> SendAnswer:
-        """Texts up to 1000 people with one call: the bare call, which has no ledger.
+        """Sends up to 1000 messages with one call, without a ledger.
 
-        Called again, it texts everybody again; use
+        A second call sends them again; use
         :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator`
-        where a task may run twice. A call that surely reached nobody is tried again; nothing else is.
+        where a task may run twice. Only a call that was surely not accepted is repeated.
 
-        :param task_content: groups of targets, each with one template and one sender; at most 1000 numbers over all
+        :param task_content: groups of targets, each with one template and one sender; at most 1000 phones over all
             groups, none twice. :class:`.TaskContent`, or mappings as the API's documents write them.
         :raises ConfigurationError: the content must not be sent.
-        :raises NotSent: nobody was texted, after several tries; it is safe to try again.
-        :raises Refused: the API refused the call as a whole; nobody was texted.
-        :raises OutcomeUnknown: it may have arrived: do not repeat it.
+        :raises NotSent: no message was sent, after several attempts; it is safe to repeat the call.
+        :raises Refused: the API refused the call as a whole; no message was sent.
+        :raises OutcomeUnknown: it may have been accepted: do not repeat it.
         """
         from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 
@@ -96,16 +96,16 @@ class USpeedoHook(BaseHook):
         return answer
 
     def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
-        """The carriers' delivery receipts of any number of sessions, asked 100 at a time, in the order given.
+        """The carriers' delivery receipts of any number of sessions, queried 100 at a time, in the order given.
 
-        :raises CallError: after several tries, if a call got no usable answer.
+        :raises CallError: after several attempts, if a call got no usable answer.
         """
         return self.client.get_receipts(session_nos)
 
     def query_templates(self, template_ids: Sequence[str]) -> list[Template]:
         """The templates with these ids; one that does not exist is missing from the list.
 
-        :raises CallError: after several tries, if a call got no usable answer.
+        :raises CallError: after several attempts, if a call got no usable answer.
         """
         return self.client.query_templates(template_ids)
 
@@ -116,11 +116,11 @@ class USpeedoHook(BaseHook):
         results_table: str = "uspeedo_results",
         statuses: Sequence[str] | None = None,
     ) -> pd.DataFrame:
-        """What became of every row of a campaign, as a DataFrame with the columns of the results table.
+        """The outcome of every row of a campaign, as a DataFrame with the columns of the results table.
 
-        It holds phones: what the caller pushes to XCom or writes elsewhere is the caller's.
+        It holds phones: do not push it to XCom.
 
-        :param statuses: only these, such as ``["rejected", "unknown"]``; all if left out.
+        :param statuses: only rows with these, such as ``["rejected", "unknown"]``; by default all.
         """
         import pandas as pd
 
@@ -137,19 +137,21 @@ class USpeedoHook(BaseHook):
         frame = pd.DataFrame(rows, columns=list(COLUMNS))
         whole = dict.fromkeys(("row_number", "ret_code", "cost_count"), "Int64")
         times = {
-            name: pd.to_datetime(frame[name], utc=True).dt.as_unit("us")  # as every pandas reads them, rows or not
+            name: pd.to_datetime(frame[name], utc=True).dt.as_unit(
+                "us"
+            )  # the same type in every pandas, with rows or without
             for name in ("claimed_at", "settled_at", "receipt_at")
         }
         return frame.astype(whole).assign(**times).sort_values("row_number", ignore_index=True)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Asks a harmless question: true if the API answers it with this key. The message holds no secret."""
+        """Sends a query without effect: true if the API answers it with this key. The message holds no secret."""
         try:
-            return self._ask()
+            return self._send_query()
         except USpeedoError as error:
             return False, str(error)
 
-    def _ask(self) -> tuple[bool, str]:
+    def _send_query(self) -> tuple[bool, str]:
         try:
             self.client.query_templates(["connection-test"])
         except Refused as refused:
@@ -158,12 +160,12 @@ class USpeedoHook(BaseHook):
             if refuses_every_call(refused.ret_code):
                 raise
         except CallError as error:
-            return False, f"{self.config.host} does not answer as USpeedo does: {error}"
-        return True, f"{self.config.host} answers and knows the key."
+            return False, f"{self.config.host} does not answer like USpeedo: {error}"
+        return True, f"{self.config.host} answers and accepts the key."
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """How the standard fields of the form look, for Airflow 2 (Airflow 3 reads the provider's metadata)."""
+        """The standard fields of the form, for Airflow 2 (Airflow 3 reads the provider's metadata)."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @classmethod

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rendered arguments become values: a template, or a form in the Airflow UI, gives text for everything."""
+"""Converts rendered arguments to values: templates, and forms in the Airflow UI, give text for everything."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 N = TypeVar("N", int, float)
 MAX_PATH_CHARACTERS = 4096
 NOTHING = ("", "none", "null")
-"""What an empty field of a form, or ``None`` in a template, is rendered as."""
+"""The renderings of an empty field of a form, and of ``None`` in a template."""
 
 
 class HiddenRows:
-    """Rows handed over by value, hidden from everything that Airflow writes: it shows only what they are."""
+    """Rows passed by value, hidden from everything that Airflow writes: its text has only their number."""
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
@@ -36,17 +36,17 @@ class HiddenRows:
 
     @staticmethod
     def unwrap(given: Any) -> Any:
-        """The rows, the path, or whatever else it is."""
+        """The rows, or the unwrapped value."""
         return given.rows if isinstance(given, HiddenRows) else given
 
     def serialize(self) -> str:
-        """What Airflow stores of it."""
+        """The text that Airflow stores for it."""
         return str(self)
 
     def __str__(self) -> str:
         try:
             return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} recipients>"
-        except Exception:  # noqa: BLE001 - whatever it is, Airflow must be able to write it down
+        except Exception:  # noqa: BLE001 - Airflow must be able to write any object down
             return f"<recipients in a {type(self.rows).__name__}>"
 
     __repr__ = __str__
@@ -56,22 +56,22 @@ class HiddenRows:
 
 
 def _is_rows_as_text(text: str) -> bool:
-    """True of rows that a template turned into text: refused later, and shown to nobody meanwhile."""
+    """True for rows that a template turned into text: they are refused later, and hidden until then."""
     begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > MAX_PATH_CHARACTERS
     return begins_as_rows and "{{" not in text and "{%" not in text
 
 
 def _references() -> tuple[type, ...]:
-    """What stands for a table that Airflow will find later."""
+    """References to a table that Airflow resolves later."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath, XComArg
 
     return XComArg, ObjectStoragePath
 
 
 def config_of(operator: Any, context: Any) -> CampaignConfig:
-    """The order that an operator's rendered arguments make.
+    """The campaign config of an operator's rendered arguments.
 
-    :raises ConfigurationError: one of them is not what it should be; the message names it.
+    :raises ConfigurationError: an argument is wrong; the message names it.
     """
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.rows import Columns
@@ -103,14 +103,14 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
         max_failure_ratio=_unless_empty(number, "max_failure_ratio", operator.max_failure_ratio),
         canary=_unless_empty(whole_number, "canary", operator.canary),
         slice_=slice_ or WHOLE,
-        # Slices of one table are one part, however many there are; other mapped instances read tables of their own.
+        # All slices of one table are one part; other mapped instances read their own tables.
         part=f"{task}/{map_index if slice_ is None else -1}",
         attempt_name=f"{task}/{task_instance.run_id} try {task_instance.try_number} map {map_index}",
     )
 
 
 def slice_of(given: Any) -> Slice | None:
-    """The slice written as ``"3/8"``, or as the two numbers; ``None`` where nothing is given."""
+    """The slice written as ``"3/8"``, or as the two numbers; ``None`` if none is given."""
     from airflow_provider_uspeedo.core.slices import Slice
 
     if isinstance(given, (list, tuple)) and len(given) == 2:  # noqa: PLR2004 - a number and a count
@@ -120,7 +120,7 @@ def slice_of(given: Any) -> Slice | None:
 
 
 def text_or_none(given: Any) -> str | None:
-    """Text, or ``None`` for what an empty field is rendered as."""
+    """Text, or ``None`` for the rendering of an empty field."""
     return None if given is None or str(given).strip().lower() in NOTHING else str(given)
 
 
@@ -145,7 +145,7 @@ def _listed(argument: str, text: str) -> Any:
 
 
 def switch(argument: str, given: Any) -> bool:
-    """True or false, however a template spells it.
+    """True or false, in any spelling of a template.
 
     :raises ConfigurationError: it is neither; guessing could send what should not be sent.
     """
@@ -162,7 +162,7 @@ def switch(argument: str, given: Any) -> bool:
 def number(argument: str, given: Any) -> float:
     """A number, which may arrive as text.
 
-    :raises ConfigurationError: it is none.
+    :raises ConfigurationError: it is not one.
     """
     if not _is_number(given):
         raise ConfigurationError(f"{argument} must be a number.")
@@ -172,7 +172,7 @@ def number(argument: str, given: Any) -> float:
 def whole_number(argument: str, given: Any) -> int:
     """A whole number, which may arrive as text.
 
-    :raises ConfigurationError: it is none.
+    :raises ConfigurationError: it is not one.
     """
     if not _is_number(given) or float(given) % 1:
         raise ConfigurationError(f"{argument} must be a whole number.")
@@ -187,5 +187,5 @@ def _is_number(given: Any) -> bool:
 
 
 def _unless_empty(read: Callable[[str, Any], N], argument: str, given: Any) -> N | None:
-    """``None`` for what an empty field is rendered as."""
+    """``None`` for the rendering of an empty field."""
     return None if text_or_none(given) is None else read(argument, given)

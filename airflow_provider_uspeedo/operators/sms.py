@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator: texts the people of a table, each of them at most once per campaign."""
+"""The operator: sends an SMS to each recipient in a table, at most once per campaign."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ RESULTS_TABLE = "uspeedo_results"
 def slices(count: int) -> list[str]:
     """The slices of a table, for ``SendBatchSMSOperator.partial(...).expand(slice=slices(8))``.
 
-    :param count: how many mapped tasks share the table, 1 to 1024. Another number on a later try is safe.
+    :param count: the number of mapped tasks that share the table, 1 to 1024. A later attempt may use another number.
 
     >>> slices(3)
     ['1/3', '2/3', '3/3']
@@ -46,10 +46,11 @@ def slices(count: int) -> list[str]:
 
 
 class SendBatchSMSOperator(BaseOperator):
-    """Texts the people of a table through USpeedo, **each of them at most once per campaign**.
+    """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
-    Every try of the task, every second copy of it and every task with the same ``campaign_id`` shares one ledger: a
-    request that may have arrived is never repeated. Afterwards the results table says what became of every row.
+    All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share
+    one ledger: a request that may have been accepted is never repeated. The results table records the outcome of every
+    row.
 
     :param recipients: the table: path or URI of Parquet (file, folder or glob), a pandas or polars DataFrame, an Arrow
         table, a list of dicts, or the output of a task that is one of these.
@@ -60,23 +61,23 @@ class SendBatchSMSOperator(BaseOperator):
     :param phone_column: the column that holds the phones.
     :param param_columns: one column for each variable ``{1}``, ``{2}``, ... of the template, in order.
     :param params_column: a column that holds lists of parameters, instead of ``param_columns``.
-    :param user_id_column: the column with your own mark of each person (at most 32 characters), echoed in failures.
+    :param user_id_column: the column with your own id of each recipient (at most 32 characters), echoed in failures.
     :param extend_code_column: the column with extend codes (digits).
     :param default_region: ISO 3166 alpha-2, such as ``HK``: reads phones without a country code.
-    :param key_columns: what makes a recipient one recipient; left out, the normalised phone does.
-    :param campaign_id: names the intention to text these people; whoever is texted under it is not texted again.
+    :param key_columns: the columns that identify a recipient; by default its normalised phone does.
+    :param campaign_id: the name of the campaign; a recipient that was sent to under it is not sent to again.
     :param chunk_size: recipients in one request, 1 to 1000.
     :param concurrency: requests in flight at once, per task instance.
-    :param requests_per_second: no more than this many, per task instance; ``None``: no limit.
+    :param requests_per_second: the maximum, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
     :param max_failure_ratio: stops the campaign once a larger share of the recipients answered so far was rejected,
         such as ``0.05``; judged as if at least 20 were answered (more for a small share).
-    :param canary: so many recipients go first and alone; the others only if these are accepted.
+    :param canary: the number of recipients that are sent first; the others follow only if these are accepted.
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
-        and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where every try runs on one machine.
-    :param results_table: the relation with one row per source row, ``name`` or ``schema.name``.
+        and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where all attempts run on one machine.
+    :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``.
     :param dry_run: reads the table and the ledger, sends and writes nothing, returns the same summary.
     :param uspeedo_conn_id: the connection to USpeedo.
     :returns: the summary, see *Operator* in the documents; also pushed before a failure is raised.
@@ -115,7 +116,7 @@ class SendBatchSMSOperator(BaseOperator):
         max_recipients: int | str | None = None,
         max_failure_ratio: float | str | None = None,
         canary: int | str | None = None,
-        slice: str | Sequence[int] | None = None,  # noqa: A002 - what Airflow's users map over is named for what it is
+        slice: str | Sequence[int] | None = None,  # noqa: A002 - the best name for an argument that users map over
         results_conn_id: str | None = None,
         results_table: str = RESULTS_TABLE,
         dry_run: bool | str = False,
@@ -152,7 +153,7 @@ class SendBatchSMSOperator(BaseOperator):
 
     @property
     def recipients(self) -> Any:
-        """The table as it was given. Rows are wrapped: Airflow writes template fields to its database and pages."""
+        """The table as it was passed. Rows are wrapped: Airflow writes template fields to its database and pages."""
         return self._recipients
 
     @recipients.setter
@@ -173,7 +174,7 @@ class SendBatchSMSOperator(BaseOperator):
                 if isinstance(error, SourceNotFound)
                 else "docs/runbook.md#ledger-away"
             )
-            text = f"{error} Nothing more was sent; a later try may find it mended. See {page}."
+            text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
             raise AirflowException(text) from None
         except CampaignHalted as error:
             raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
@@ -181,8 +182,8 @@ class SendBatchSMSOperator(BaseOperator):
             raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
         except AirflowException:
             raise
-        except Exception as error:  # noqa: BLE001 - the edge: what nobody foresaw may quote the row it met
-            raise AirflowException(f"{self._unforeseen(error)} See docs/runbook.md#unforeseen.") from None
+        except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote the row
+            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
@@ -190,7 +191,7 @@ class SendBatchSMSOperator(BaseOperator):
         from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 
         self._stop_signal = StopSignal()
-        if self._killed_before_start:  # while Airflow was still preparing the task: it does not tell it twice
+        if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
             self._killed_before_start = False
             self._stop_signal.stop()
         config = arguments.config_of(self, context)
@@ -218,7 +219,7 @@ class SendBatchSMSOperator(BaseOperator):
         return summary
 
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
-        """Runs the campaign in a thread of its own: on Airflow 2 a termination is raised in the main one."""
+        """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread."""
         from airflow_provider_uspeedo.campaign.campaign import Campaign
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
@@ -232,17 +233,17 @@ class SendBatchSMSOperator(BaseOperator):
             try:
                 return running.result()
             except BaseException:
-                stop_signal.stop()  # leaving the block waits until what is in flight has been settled
+                stop_signal.stop()  # leaving the block waits until the requests in flight are settled
                 raise
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
-        """Tells the summary, then fails the task if it must."""
+        """Returns the summary, or pushes it and fails the task."""
         found = self._with_connection(report.summary)
         summary = self._finish(context, found)
         decision = decide(
             found,
             phone_column=config.columns.phone,
-            cause=self._in_words(report.cause),
+            cause=self._message_of(report.cause),
             halted=report.cause.section if isinstance(report.cause, CampaignHalted) else "",
             stopped=report.stopped,
             elsewhere=report.elsewhere,
@@ -256,7 +257,7 @@ class SendBatchSMSOperator(BaseOperator):
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
 
     def _with_connection(self, summary: Summary) -> Summary:
-        """The summary, with the connection under which its results are found."""
+        """The summary, with the connection of the results."""
         return replace(summary, results_conn_id=arguments.text_or_none(self.results_conn_id))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
@@ -265,19 +266,19 @@ class SendBatchSMSOperator(BaseOperator):
             context["ti"].xcom_push(key=key, value=xcom[key])
         return xcom
 
-    def _in_words(self, cause: BaseException | None) -> str:
+    def _message_of(self, cause: BaseException | None) -> str:
         if cause is None or isinstance(cause, USpeedoError):
             return str(cause or "")
-        return self._unforeseen(cause)
+        return self._unexpected(cause)
 
-    def _unforeseen(self, error: BaseException) -> str:
-        """Logs where an error came from, and not its text, which may hold a phone."""
+    def _unexpected(self, error: BaseException) -> str:
+        """Logs the traceback of an error without its text, which may hold a phone."""
         where = "".join(traceback.format_tb(error.__traceback__))
-        self.log.error("Unforeseen %s:\n%s", type(error).__name__, where)
-        return f"Unforeseen {type(error).__name__}; the log says where."
+        self.log.error("Unexpected %s:\n%s", type(error).__name__, where)
+        return f"Unexpected {type(error).__name__}; the log says where."
 
     def on_kill(self) -> None:
-        """Stops before the next request; what is in flight is settled as its answers come in."""
+        """Stops before the next request; requests in flight are settled as their answers come in."""
         if self._stop_signal is None:
             self._killed_before_start = True
         else:

@@ -173,8 +173,7 @@ def test_a_rejected_canary_stops_the_campaign(scene: Scene) -> None:
     """With the numbers; all the others can still be sent."""
     report = scene.run(table(24, refused=[1]), make_order(canary=4, chunk_size=10, concurrency=4))
     assert str(halt_of(report)) == (
-        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. This attempt sent nothing "
-        "try."
+        "The canary did not pass: of 4 recipients, 3 accepted, 1 rejected, 0 unknown. This attempt sent nothing else."
     )
     assert halt_of(report).section == "canary-failed"
     assert report.summary["not_sent"] == 20

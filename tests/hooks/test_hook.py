@@ -131,7 +131,7 @@ def test_templates_are_described(to_sandbox: Connect, api: str) -> None:
 def test_a_good_connection_is_confirmed(to_sandbox: Connect, sandbox: Sandbox, api: str) -> None:
     """By a question: nobody is texted."""
     before = len(sandbox.journal())
-    assert USpeedoHook(to_sandbox(api)).test_connection() == (True, "127.0.0.1 answers and knows the key.")
+    assert USpeedoHook(to_sandbox(api)).test_connection() == (True, "127.0.0.1 answers and accepts the key.")
     assert len(sandbox.journal()) == before
 
 
@@ -148,7 +148,7 @@ def test_a_wrong_key_is_told_without_the_key(to_sandbox: Connect, api: str, wron
 def test_a_host_that_does_not_answer_is_told(to_sandbox: Connect, closed_port: str) -> None:
     """By its name, without the key."""
     fine, message = USpeedoHook(to_sandbox(host=closed_port, password=SECRET)).test_connection()
-    assert (fine, message.partition(":")[0]) == (False, "127.0.0.1 does not answer as USpeedo does")
+    assert (fine, message.partition(":")[0]) == (False, "127.0.0.1 does not answer like USpeedo")
     assert SECRET not in message
 
 
