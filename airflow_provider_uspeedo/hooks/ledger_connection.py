@@ -110,7 +110,8 @@ def refuse_file_on_many_machines() -> None:
         raise ConfigurationError(
             f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where "
             "the SQLite ledger is empty: all recipients would be sent to again. Set results_conn_id to a PostgreSQL or "
-            "MySQL connection. If all attempts do run on one machine, name the executor in [uspeedo] local_ledger_executors."
+            "MySQL connection. If all attempts do run on one machine, name the executor in [uspeedo] "
+            "local_ledger_executors."
         )
 
 

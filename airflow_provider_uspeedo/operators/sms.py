@@ -161,10 +161,10 @@ class SendBatchSMSOperator(BaseOperator):
         self._recipients = HiddenRows.hiding(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
-        """Sends what is not sent yet.
+        """Sends what has not been sent yet.
 
-        :raises AirflowException: a later try can mend it.
-        :raises AirflowFailException: only a person can.
+        :raises AirflowException: a retry can succeed.
+        :raises AirflowFailException: it needs manual action.
         """
         try:
             return self._execute(context)

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.errors import SourceNotFound, TableError, USpeedoE
 def mapped_file_errors(place: str) -> Iterator[None]:
     """Map errors in reading a Parquet file to ours.
 
-    :raises SourceNotFound: it is not there (any more), or its storage does not answer: try again later.
+    :raises SourceNotFound: it is not there (any more), or its storage does not answer: retry later.
     :raises TableError: it is damaged, or not Parquet.
     """
     try:
