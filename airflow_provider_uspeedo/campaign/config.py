@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_uspeedo.core.chunks import MOST_IN_ONE_REQUEST
+from airflow_provider_uspeedo.core.chunks import MAX_IN_ONE_REQUEST
 from airflow_provider_uspeedo.core.rows import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, Columns
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -37,7 +37,7 @@ class CampaignConfig:
     template_id: str = ""
     sender_id: str = ""
     default_region: str | None = None
-    chunk_size: int = MOST_IN_ONE_REQUEST
+    chunk_size: int = MAX_IN_ONE_REQUEST
     concurrency: int = 4
     requests_per_second: float | None = None
     max_recipients: int | None = None
@@ -76,7 +76,7 @@ class CampaignConfig:
             columns.keys != (),
             "key_columns is empty: name at least one column, or leave it out to tell people apart by phone.",
         )
-        _in_range("chunk_size", self.chunk_size, 1, MOST_IN_ONE_REQUEST)
+        _in_range("chunk_size", self.chunk_size, 1, MAX_IN_ONE_REQUEST)
         _in_range("concurrency", self.concurrency, 1, MOST_AT_ONCE)
         if self.requests_per_second is not None:
             _require(

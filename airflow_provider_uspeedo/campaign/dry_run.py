@@ -15,17 +15,17 @@ from itertools import islice
 from pathlib import Path
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.table_reader import Reading
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import WHOLE
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.records import Fate
+from airflow_provider_uspeedo.ledger.store.records import RecipientStatus
 
 
-def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> Summary:
+def rehearse(order: CampaignConfig, reading: TableReader, ledger: Ledger | None) -> Summary:
     """The summary that a run would begin with: what is in the ledger already, and *not_sent* for what it would send.
 
     :param ledger: ``None`` where none exists yet.
@@ -37,7 +37,7 @@ def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
     with _met_before() as met:
         for batch in _without_duplicates(reading.rows(), met):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
-            fates = ledger.fates(attempt, keys) if ledger and attempt else {}
+            fates = ledger.outcomes(attempt, keys) if ledger and attempt else {}
             for row in batch:
                 fate = _fate(row, fates, met)
                 counts[fate.status] += 1
@@ -55,7 +55,7 @@ def rehearse(order: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
     )
 
 
-def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> None:
+def refuse_too_many(most: int, rows_at_most: int | None, reading: TableReader) -> None:
     """Checks ``max_recipients`` before the first message.
 
     :param rows_at_most: rows in the table, if its metadata says.
@@ -74,16 +74,16 @@ def refuse_too_many(most: int, rows_at_most: int | None, reading: Reading) -> No
         )
 
 
-def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], met: sqlite3.Connection) -> Fate:
+def _fate(row: Recipient | BadRow, fates: dict[bytes, RecipientStatus], met: sqlite3.Connection) -> RecipientStatus:
     known = fates.get(row.key) if row.key is not None else None
     if isinstance(row, Recipient):
-        return known or Fate(Status.NOT_SENT, None, None)
+        return known or RecipientStatus(Status.NOT_SENT, None, None)
     if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, met) == row.row_number:
         return known  # wrong today, but an earlier try texted it, and no other row stands for the recipient
-    return Fate(row.status, row.reason, None)
+    return RecipientStatus(row.status, row.reason, None)
 
 
-def _listed(row: Recipient | BadRow, fate: Fate) -> ListedFailure:
+def _listed(row: Recipient | BadRow, fate: RecipientStatus) -> ListedFailure:
     return ListedFailure.masked(row.row_number, row.phone, row.user_id, fate.status, fate.reason or "")
 
 

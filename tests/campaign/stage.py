@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,6 +57,7 @@ class Scene:
     folder: Path
     since: int
     api: str = "action"
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -64,7 +65,7 @@ class Scene:
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
-        ledger = Ledger(open_engine(f"sqlite:///{self.file}"), patience=0.2, settle_patience=0.2)
+        ledger = Ledger(open_engine(f"sqlite:///{self.file}"), timeout=0.2, settle_timeout=0.2)
         try:
             yield ledger
         finally:
@@ -109,7 +110,7 @@ class Scene:
         """One try with another way of sending."""
         order = order or make_order()
         with self.ledger() as ledger:
-            reading = prepare(order, table, query)
+            reading = prepare(order, table, query, **self.sizes)
             ledger.prepare()
             return Campaign(order, reading, ledger, send, StopSignal() if halt is None else halt, patience=0.0).run()
 
@@ -117,7 +118,7 @@ class Scene:
         """A dry run."""
         order = order or make_order()
         with self.ledger() as ledger, self.client() as client:
-            return rehearse(order, prepare(order, table, client.query_templates), ledger)
+            return rehearse(order, prepare(order, table, client.query_templates, **self.sizes), ledger)
 
     # -- what is known afterwards -------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_uspeedo.campaign import table_reader
 from airflow_provider_uspeedo.errors import ConfigurationError
 from tests.campaign.stage import Scene, make_order, people
 from tests.campaign.test_campaign import COLUMNS, MIXED, mixed
@@ -14,7 +13,7 @@ from tests.campaign.test_campaign import COLUMNS, MIXED, mixed
 @pytest.mark.parametrize("batch_rows", [2, 20_000])
 def test_a_dry_run_without_a_ledger_makes_none(scene: Scene, monkeypatch: pytest.MonkeyPatch, batch_rows: int) -> None:
     """Every row that would be sent is *not_sent*; invalid rows and duplicates are told as a run would."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
+    scene.sizes["portion_rows"] = batch_rows
     told = scene.rehearse(mixed(), make_order(COLUMNS)).to_xcom()
     assert (told["rows"], told["not_sent"], told["invalid"], told["duplicate"]) == (15, 7, 6, 2)
     assert (told["accepted"], told["accepted_now"], told["requests"], told["session_nos"]) == (0, 0, 0, [])
@@ -49,7 +48,7 @@ def test_a_dry_run_tells_what_a_rerun_tells(
     """Counts, failures and sessions, also where one person has a good row and a bad one, in either order."""
     table = mixed()[::-1] if backwards else mixed()
     scene.run(table, make_order(COLUMNS))
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
+    scene.sizes["portion_rows"] = batch_rows
     told = scene.rehearse(table, make_order(COLUMNS))
     again = scene.run(table, make_order(COLUMNS)).summary
     assert {status: n for status, n in told.counts.items() if n} == {s: n for s, n in again.counts.items() if n}

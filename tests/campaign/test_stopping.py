@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_uspeedo.campaign import campaign, table_reader
+from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import NotSent, Refused, TableError
@@ -103,7 +103,7 @@ def test_a_request_that_is_called_again_is_a_new_one_in_the_ledger(scene: Scene)
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
     """What was on its way is settled, the rest is not sent, and the next try goes on from there."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 12)
+    scene.sizes["portion_rows"] = 12
     monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 2)
     halt = StopSignal()
     with scene.client() as client:
@@ -180,7 +180,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """Its missing rows are not taken for its end; what was read by then is told, and the next try does the rest."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 1000)
+    scene.sizes["portion_rows"] = 1000
     monkeypatch.setattr(campaign, "CLAIMED_AHEAD", 1)
     file = scene.folder / "due.parquet"
     table = people(9000)
@@ -204,7 +204,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 
 def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is no error of this package: what is claimed and waits does not leave any more."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 9)
+    scene.sizes["portion_rows"] = 9
     halt, sending = StopSignal(), threading.Event()
     claim = campaign.Ledger.claim
 

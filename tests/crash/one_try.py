@@ -21,7 +21,7 @@ from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import again
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
-from airflow_provider_uspeedo.campaign import campaign, prefetch, sending, table_reader
+from airflow_provider_uspeedo.campaign import campaign, prefetch, sending
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -104,13 +104,12 @@ def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
     )
     people = [row.as_dict() for row in LATER[one.table]]
     with (
-        patch.object(table_reader, "BATCH_ROWS", BATCH_ROWS),
         patch.object(sending, "again", partial(again, first=0.001, most=0.002)),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
         patch.object(prefetch, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
     ):
-        made = prepare(order, people, lambda _ids: [])
+        made = prepare(order, people, lambda _ids: [], portion_rows=BATCH_ROWS)
         done = campaign.Campaign(order, made, ledger, Sends(one, gaps), StopSignal(), patience=one.patience).run()
     return {"summary": done.summary.to_xcom(), "cause": repr(done.cause) if done.cause else "", **_flags(done)}
 
