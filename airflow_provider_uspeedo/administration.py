@@ -19,11 +19,11 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignLine,
     CampaignOverview,
     Forgotten,
-    Migration,
     Pruning,
     Stopping,
     UnknownCount,
 )
+from airflow_provider_uspeedo.ledger.store.migrations import Migration
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin

@@ -14,17 +14,20 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from airflow_provider_uspeedo.api.http.backoff import SEND_BACKOFF, Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.guards import Guards
-from airflow_provider_uspeedo.campaign.prefetch import one_ahead
+from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
 from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.campaign.table_reader import Reading
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
@@ -66,7 +69,7 @@ class Campaign:
     def __init__(
         self,
         config: CampaignConfig,
-        reading: Reading,
+        reading: TableReader,
         ledger: Ledger,
         send: Send,
         stop_signal: StopSignal,
@@ -112,7 +115,7 @@ class Campaign:
 
     def _unchanged(self, attempt: Attempt) -> Attempt | None:
         """The earlier attempt that recorded this very table and left nothing to send; its result rows stand."""
-        whole = self._ledger.whole_reading(attempt)
+        whole = self._ledger.complete_reading(attempt)
         if whole is None or whole.fingerprint != self._reading.fingerprint():
             return None
         self._complete = self._ledger.share_reading(attempt, whole.attempt_no)
@@ -197,21 +200,19 @@ class Campaign:
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
 
-        def held(recipients: RecipientBatch) -> set[bytes]:
-            return self._ledger.held(attempt, recipients.keys())
+        def unavailable(recipients: RecipientBatch) -> np.ndarray[Any, Any]:
+            return self._ledger.unavailable(attempt, recipients)
 
-        for portion in one_ahead(self._reading.portions(None if attempt.first else held)):
+        for portion in prefetched(self._reading.portions(None if attempt.first else unavailable)):
             if self._stop_signal:
                 return
             release_memory()
             requests = self._ledger.claim(attempt, portion)
             if requests:
-                people = sum(len(request.recipients) for request in requests)
-                log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(people, "recipient"))
-            del portion
-            requests.reverse()
-            while requests:
-                yield requests.pop()  # what is sent is not kept until all of the portion is
+                recipients = sum(len(request.recipients) for request in requests)
+                log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(recipients, "recipient"))
+            del portion  # its rows are not needed any more, and the next portion is on its way
+            yield from handed_over(requests)
         self._complete = True
 
     def _end(self, attempt: Attempt, *, recorded: bool) -> None:

@@ -15,17 +15,17 @@ from itertools import islice
 from pathlib import Path
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.table_reader import Reading
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import WHOLE
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.records import Fate
+from airflow_provider_uspeedo.ledger.store.records import RecipientStatus
 
 
-def dry_run(config: CampaignConfig, reading: Reading, ledger: Ledger | None) -> Summary:
+def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None) -> Summary:
     """Returns the summary of a run that sends nothing: what is in the ledger, and *not_sent* for what it would send.
 
     :param ledger: ``None`` if none exists yet.
@@ -37,13 +37,13 @@ def dry_run(config: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
     with _temporary_index() as seen:
         for batch in _without_duplicates(reading.rows(), seen):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
-            fates = ledger.fates(attempt, keys) if ledger and attempt else {}
+            known_statuses = ledger.outcomes(attempt, keys) if ledger and attempt else {}
             for row in batch:
-                fate = _fate(row, fates, seen)
-                counts[fate.status] += 1
-                sessions.update(dict.fromkeys(fate.session_no.split(",") if fate.session_no else ()))
-                if fate.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
-                    failures.append(_listed(row, fate))
+                found = _status_of(row, known_statuses, seen)
+                counts[found.status] += 1
+                sessions.update(dict.fromkeys(found.session_no.split(",") if found.session_no else ()))
+                if found.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
+                    failures.append(_listed(row, found))
     return Summary(
         campaign_id=config.campaign_id,
         counts=counts,
@@ -55,7 +55,7 @@ def dry_run(config: CampaignConfig, reading: Reading, ledger: Ledger | None) -> 
     )
 
 
-def refuse_too_many(maximum: int, rows_at_most: int | None, reading: Reading) -> None:
+def refuse_too_many(maximum: int, rows_at_most: int | None, reading: TableReader) -> None:
     """Checks ``max_recipients`` before the first message.
 
     :param rows_at_most: rows in the table, if its metadata has it.
@@ -74,17 +74,19 @@ def refuse_too_many(maximum: int, rows_at_most: int | None, reading: Reading) ->
         )
 
 
-def _fate(row: Recipient | BadRow, fates: dict[bytes, Fate], seen: sqlite3.Connection) -> Fate:
-    known = fates.get(row.key) if row.key is not None else None
+def _status_of(
+    row: Recipient | BadRow, known_statuses: dict[bytes, RecipientStatus], seen: sqlite3.Connection
+) -> RecipientStatus:
+    known = known_statuses.get(row.key) if row.key is not None else None
     if isinstance(row, Recipient):
-        return known or Fate(Status.NOT_SENT, None, None)
+        return known or RecipientStatus(Status.NOT_SENT, None, None)
     if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, seen) == row.row_number:
         return known  # invalid now, but an earlier attempt sent to it, and no other row has the same recipient
-    return Fate(row.status, row.reason, None)
+    return RecipientStatus(row.status, row.reason, None)
 
 
-def _listed(row: Recipient | BadRow, fate: Fate) -> ListedFailure:
-    return ListedFailure.masked(row.row_number, row.phone, row.user_id, fate.status, fate.reason or "")
+def _listed(row: Recipient | BadRow, found: RecipientStatus) -> ListedFailure:
+    return ListedFailure.masked(row.row_number, row.phone, row.user_id, found.status, found.reason or "")
 
 
 def _is_duplicate(row: Recipient | BadRow) -> bool:

@@ -140,19 +140,23 @@ class Sender:
         self._guards.report([outcome.status for outcome in found])
 
     def _release(self, request: Request, error: USpeedoError) -> None:
-        ret_code, vendor_id = _facts(error)
+        ret_code, vendor_request_id = _facts(error)
         log.warning("%d recipients were not sent to: %s", len(request.recipients), error)
-        self._ledger.release(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
+        self._ledger.release(
+            self._attempt, request.id, ret_code=ret_code, vendor_request_id=vendor_request_id, reason=str(error)
+        )
 
     def _mark_unknown(self, request: Request, error: OutcomeUnknown) -> None:
-        ret_code, vendor_id = _facts(error)
+        ret_code, vendor_request_id = _facts(error)
         log.warning("%d recipients are unknown, the request may have been accepted: %s", len(request.recipients), error)
-        self._ledger.mark_unknown(self._attempt, request.id, ret_code=ret_code, vendor_id=vendor_id, reason=str(error))
+        self._ledger.mark_unknown(
+            self._attempt, request.id, ret_code=ret_code, vendor_request_id=vendor_request_id, reason=str(error)
+        )
 
 
 def write(request: Request) -> WrittenContent:
     """Write the content of a request: work that need not wait for the ledger, nor the ledger for it."""
-    return write_content(by_template_and_sender(RecipientBatch.of(request.recipients)))
+    return write_content(by_template_and_sender(request.recipients))
 
 
 def _contacts(content: WrittenContent) -> list[Contact]:

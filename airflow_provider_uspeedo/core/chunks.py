@@ -3,73 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.recipients import Recipient
 
 MAX_RECIPIENTS_PER_REQUEST = 1000
 """The vendor's limit of phones in one request, over all groups."""
-MAX_OPEN_CHUNKS = 8
-"""Chunks kept open for recipients that share a phone; bounds the memory."""
 
 
-class Cutter:
-    """Collects recipients into chunks; two with the same phone (and different keys) are never in one chunk.
+def cut(recipients: RecipientBatch, size: int = MAX_RECIPIENTS_PER_REQUEST) -> list[RecipientBatch]:
+    """Cuts recipients into chunks, in order; two with the same phone (and different keys) are never in one chunk.
 
     :param size: recipients in a full chunk, 1 to 1000.
     """
+    layers = [recipients] if recipients.differ_in("phone") else _layers(recipients)
+    return [layer[start : start + size] for layer in layers for start in range(0, len(layer), size)]
 
-    def __init__(self, size: int = MAX_RECIPIENTS_PER_REQUEST) -> None:
-        self._size = size
-        # At most one of the two holds recipients: chunks kept open because of a shared phone, or the rest of a cut.
-        self._open: list[dict[str, Recipient]] = []
-        self._left = RecipientBatch.of(())
 
-    def open_rows(self) -> dict[bytes, int]:
-        """The rows of the recipients in open chunks, by their keys."""
-        rows = {one.key: one.row_number for chunk in self._open for one in chunk.values()}
-        left = numbers_of(self._left.column("row_number")).tolist()
-        return rows | dict(zip(self._left.keys(), left, strict=True))
-
-    def add_all(self, recipients: RecipientBatch) -> list[RecipientBatch]:
-        """Adds recipients in order; returns the chunks that are now complete."""
-        if len(self._open) == 1:
-            self._left = RecipientBatch.of(self._open.pop().values())
-        recipients = RecipientBatch.joined([part for part in (self._left, recipients) if part] or [recipients])
-        self._left = recipients[:0]
-        if self._open or not recipients.differ_in("phone"):
-            return [RecipientBatch.of(chunk) for chunk in map(self._add, recipients) if chunk]
-        whole = len(recipients) // self._size * self._size
-        self._left = recipients[whole:]
-        return [recipients[start : start + self._size] for start in range(0, whole, self._size)]
-
-    def _add(self, recipient: Recipient) -> Collection[Recipient] | None:
-        """Adds one recipient; returns a chunk if one is now complete."""
-        closed = None
-        for chunk in self._open:
-            if recipient.phone not in chunk:
-                break
-        else:
-            if len(self._open) == MAX_OPEN_CHUNKS:
-                closed = self._open.pop(0).values()
-            chunk = {}
-            self._open.append(chunk)
-        chunk[recipient.phone] = recipient
-        if len(chunk) < self._size:
-            return closed
-        self._open.remove(chunk)
-        return chunk.values()
-
-    def rest(self) -> list[RecipientBatch]:
-        """Returns the recipients that are left as the last chunks."""
-        chunks = [RecipientBatch.of(chunk.values()) for chunk in self._open] + ([self._left] if self._left else [])
-        self._open, self._left = [], self._left[:0]
-        return chunks
+def _layers(recipients: RecipientBatch) -> list[RecipientBatch]:
+    """The first recipient of each phone, then the second of each that has one, and so on."""
+    phones = numbers_of(recipients.column("phone").dictionary_encode().indices)
+    order = np.argsort(phones, kind="stable")
+    ordered = phones[order]
+    places = np.arange(len(ordered))
+    begins = np.ones(len(ordered), bool)
+    begins[1:] = ordered[1:] != ordered[:-1]
+    occurrence = np.empty(len(ordered), np.int64)
+    occurrence[order] = places - np.maximum.accumulate(np.where(begins, places, 0))
+    by_layer = np.argsort(occurrence, kind="stable")
+    ends = np.cumsum(np.bincount(occurrence)).tolist()
+    return [recipients.take(by_layer[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def by_template_and_sender(recipients: RecipientBatch) -> list[TaskContent]:

@@ -4,25 +4,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
 from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION
-from airflow_provider_uspeedo.ledger.protocol.claims import Claims, Portion
+from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
-from airflow_provider_uspeedo.ledger.results.rerun import Unchanged
-from airflow_provider_uspeedo.ledger.store.engine import PATIENCE
-from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, WholeReading, fitting
+from airflow_provider_uspeedo.ledger.results.rerun import Rerun
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.engine import TIMEOUT
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, CompleteReading, Request, fitting
 
-SETTLE_PATIENCE = 300.0
+SETTLE_TIMEOUT = 300.0
 """Seconds for which an answer is offered to a database that stays away, before it goes to the log."""
 
 
@@ -31,6 +36,9 @@ class Ledger(LedgerQueries):
 
     :param engine: from :func:`.engine.open_engine`.
     :param results_table: the relation to SELECT from, ``name`` or ``schema.name``.
+    :param timeout: seconds for which a transaction is repeated while the database fails in a passing way.
+    :param settle_timeout: seconds for which an answer is offered to a database that fails, however it does.
+    :param dialect: of the engine's kind; ``None``: with its own settings.
     :raises ConfigurationError: the name cannot be used.
     """
 
@@ -39,15 +47,16 @@ class Ledger(LedgerQueries):
         engine: Engine,
         results_table: str = "uspeedo_results",
         *,
-        patience: float = PATIENCE,
-        settle_patience: float = SETTLE_PATIENCE,
+        timeout: float = TIMEOUT,
+        settle_timeout: float = SETTLE_TIMEOUT,
+        dialect: DatabaseDialect | None = None,
     ) -> None:
-        super().__init__(engine, results_table, patience=patience)
-        self.settle_patience = settle_patience
-        self._claims = Claims(self.tables)
+        super().__init__(engine, results_table, timeout=timeout, dialect=dialect)
+        self.settle_timeout = settle_timeout
+        self._claims = Claims(self.tables, self.database.dialect)
         self._transitions = Transitions(self.tables)
-        self._reopening = Resolution(self.tables)
-        self._unchanged = Unchanged(self.tables, self.lines)
+        self._resolution = Resolution(self.tables)
+        self._rerun = Rerun(self.tables, self.rows)
 
     # -- campaigns and attempts ---------------------------------------------------------------------------------
 
@@ -56,15 +65,15 @@ class Ledger(LedgerQueries):
 
         :raises LedgerError: the ledger is of another version, or may not be created here.
         """
-        creation.prepare(self.database, self.tables, self.lines, self.results_name)
+        creation.prepare(self.database, self.tables, self.rows, self.results_name)
 
     def open_attempt(
         self, campaign_id: str, spec: KeySpec, *, part: str = "", slice_: Slice = WHOLE, name: str = ""
     ) -> Attempt:
-        """Begins a try of a campaign; the number it gets is larger than that of every try before it.
+        """Begins an attempt of a campaign; the number it gets is larger than that of every attempt before it.
 
-        :param part: which table of the campaign this try reads; a later try of the same part replaces its reading.
-        :param slice_: which rows of that table; a later try replaces those of its own slice, however many there are.
+        :param part: which table of the campaign it reads; a later attempt of the same part replaces its reading.
+        :param slice_: which rows of that table; a later attempt replaces those of its own slice.
         :param name: for people: which task instance it was.
         :raises ConfigurationError: the campaign's keys were made otherwise; it would text everyone again.
         :raises CampaignHalted: the campaign was pruned.
@@ -75,29 +84,33 @@ class Ledger(LedgerQueries):
         )
 
     def end_attempt(self, attempt: Attempt, *, complete: bool, fingerprint: bytes | None = None) -> None:
-        """Notes that a try is over.
+        """Notes that an attempt is over.
 
         :param complete: it recorded its whole table.
         :param fingerprint: 16 bytes that stand for all that it read, and for how.
         """
         self.database.write(lambda connection: self._campaigns.end(connection, attempt, complete, fingerprint))
 
-    def whole_reading(self, attempt: Attempt) -> WholeReading | None:
-        """The earlier try of the same slice of the table whose lines are all current, if there is one."""
-        return None if attempt.first else self.database.read(lambda c: self._unchanged.find(c, attempt))
+    def complete_reading(self, attempt: Attempt) -> CompleteReading | None:
+        """The earlier attempt of the same slice of the table whose rows are all current, if there is one."""
+        return None if attempt.first else self.database.read(lambda c: self._rerun.find(c, attempt))
 
     def share_reading(self, attempt: Attempt, earlier: int) -> bool:
-        """Makes the lines of an earlier try this one's; false if they leave somebody to be texted, or are not current.
+        """Makes the rows of an earlier attempt this one's; false if they leave people to be texted, or are not current.
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
-        return self.database.write(lambda connection: self._unchanged.share(connection, attempt, earlier))
+        return self.database.write(lambda connection: self._rerun.share(connection, attempt, earlier))
 
     # -- claim, send, settle ------------------------------------------------------------------------------------
 
-    def held(self, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
-        """Those of ``keys`` that this attempt cannot have now."""
-        return self.database.read(lambda connection: self._claims.held(connection, attempt, keys))
+    def unavailable(self, attempt: Attempt, recipients: RecipientBatch) -> np.ndarray[Any, Any]:
+        """For each recipient whether this attempt cannot have it now; it may be otherwise when it is claimed."""
+        if not len(recipients):
+            return np.zeros(0, bool)
+        return self.database.read(
+            lambda connection: self._claims.unavailable(connection, attempt, recipients), by_index=False
+        )
 
     def claim(self, attempt: Attempt, portion: Portion) -> list[Request]:
         """Claims recipients and records the rows that were read; returns what is ours to send.
@@ -118,33 +131,27 @@ class Ledger(LedgerQueries):
         return self.database.write(lambda connection: self._transitions.mark_sending(connection, attempt, request_id))
 
     def settle(self, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
-        """Records an answer; repeated for long while the database is away."""
-        return self.database.write(
-            lambda connection: self._transitions.settle(connection, attempt, request_id, answer.fitting()),
-            patience=self.settle_patience,
+        """Records an answer; repeated for long after any failure of the database."""
+        return self._for_sure(
+            lambda connection: self._transitions.settle(connection, attempt, request_id, answer.fitting())
         )
 
     def release(
-        self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_id: str, reason: str
+        self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_request_id: str, reason: str
     ) -> bool:
         """Records that a call surely reached nobody."""
-        return self.database.write(
-            lambda connection: self._transitions.release(
-                connection, attempt, request_id, **fitting(ret_code, vendor_id, reason)
-            ),
-            patience=self.settle_patience,
-        )
+        cause = fitting(ret_code, vendor_request_id, reason)
+        return self._for_sure(lambda c: self._transitions.release(c, attempt, request_id, **cause))
 
     def mark_unknown(
-        self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_id: str, reason: str
+        self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_request_id: str, reason: str
     ) -> bool:
-        """Records that nobody knows whether a call arrived."""
-        return self.database.write(
-            lambda connection: self._transitions.mark_unknown(
-                connection, attempt, request_id, **fitting(ret_code, vendor_id, reason)
-            ),
-            patience=self.settle_patience,
-        )
+        """Records that a call may have arrived, without an answer that says so."""
+        cause = fitting(ret_code, vendor_request_id, reason)
+        return self._for_sure(lambda c: self._transitions.mark_unknown(c, attempt, request_id, **cause))
+
+    def _for_sure(self, work: Callable[[Connection], bool]) -> bool:
+        return self.database.write_for_sure(work, timeout=self.settle_timeout)
 
     def resolve(
         self,
@@ -156,7 +163,7 @@ class Ledger(LedgerQueries):
         in_flight: bool = True,
         expected: int | None = None,
     ) -> int:
-        """A person's word on the unknown outcomes of a campaign; returns of how many recipients it was said.
+        """A person's decision on the unknown outcomes of a campaign; returns how many recipients it is about.
 
         :param as_sent: they were sent (shown *accepted*), or they were not (a later run sends them).
         :param by: who says so.
@@ -177,8 +184,8 @@ class Ledger(LedgerQueries):
 
         def work(connection: Connection) -> None:
             # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
-            again = replace(decision, expected=None) if counts else decision
-            counts.append(self._reopening.resolve(connection, attempt, again))
+            current = replace(decision, expected=None) if counts else decision
+            counts.append(self._resolution.resolve(connection, attempt, current))
 
         try:
             self.database.write(work)

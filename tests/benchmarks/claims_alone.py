@@ -24,7 +24,7 @@ from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numb
 from airflow_provider_uspeedo.core.keys import KEY_BYTES, KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.benchmarks.contender import CHUNK, ROOT

@@ -34,7 +34,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 from airflow_provider_uspeedo.ledger.store.schema import Tables
@@ -101,7 +101,9 @@ class Try:
             if answered:
                 self._ledger.settle(self._attempt, request.id, Answer("S1", 0, "V1", refused))
             else:
-                self._ledger.mark_unknown(self._attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
+                self._ledger.mark_unknown(
+                    self._attempt, request.id, ret_code=None, vendor_request_id="", reason="no answer"
+                )
 
 
 def plain(ledger: Ledger, campaign: str, rows: int) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +59,7 @@ class Scene:
     folder: Path
     since: int
     api: str = "action"
+    sizes: dict[str, int] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:
@@ -66,7 +67,7 @@ class Scene:
 
     @contextlib.contextmanager
     def ledger(self) -> Iterator[Ledger]:
-        ledger = Ledger(open_engine(f"sqlite:///{self.file}"), patience=0.2, settle_patience=0.2)
+        ledger = Ledger(open_engine(f"sqlite:///{self.file}"), timeout=0.2, settle_timeout=0.2)
         try:
             yield ledger
         finally:
@@ -113,7 +114,7 @@ class Scene:
         """One attempt with another way of sending."""
         config = config or make_order()
         with self.ledger() as ledger:
-            reading = prepare(config, table, query)
+            reading = prepare(config, table, query, **self.sizes)
             ledger.prepare()
             return Campaign(
                 config,
@@ -130,7 +131,7 @@ class Scene:
         """A dry run."""
         config = config or make_order()
         with self.ledger() as ledger, self.client() as client:
-            return dry_run(config, prepare(config, table, client.query_templates), ledger)
+            return dry_run(config, prepare(config, table, client.query_templates, **self.sizes), ledger)
 
     # -- what is known afterwards -------------------------------------------------------------------------------
 

@@ -28,7 +28,7 @@ class Newer:
     def begin(self) -> None:
         reading = prepare(make_order(), TABLE, lambda _ids: [])
         self._attempt = self._ledger.open_attempt(CAMPAIGN, reading.spec)
-        for portion in reading.portions(lambda people: self._ledger.held(self._attempt, people.keys())):
+        for portion in reading.portions(lambda rows: self._ledger.unavailable(self._attempt, rows)):
             self._left += self._ledger.claim(self._attempt, portion)
         self._mark()
 

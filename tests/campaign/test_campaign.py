@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from airflow_provider_uspeedo.campaign import table_reader
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.errors import ConfigurationError, SourceNotFound, TableError
 from tests.campaign.stage import Scene, make_order, people, phones
@@ -41,12 +40,10 @@ def mixed() -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("batch_rows", "chunk_size"), [(1, 1), (1, 1000), (4, 2), (4, 1000), (20_000, 2)])
-def test_every_row_of_a_mixed_table_ends_in_the_right_status(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, batch_rows: int, chunk_size: int
-) -> None:
+def test_every_row_of_a_mixed_table_ends_in_the_right_status(scene: Scene, batch_rows: int, chunk_size: int) -> None:
     """Invalid, duplicate, rejected and accepted rows in two templates and senders, however the table is cut."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
-    monkeypatch.setattr(table_reader, "READ_ROWS", max(batch_rows // 2, 1))
+    scene.sizes["portion_rows"] = batch_rows
+    scene.sizes["batch_rows"] = max(batch_rows // 2, 1)
     report = scene.run(mixed(), make_order(COLUMNS, chunk_size=chunk_size))
     assert scene.statuses() == [row[-1] for row in MIXED]
     assert report.summary["accepted"] == report.summary.accepted_now == 5
@@ -62,12 +59,10 @@ def test_every_row_of_a_mixed_table_ends_in_the_right_status(
 
 
 @pytest.mark.parametrize(("read_rows", "batch_rows"), [(3, 3), (2, 4), (1, 6), (3, 20)])
-def test_a_duplicate_names_the_row_that_it_repeats(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, read_rows: int, batch_rows: int
-) -> None:
+def test_a_duplicate_names_the_row_that_it_repeats(scene: Scene, read_rows: int, batch_rows: int) -> None:
     """In what is read or claimed at once and in what is later, before and after the first was sent."""
-    monkeypatch.setattr(table_reader, "READ_ROWS", read_rows)
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
+    scene.sizes["batch_rows"] = read_rows
+    scene.sizes["portion_rows"] = batch_rows
     table = [*people(2), *people(1), *people(4, start=10), *people(1, start=1), *people(2, start=20)]
     scene.run(table)
     assert [(line.status, line.reason) for line in scene.lines() if line.status != "accepted"] == [

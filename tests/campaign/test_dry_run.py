@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_uspeedo.campaign import table_reader
 from airflow_provider_uspeedo.errors import ConfigurationError
 from tests.campaign.stage import Scene, make_order, people
 from tests.campaign.test_campaign import COLUMNS, MIXED, mixed
 
 
 @pytest.mark.parametrize("batch_rows", [2, 20_000])
-def test_a_dry_run_without_a_ledger_makes_none(scene: Scene, monkeypatch: pytest.MonkeyPatch, batch_rows: int) -> None:
+def test_a_dry_run_without_a_ledger_makes_none(scene: Scene, batch_rows: int) -> None:
     """Every row that would be sent is *not_sent*; invalid rows and duplicates are told as a run would."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
+    scene.sizes["portion_rows"] = batch_rows
     told = scene.dry_run(mixed(), make_order(COLUMNS)).to_xcom()
     assert (told["rows"], told["not_sent"], told["invalid"], told["duplicate"]) == (15, 7, 6, 2)
     assert (told["accepted"], told["accepted_now"], told["requests"], told["session_nos"]) == (0, 0, 0, [])
@@ -43,13 +42,11 @@ def test_a_dry_run_of_a_campaign_half_done_tells_both_halves(scene: Scene) -> No
 
 @pytest.mark.parametrize("batch_rows", [1, 4, 20_000])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_a_dry_run_tells_what_a_rerun_tells(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, batch_rows: int, backwards: bool
-) -> None:
+def test_a_dry_run_tells_what_a_rerun_tells(scene: Scene, batch_rows: int, backwards: bool) -> None:
     """Counts, failures and sessions, also where one person has a good row and a bad one, in either order."""
     table = mixed()[::-1] if backwards else mixed()
     scene.run(table, make_order(COLUMNS))
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", batch_rows)
+    scene.sizes["portion_rows"] = batch_rows
     told = scene.dry_run(table, make_order(COLUMNS))
     again = scene.run(table, make_order(COLUMNS)).summary
     assert {status: n for status, n in told.counts.items() if n} == {s: n for s, n in again.counts.items() if n}

@@ -19,9 +19,9 @@ from airflow_provider_uspeedo.campaign.guards import min_answered
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.campaign.stage import TIMEOUT, Scene, make_order, people
+from tests.ledger.acting import portion_of
 
 
 def table(number: int, refused: Sequence[int] = ()) -> list[dict[str, str]]:
@@ -247,7 +247,7 @@ def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene:
             newer = ledger.open_attempt(config.campaign_id, reading.spec, part="another")
             first = portion.requests[0]
             other = Request(new_id(), first.recipients)
-            assert real(newer, Portion([other], (), (), 0))
+            assert real(newer, portion_of([other], read_to=1))
             assert ledger.mark_sending(newer, other.id)
             return real(attempt, portion)
 

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
-from airflow_provider_uspeedo.campaign import sending, table_reader
+from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -37,7 +37,7 @@ class Spoiled:
 
     def run(self) -> Report:
         engine = open_engine(f"sqlite:///{self.scene.file}", connect_args={"timeout": 0.05})
-        ledger = Ledger(engine, patience=0.2, settle_patience=0.2)
+        ledger = Ledger(engine, timeout=0.2, settle_timeout=0.2)
         config = make_order()
         with contextlib.closing(ledger), self.scene.client() as client:
             table = prepare(config, people(PEOPLE), lambda _ids: [])
@@ -75,10 +75,10 @@ def locker(scene: Scene) -> Iterator[Any]:
 
 @pytest.mark.parametrize("at", [1, 2, 5])
 def test_nothing_leaves_after_the_ledger_was_locked(
-    scene: Scene, locker: Any, at: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, locker: Any, at: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The request in flight has its answer in the log; its people are unknown, all later ones are not sent."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 300)
+    scene.sizes["portion_rows"] = 300
     spoiled = Spoiled(scene, at, locker)
     report = spoiled.run()
     assert isinstance(report.cause, LedgerUnavailable)
@@ -101,7 +101,7 @@ def test_nothing_leaves_after_the_ledger_was_locked(
 
 def test_nothing_leaves_after_the_disk_is_full(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """The campaign says so, tells what the ledger still knows, and goes on once there is room."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 300)
+    scene.sizes["portion_rows"] = 300
 
     def fill(engine: Any) -> None:
         with contextlib.closing(sqlite3.connect(scene.file)) as connection:
@@ -129,7 +129,7 @@ class Forgetful(Ledger):
     """A ledger whose server goes away right after it has taken the mark of one request, before it says so."""
 
     def __init__(self, scene: Scene, at: int) -> None:
-        super().__init__(open_engine(f"sqlite:///{scene.file}"), patience=0.2, settle_patience=0.2)
+        super().__init__(open_engine(f"sqlite:///{scene.file}"), timeout=0.2, settle_timeout=0.2)
         self._left = at
 
     def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:

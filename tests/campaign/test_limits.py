@@ -33,7 +33,7 @@ def test_more_than_max_recipients_are_refused_before_the_first_message(scene: Sc
 
 def test_max_recipients_counts_people_and_not_rows(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Duplicates, wherever they stand, and invalid rows cost nothing."""
-    monkeypatch.setattr("airflow_provider_uspeedo.campaign.table_reader.BATCH_ROWS", 2)
+    scene.sizes["portion_rows"] = 2
     table = [*people(3), {"phone": "nobody", "name": "x"}, *people(3), {"phone": None, "name": "x"}]
     assert scene.run(table, make_order(max_recipients=3)).summary["accepted"] == 3
     with pytest.raises(ConfigurationError):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from airflow_provider_uspeedo.api.request.body import WrittenContent
-from airflow_provider_uspeedo.campaign import campaign, table_reader
+from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.errors import NotSent, Refused, TableError
 from tests.campaign.stage import Scene, make_order, people, phones
@@ -100,9 +100,9 @@ def test_a_request_that_is_called_again_is_a_new_one_in_the_ledger(scene: Scene)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
+def test_a_stop_lets_nothing_more_leave(scene: Scene, concurrency: int) -> None:
     """What was on its way is settled, the rest is not sent, and the next try goes on from there."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 12)
+    scene.sizes["portion_rows"] = 12
     stop_signal = StopSignal()
     with scene.client() as client:
 
@@ -176,11 +176,9 @@ def test_an_error_that_nobody_foresaw_leaves_the_request_unknown_and_stops(
 
 
 @pytest.mark.parametrize("size", [0, 1000, 20_000])
-def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
+def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(scene: Scene, size: int) -> None:
     """Its missing rows are not taken for its end; what was read by then is told, and the next try does the rest."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 1000)
+    scene.sizes["portion_rows"] = 1000
     file = scene.folder / "due.parquet"
     table = people(9000)
     pq.write_table(pa.Table.from_pylist(table), file, row_group_size=2000)
@@ -203,7 +201,7 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
 
 def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is no error of this package: what is claimed and waits does not leave any more."""
-    monkeypatch.setattr(table_reader, "BATCH_ROWS", 9)
+    scene.sizes["portion_rows"] = 9
     stop_signal, sending = StopSignal(), threading.Event()
     claim = campaign.Ledger.claim
 

@@ -31,7 +31,7 @@ TABLE = pa.Table.from_pylist(PEOPLE)
 
 def recorded(scene: Scene) -> list[bool]:
     """Of each try, whether it recorded its table; the others share the lines of an earlier one."""
-    query = "SELECT reached > 0, same_as FROM uspeedo_attempts WHERE name <> 'resolve by ann' ORDER BY attempt_no"
+    query = "SELECT read_to > 0, same_as FROM uspeedo_attempts WHERE name <> 'resolve by ann' ORDER BY attempt_no"
     with contextlib.closing(sqlite3.connect(scene.file)) as ledger:
         tries = ledger.execute(query).fetchall()
     assert all((same_as is None) == reached for reached, same_as in tries)
@@ -142,7 +142,7 @@ def test_lines_that_are_shared_stay_until_they_are_counted(scene: Scene) -> None
     scene.run(TABLE)
     with scene.ledger() as ledger:
         attempt = ledger.open_attempt(CAMPAIGN, KeySpec(None, (), None))
-        whole = ledger.whole_reading(attempt)
+        whole = ledger.complete_reading(attempt)
         assert whole is not None
         assert ledger.share_reading(attempt, whole.attempt_no)
         scene.run(TABLE.slice(1))

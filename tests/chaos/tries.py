@@ -71,8 +71,8 @@ def be_hasty() -> None:
     from airflow_provider_uspeedo.ledger import ledger
 
     if seconds := os.environ.get(PATIENCE):
-        patience, settle_patience = json.loads(seconds)
-        ledger.Ledger = partial(ledger.Ledger, patience=patience, settle_patience=settle_patience)  # type: ignore[misc]
+        patience, settle_timeout = json.loads(seconds)
+        ledger.Ledger = partial(ledger.Ledger, patience=patience, settle_timeout=settle_timeout)  # type: ignore[misc]
 
 
 def write_to(log: str) -> None:

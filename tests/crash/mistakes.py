@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.sending import Sender
+from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol import claims, source_rows
+from airflow_provider_uspeedo.ledger.protocol import claims
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 
@@ -22,14 +26,15 @@ def claim_after_send() -> Iterator[None]:
     """Recipients are written to the ledger only when their answer is there."""
     claim, mark_sending, settle = Ledger.claim, Ledger.mark_sending, Ledger.settle
     waiting: dict[bytes, Any] = {}
+    empty = Portion((), RecipientBatch.of(()), BadRows.of(()), 0)
 
     def claim_later(self: Ledger, attempt: Any, portion: Any) -> list[Any]:
         waiting.update({request.id: request for request in portion.requests})
-        claim(self, attempt, claims.Portion((), portion.seen, portion.bad_rows, portion.read_to))
+        claim(self, attempt, replace(portion, requests=()))
         return list(portion.requests)
 
     def settle_all(self: Ledger, attempt: Any, request_id: bytes, answer: Any) -> bool:
-        claim(self, attempt, claims.Portion([waiting.pop(request_id)], (), (), 0))
+        claim(self, attempt, replace(empty, requests=[waiting.pop(request_id)]))
         mark_sending(self, attempt, request_id)
         return settle(self, attempt, request_id, answer)
 
@@ -70,7 +75,7 @@ def mark_sending_after_send() -> Iterator[None]:
 def sending_may_be_taken() -> Iterator[None]:
     """What a dead try marked *sending* is taken over like what it only claimed."""
     taken = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SENDING)
-    with patch.object(claims, "MAY_BE_TAKEN", taken), patch.object(source_rows, "MAY_BE_TAKEN", taken):
+    with patch.object(claims, "MAY_BE_TAKEN", taken):
         yield
 
 

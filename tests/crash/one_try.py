@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
-from airflow_provider_uspeedo.campaign import campaign, prefetch, table_reader
+from airflow_provider_uspeedo.campaign import campaign, prefetch
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -106,12 +106,11 @@ def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
     timing: dict[str, Any] = {"in_flight_timeout": one.patience, "backoff": SHORT_BACKOFF}
     people = [row.as_dict() for row in LATER[one.table]]
     with (
-        patch.object(table_reader, "BATCH_ROWS", BATCH_ROWS),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
         patch.object(prefetch, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
     ):
-        made = prepare(config, people, lambda _ids: [])
+        made = prepare(config, people, lambda _ids: [], portion_rows=BATCH_ROWS)
         done = campaign.Campaign(config, made, ledger, Sends(one, gaps), StopSignal(), **timing).run()
     return {"summary": done.summary.to_xcom(), "cause": repr(done.cause) if done.cause else "", **_flags(done)}
 

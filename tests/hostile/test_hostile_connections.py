@@ -218,7 +218,7 @@ def test_what_the_driver_does_not_take_is_told_in_our_words(backend, port, extra
 
     fields = {"host": "127.0.0.1", "port": port or 1, "login": "me", "password": SECRET, "extra_dejson": extra}
     url, arguments = ledgers._server_url(Connection(**fields), "lake", backend)
-    ledger = Ledger(ledgers._guarded(open_engine(url, connect_args=arguments), "Connection 'lake'"), patience=0)
+    ledger = Ledger(ledgers._guarded(open_engine(url, connect_args=arguments), "Connection 'lake'"), timeout=0)
     with pytest.raises((ConfigurationError, LedgerError)) as raised:
         ledger.exists()
     assert SECRET not in everything_shown(raised.value)
@@ -235,7 +235,7 @@ def test_a_path_that_cannot_be_a_file_is_refused(path):
 
     def prepare() -> None:
         url, _ = ledgers._address(Connection(conn_type="sqlite", host=path), "lake")
-        Ledger(ledgers._guarded(open_engine(url), "Connection 'lake'"), patience=0).prepare()
+        Ledger(ledgers._guarded(open_engine(url), "Connection 'lake'"), timeout=0).prepare()
 
     with pytest.raises((ConfigurationError, LedgerError)):
         prepare()

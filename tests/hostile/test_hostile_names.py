@@ -34,7 +34,7 @@ HOSTILE = [
 IN_THE_WAY = [
     "sqlite_master",
     "sqlite_x",
-    "uspeedo_readings_once",
+    "uspeedo_source_rows_once",
     "uspeedo_ledger_pkey",
 ]
 """Plain names which a database keeps for itself, or which are those of the ledger's own indexes."""
@@ -42,7 +42,7 @@ NOWHERE = ["no_such_schema.results", "information_schema.results", "pg_catalog.r
 
 
 def ledger_at(url: URL, name: str) -> Ledger:
-    return Ledger(open_engine(url), name, patience=0, settle_patience=0)
+    return Ledger(open_engine(url), name, timeout=0, settle_timeout=0)
 
 
 def relations(url: URL) -> set[str]:

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 
@@ -83,14 +85,14 @@ class Try:
     ) -> list[Request]:
         """Claims these rows of the table in requests of ``size``; returns what is ours."""
         good = [row for row in rows if isinstance(row, Recipient)]
-        held = self.ledger.held(self.attempt, [one.key for one in good])
-        wanted = [one for one in good if one.key not in held]
-        requests = [Request(new_id(), tuple(wanted[at : at + size])) for at in range(0, len(wanted), size)]
+        held = self.ledger.unavailable(self.attempt, RecipientBatch.of(good))
+        wanted = [one for one, taken in zip(good, held, strict=True) if not taken]
+        requests = [Request(new_id(), RecipientBatch.of(wanted[at : at + size])) for at in range(0, len(wanted), size)]
         last = max((row.row_number for row in rows), default=0)
         portion = Portion(
             requests,
-            [one for one in good if one.key in held],
-            [row for row in rows if isinstance(row, BadRow)],
+            RecipientBatch.of([one for one, taken in zip(good, held, strict=True) if taken]),
+            BadRows.of([row for row in rows if isinstance(row, BadRow)]),
             last if read_to is None else read_to,
         )
         return self.ledger.claim(self.attempt, portion)
@@ -110,10 +112,14 @@ class Try:
         return self.ledger.settle(self.attempt, request.id, Answer("S1", 0, "V1", outcomes))
 
     def release(self, request: Request) -> bool:
-        return self.ledger.release(self.attempt, request.id, ret_code=None, vendor_id="", reason="connection refused")
+        return self.ledger.release(
+            self.attempt, request.id, ret_code=None, vendor_request_id="", reason="connection refused"
+        )
 
     def mark_unknown(self, request: Request) -> bool:
-        return self.ledger.mark_unknown(self.attempt, request.id, ret_code=None, vendor_id="", reason="no answer")
+        return self.ledger.mark_unknown(
+            self.attempt, request.id, ret_code=None, vendor_request_id="", reason="no answer"
+        )
 
     def text(self, rows: Sequence[Recipient | BadRow], **options: int) -> None:
         """Goes through the whole table: claims, sends, settles, ends."""
@@ -129,22 +135,34 @@ class Try:
         quick: Counter[str] = Counter()
         for tally in self.ledger.tally(self.attempt):
             quick[tally.status] += tally.rows
-        lines = self.ledger.lines
-        every_row = (
-            sa.select(lines.status.label("status"))
-            .select_from(lines.read())
-            .where(lines.attempt.c.attempt_no == self.attempt.number)
-        )
-        slow = Counter(self.ledger.database.read(lambda c: c.execute(every_row).scalars().all()))
+        rows, here = self.ledger.rows, (self.attempt.campaign_no, self.attempt.number)
+        every_row = [rows.first_rows(*here, rows.outcome), rows.other_rows(*here, rows.status)]
+        slow = Counter(status for query in every_row for status in _statuses(self.ledger, query))
         assert quick == slow
         return dict(quick)
 
     def status(self, *names: str) -> list[str]:
-        fates = self.ledger.fates(self.attempt, [key_of(name) for name in names])
-        return [fates[key_of(name)].status for name in names]
+        outcomes = self.ledger.outcomes(self.attempt, [key_of(name) for name in names])
+        return [outcomes[key_of(name)].status for name in names]
 
     def reason(self, name: str) -> str | None:
-        return self.ledger.fates(self.attempt, [key_of(name)])[key_of(name)].reason
+        return self.ledger.outcomes(self.attempt, [key_of(name)])[key_of(name)].reason
+
+
+def request_of(rows: Iterable[Recipient]) -> Request:
+    """A request with these recipients."""
+    return Request(new_id(), RecipientBatch.of(list(rows)))
+
+
+def portion_of(
+    requests: Sequence[Request], known: Sequence[Recipient] = (), bad: Sequence[BadRow] = (), *, read_to: int
+) -> Portion:
+    """What one claim records."""
+    return Portion(requests, RecipientBatch.of(known), BadRows.of(bad), read_to)
+
+
+def _statuses(ledger: Ledger, query: sa.Select) -> list[str]:
+    return ledger.database.read(lambda connection: list(connection.execute(query).scalars()))
 
 
 def state_of(ledger: Ledger, request: Request) -> str | None:

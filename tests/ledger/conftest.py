@@ -8,13 +8,12 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store import staging
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect, dialect_for
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.acting import OpenLedger
 from tests.ledger.servers import KINDS, empty_database
@@ -22,11 +21,9 @@ from tests.ledger.servers import KINDS, empty_database
 _campaigns = count(1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def few_rows_at_once() -> Iterator[None]:
-    """So that nearly every claim takes several statements."""
-    with patch.object(staging, "ROWS_AT_ONCE", 3):
-        yield
+def few_rows_at_once(url: URL) -> DatabaseDialect:
+    """So that nearly every claim is staged by several statements."""
+    return type(dialect_for(url.get_backend_name()))(3)
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -55,7 +52,7 @@ def empty_url(kind: str, tmp_path: Path) -> Iterator[URL]:
 @pytest.fixture(scope="session")
 def ledger(url: URL) -> Iterator[Ledger]:
     """A prepared ledger that tests share; whoever changes it opens one of its own."""
-    shared = Ledger(open_engine(url), patience=20, settle_patience=20)
+    shared = Ledger(open_engine(url), timeout=20, settle_timeout=20, dialect=few_rows_at_once(url))
     yield shared
     shared.close()
 
@@ -66,7 +63,9 @@ def open_ledger(url: URL) -> Iterator[OpenLedger]:
     with ExitStack() as closing:
 
         def open_it(address: URL = url, results_table: str = "uspeedo_results", **options: Any) -> Ledger:
-            opened = Ledger(open_engine(address, **options), results_table, patience=20, settle_patience=20)
+            dialect = few_rows_at_once(address)
+            engine = open_engine(address, **options)
+            opened = Ledger(engine, results_table, timeout=20, settle_timeout=20, dialect=dialect)
             closing.callback(opened.close)
             return opened
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol import claims, source_rows
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN
 
 OWNER = (r"(uspeedo_requests\.attempt_no) = (%s|\?)", r"0 < \2")
 """Whose request it is does not matter."""
@@ -22,6 +22,24 @@ STATE = (r"(uspeedo_requests\.state) (?:IN \(([^)]*)\)|= (%s|\?))", r"'' NOT IN 
 """In which state the request is does not matter."""
 SMALLER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"0 < \2")
 """The larger attempt may be taken from as well."""
+LOOK_SMALLER = (r"\bq\.attempt_no < (%s|\?)", r"0 < \1")
+"""Recipients of the larger attempt look free as well."""
+LOOK_NOT_LARGER = (r"\bq\.attempt_no < (%s|\?)", r"q.attempt_no <= \1")
+"""One's own look free as well."""
+LEFTOVERS = (
+    r"\bq\.state IN \((%s|\?), (%s|\?), (%s|\?)\)",
+    r"q.state IN (\1, \2, coalesce(nullif(\3, 'superseded'), ''))",
+)
+"""The recipients that a superseded request has left look taken."""
+CONFLICTS = (
+    r"ON CONFLICT DO NOTHING",
+    r"ON CONFLICT (campaign_no, key) DO UPDATE SET request_id = excluded.request_id",
+)
+"""A recipient that is there already is given to the new request."""
+CONFLICTS_ON_MYSQL = (
+    r"ON DUPLICATE KEY UPDATE campaign_no = \S+",
+    r"ON DUPLICATE KEY UPDATE request_id = VALUES(request_id)",
+)
 NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"uspeedo_requests.attempt_no <= \2")
 """One's own may be taken as well."""
 
@@ -38,7 +56,7 @@ def planted(ledger: Ledger, mistake: tuple[str, str], *, only: str = "") -> Iter
     def rewrite(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> Any:
         if only not in statement:
             return statement, parameters
-        wrong, times = re.subn(pattern, replacement, statement)
+        wrong, times = re.subn(pattern, replacement, statement, flags=re.DOTALL)
         hits.extend([statement] * times)
         return wrong, parameters
 
@@ -52,24 +70,10 @@ def planted(ledger: Ledger, mistake: tuple[str, str], *, only: str = "") -> Iter
         pytest.fail(f"no statement has {pattern!r}: the mistake was not planted")
 
 
-def replace_is_free(monkeypatch: pytest.MonkeyPatch, rule: Any) -> None:
-    """Another opinion on which recipients may be had, wherever it is asked for."""
-    for module in (claims, source_rows):
-        monkeypatch.setattr(module, "is_free", rule)
-
-
 class RecipientsFirst(Claims):
-    """Moves recipients by a sub-select on their request's state, before it touches the request."""
+    """Moves recipients of requests that look free, before it touches the requests."""
 
-    def _take_over(self, connection: Any, attempt: Any, moving: Any, found: Any, mine: Any) -> None:
-        recipients, requests = self._t.recipients, self._t.requests
-        free = sa.select(requests.c.id).where(
-            requests.c.state.in_(source_rows.MAY_BE_TAKEN), requests.c.attempt_no < attempt.number
-        )
-        for one in moving:
-            connection.execute(
-                sa.update(recipients)
-                .where(recipients.c.campaign_no == attempt.campaign_no, recipients.c.key == one.key)
-                .where(recipients.c.request_id.in_(free))
-                .values(request_id=mine[one.key])
-            )
+    def _take_requests(self, connection: Any, attempt: Any, ids: Any) -> list[bytes]:
+        q = self._t.requests.c
+        free = (q.id.in_(sorted(ids)), q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number)
+        return list(connection.execute(sa.select(q.id).where(*free)).scalars())

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import Try, Vendor, people, state_of
+from tests.ledger.acting import Try, Vendor, people, person, portion_of, request_of, state_of
 from tests.ledger.faults import Pause, in_background, seen
 
 
@@ -49,6 +49,19 @@ def ones_own_claims_stay(ledger: Ledger, campaign: str) -> None:
     assert state_of(ledger, request) == "claimed"
     assert one.send(request)
     one.vendor.assert_texted(*"abc")
+
+
+def only_what_is_ours_is_sent(ledger: Ledger, campaign: str) -> None:
+    """Another attempt has claimed and sent some of a request's recipients after it was cut."""
+    vendor = Vendor()
+    slow, fast = (Try(ledger, campaign, vendor=vendor) for _ in range(2))
+    request = request_of(people("abcd"))
+    (faster,) = fast.claim([person("b", 1), person("d", 2)])
+    fast.send(faster)
+    for ours in ledger.claim(slow.attempt, portion_of([request], read_to=4)):
+        slow.send(ours)
+    vendor.assert_nobody_texted_twice()
+    vendor.assert_texted(*"abcd")
 
 
 def leftovers_are_found_again(ledger: Ledger, campaign: str) -> None:

@@ -65,7 +65,7 @@ def test_a_ledger_of_another_version_is_refused(open_ledger: OpenLedger, empty_u
     ledger.prepare()
     ledger.database.write(lambda c: c.execute(sa.update(ledger.tables.ledger).values(version=99)))
     for way_in in (ledger.prepare, ledger.exists, lambda: ledger.peek("x", SPEC), lambda: list(ledger.results("x"))):
-        with pytest.raises(LedgerError, match=r"has version 99; this package works with version 3.*newer"):
+        with pytest.raises(LedgerError, match=r"has version 99; this package works with version 4.*newer"):
             way_in()
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store import engine as engines
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only
+from airflow_provider_uspeedo.ledger.store.dialects import sqlite as sqlite_dialect
 from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.faults import in_background
@@ -123,7 +123,7 @@ def test_sqlite_writers_must_take_the_lock_first(
     open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise one of two fails at once, whatever the time-out is."""
-    monkeypatch.setattr(engines, "_on_sqlite_begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    monkeypatch.setattr(sqlite_dialect, "_on_begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     assert _read_then_write(open_ledger(), campaign) == ["database is locked"]
 
 
@@ -136,7 +136,9 @@ def test_inserting_what_is_there_swallows_no_other_error(ledger: Ledger, campaig
         ledger.database.write(lambda c: insert_new(c, ledger.tables.recipients, columns, [row]))
     wrong = {"id": b"r" * 16, "campaign_no": 1, "attempt_no": 1, "state": None, "claimed_at": None}
     with pytest.raises(LedgerError, match=r"IntegrityError|NotNullViolation"):
-        ledger.database.write(lambda c: c.execute(new_only(ledger.database.dialect, ledger.tables.requests), [wrong]))
+        ledger.database.write(
+            lambda c: c.execute(new_only(ledger.database.dialect.name, ledger.tables.requests), [wrong])
+        )
 
 
 @ON_SERVERS

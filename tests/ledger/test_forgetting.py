@@ -47,7 +47,7 @@ def a_campaign_with_ann(ledger: Ledger, name: str) -> Try:
     ledger.settle(one.attempt, request.id, Answer("S1", 0, "V1", ((key_of("ann"), "rejected", QUOTED),)))
     (late,) = one.claim(people(["eve"], 6))
     one.mark(late)
-    ledger.mark_unknown(one.attempt, late.id, ret_code=None, vendor_id="", reason=QUOTED)
+    ledger.mark_unknown(one.attempt, late.id, ret_code=None, vendor_request_id="", reason=QUOTED)
     receipts = ledger.tables.receipts
     row = {"request_id": request.id, "key": key_of("ann"), "result": "Failed", "description": QUOTED}
     ledger.database.write(lambda c: c.execute(sa.insert(receipts), [row]))

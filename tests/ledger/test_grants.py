@@ -16,10 +16,8 @@ from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.admin import grants
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
 from airflow_provider_uspeedo.ledger.results import creation
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id
-from tests.ledger.acting import OpenLedger, Try, invalid, people
+from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
 ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
@@ -77,8 +75,8 @@ def run_a_campaign(ledger: Ledger) -> None:
     assert ledger.resolve("x", as_sent=False, by="ann", only=[second.recipients[0].key]) == 1
     assert ledger.resolve("x", as_sent=True, by="ann") == 1
     rerun = Try(ledger, "x", vendor=one.vendor)
-    late = Request(new_id(), tuple(people("a")))  # of a claim that found everybody taken
-    assert ledger.claim(rerun.attempt, Portion([late], [], [], 1)) == []
+    late = request_of(people("a"))  # of a claim that found everybody taken
+    assert ledger.claim(rerun.attempt, portion_of([late], read_to=1)) == []
     rerun.text([*people("abcdefgh"), invalid(9)])
     assert rerun.counts() == {"accepted": 7, "rejected": 1, "invalid": 1}
     assert ledger.failures(rerun.attempt, 10)
@@ -123,7 +121,7 @@ def test_a_reader_sees_the_results_and_nothing_behind_them(
     execute(empty_url, *granted(user, kind, "reader"))
     assert select(user, "SELECT COUNT(*) FROM uspeedo_results") == [(9,)]
     for statement in (
-        "SELECT * FROM uspeedo_recipients", "SELECT * FROM uspeedo_campaigns", "DELETE FROM uspeedo_readings",
+        "SELECT * FROM uspeedo_recipients", "SELECT * FROM uspeedo_campaigns", "DELETE FROM uspeedo_source_rows",
         "UPDATE uspeedo_ledger SET version = 1",
     ):  # fmt: skip
         with pytest.raises(Exception, match=r"denied"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import OpenLedger
 from tests.ledger.histories import Step, play
-from tests.ledger.mistakes import STATE, planted, replace_is_free
+from tests.ledger.mistakes import LEFTOVERS, STATE, planted
 
 STEPS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 11)), max_size=25)
 _numbers = count(1)
@@ -48,13 +48,8 @@ def test_histories_find_a_missing_rule(open_ledger: OpenLedger, campaign: str) -
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-def test_histories_find_stranded_people(
-    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_histories_find_stranded_people(open_ledger: OpenLedger, campaign: str) -> None:
     """And what happens if the leftovers of superseded requests are nobody's."""
-    replace_is_free(
-        monkeypatch,
-        lambda row, attempt: row.state in ("claimed", "released") and row.attempt_no < attempt.number,
-    )
-    with pytest.raises(AssertionError, match="stranded"):
-        _some_history_breaks(open_ledger(), campaign)
+    ledger = open_ledger()
+    with planted(ledger, LEFTOVERS), pytest.raises(AssertionError, match="stranded"):
+        _some_history_breaks(ledger, campaign)

@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import SPEC, Try, Vendor, key_of, people, state_of
+from tests.ledger.acting import SPEC, Try, Vendor, people, state_of
 from tests.ledger.faults import lost_acknowledgement
 
 
@@ -143,7 +144,7 @@ def test_peeking_writes_nothing(ledger: Ledger, campaign: str) -> None:
     one.send(request)
     peeking = ledger.peek(campaign, SPEC)
     assert peeking is not None
-    assert ledger.held(peeking, [key_of(name) for name in "abc"]) == {key_of("a"), key_of("b")}
+    assert ledger.unavailable(peeking, RecipientBatch.of(people("abc"))).tolist() == [True, True, False]
     attempts = ledger.tables.attempts.c
     query = sa.select(sa.func.count()).where(attempts.campaign_no == one.attempt.campaign_no)
     assert ledger.database.read(lambda c: c.execute(query).scalar()) == 1

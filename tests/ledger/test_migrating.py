@@ -12,9 +12,9 @@ from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
-from airflow_provider_uspeedo.ledger.admin.reports import Migration
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results import creation
+from airflow_provider_uspeedo.ledger.store.migrations import Migration
 from tests.ledger.acting import SPEC, OpenLedger, Try, invalid, key_of, people
 from tests.ledger.killing import dies_at
 from tests.ledger.processes import at_once
@@ -46,14 +46,14 @@ def test_a_ledger_of_version_1_is_refused_with_the_command_to_type(open_ledger: 
     """Before anything is sent."""
     ledger = open_ledger(old_url)
     for way_in in (ledger.prepare, ledger.exists, lambda: ledger.peek("invoices", SPEC)):
-        with pytest.raises(LedgerError, match=r"has version 1; this package .* version 3.*airflow-uspeedo migrate"):
+        with pytest.raises(LedgerError, match=r"has version 1; this package .* version 4.*airflow-uspeedo migrate"):
             way_in()
 
 
 def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_url: URL) -> None:
     """What it had only claimed is sent, what it had left unknown stays so, and new people are texted."""
     ledger = open_ledger(old_url)
-    assert LedgerAdmin(ledger).migrate() == Migration(1, 3)
+    assert LedgerAdmin(ledger).migrate() == Migration(1, 4)
     ledger.prepare()
     shown = LedgerAdmin(ledger).show("invoices")
     assert shown.counts == {"accepted": 1, "rejected": 1, "invalid": 1, "unknown": 2, "not_sent": 2}
@@ -95,7 +95,7 @@ def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: U
 def test_migrating_again_changes_nothing(open_ledger: OpenLedger, old_url: URL) -> None:
     """It says that the version was the newest already."""
     keeper = LedgerAdmin(open_ledger(old_url))
-    assert [keeper.migrate() for _ in range(2)] == [Migration(1, 3), Migration(3, 3)]
+    assert [keeper.migrate() for _ in range(2)] == [Migration(1, 4), Migration(4, 4)]
 
 
 def test_the_results_relation_is_created_where_there_is_none(open_ledger: OpenLedger, old_url: URL) -> None:
@@ -125,7 +125,7 @@ def test_migrating_goes_on_where_it_was_killed(open_ledger: OpenLedger, old_url:
     again = open_ledger(old_url)
     with pytest.raises(LedgerError, match="version 1"):
         again.prepare()
-    assert LedgerAdmin(again).migrate() == Migration(1, 3)
+    assert LedgerAdmin(again).migrate() == Migration(1, 4)
     rerun = Try(again, "invoices")
     rerun.text(people("abcdef"))
     rerun.vendor.assert_texted(*"ef")
@@ -152,7 +152,7 @@ def migrate(_number: int, url: str, barrier: object) -> Migration:
 
 def test_several_may_migrate_at_once(open_ledger: OpenLedger, old_url: URL) -> None:
     """One does it, the others wait and find it done."""
-    assert {done.now for done in at_once(4, migrate, old_url)} == {3}
+    assert {done.now for done in at_once(4, migrate, old_url)} == {4}
     assert open_ledger(old_url).exists()
 
 
@@ -178,8 +178,8 @@ def test_a_ledger_of_a_newer_package_is_not_migrated(open_ledger: OpenLedger, em
     """Never backwards."""
     ledger = open_ledger(empty_url)
     ledger.prepare()
-    ledger.database.write(lambda c: c.execute(sa.update(ledger.tables.ledger).values(version=4)))
-    with pytest.raises(LedgerError, match=r"version 4; this package works with version 3.*newer"):
+    ledger.database.write(lambda c: c.execute(sa.update(ledger.tables.ledger).values(version=5)))
+    with pytest.raises(LedgerError, match=r"version 5; this package works with version 4.*newer"):
         LedgerAdmin(ledger).migrate()
 
 
@@ -203,4 +203,4 @@ def test_the_keys_of_version_1_are_the_keys_of_today() -> None:
 
 def test_the_printed_ddl_names_its_version() -> None:
     """The script and the package agree."""
-    assert "VALUES (3)" in creation.script("sqlite")
+    assert "VALUES (4)" in creation.script("sqlite")

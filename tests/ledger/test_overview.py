@@ -137,7 +137,7 @@ def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: 
     assert len(LedgerAdmin(ledger).campaigns(50)) == 1
     said = " ".join(asked)
     assert "uspeedo_requests" in said
-    assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_readings"))
+    assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_source_rows"))
 
 
 def test_an_overview_is_of_one_moment(open_ledger: OpenLedger, campaign: str) -> None:

@@ -3,21 +3,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from airflow_provider_uspeedo.ledger.protocol.source_rows import MAY_BE_TAKEN
+from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from tests.ledger import scenarios
 from tests.ledger.acting import OpenLedger, Try, Vendor, people
 from tests.ledger.faults import Pause, in_background
-from tests.ledger.mistakes import NOT_LARGER, OWNER, SMALLER, STATE, RecipientsFirst, planted, replace_is_free
+from tests.ledger.mistakes import (
+    CONFLICTS,
+    CONFLICTS_ON_MYSQL,
+    LEFTOVERS,
+    LOOK_NOT_LARGER,
+    LOOK_SMALLER,
+    NOT_LARGER,
+    OWNER,
+    SMALLER,
+    STATE,
+    RecipientsFirst,
+    planted,
+)
 from tests.ledger.servers import SERVERS
-
-
-def _free_whoever_has_it(row: Any, attempt: Any) -> bool:
-    return row.state in (*MAY_BE_TAKEN, "superseded") and row.request_id is not None
 
 
 def test_marking_must_test_the_owner(open_ledger: OpenLedger, campaign: str) -> None:
@@ -42,44 +48,65 @@ def test_settling_must_never_be_forced(open_ledger: OpenLedger, campaign: str, s
         scenarios.a_late_repetition_does_not_bring_a_request_back(ledger, campaign)
 
 
-def test_taking_over_must_go_one_way(open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_taking_over_must_go_one_way(open_ledger: OpenLedger, campaign: str) -> None:
     """Otherwise two live attempts take each other's claims."""
     ledger = open_ledger()
-    replace_is_free(monkeypatch, _free_whoever_has_it)
-    with planted(ledger, SMALLER), pytest.raises(AssertionError, match="lost its claim"):
+    with (
+        planted(ledger, LOOK_SMALLER),
+        planted(ledger, SMALLER),
+        pytest.raises(AssertionError, match="lost its claim"),
+    ):
         scenarios.two_live_attempts_make_progress(ledger, campaign)
 
 
-def test_either_of_the_two_tests_of_the_attempts_number_is_enough(
-    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is looked at before the take-over is not trusted: the statement tests it again."""
-    replace_is_free(monkeypatch, _free_whoever_has_it)
-    scenarios.two_live_attempts_make_progress(open_ledger(), campaign)
+def test_either_of_the_two_tests_of_the_attempts_number_is_enough(open_ledger: OpenLedger, campaign: str) -> None:
+    """What is looked at before the claim is not trusted: the statement tests it again."""
+    ledger = open_ledger()
+    with planted(ledger, LOOK_SMALLER):
+        scenarios.two_live_attempts_make_progress(ledger, campaign)
 
 
-def test_ones_own_claims_must_be_left_alone(
-    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ones_own_claims_must_be_left_alone(open_ledger: OpenLedger, campaign: str) -> None:
     """Otherwise an attempt supersedes what it is about to send."""
     ledger = open_ledger()
-    replace_is_free(monkeypatch, _free_whoever_has_it)
-    with planted(ledger, NOT_LARGER), pytest.raises(AssertionError):
+    with planted(ledger, LOOK_NOT_LARGER), planted(ledger, NOT_LARGER), pytest.raises(AssertionError):
         scenarios.ones_own_claims_stay(ledger, campaign)
 
 
-def test_leftovers_must_stay_free(open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leftovers_must_stay_free(open_ledger: OpenLedger, campaign: str) -> None:
     """Otherwise taking one recipient of many strands the others for ever."""
-    replace_is_free(monkeypatch, lambda row, attempt: row.state in MAY_BE_TAKEN and row.attempt_no < attempt.number)
+    ledger = open_ledger()
+    with planted(ledger, LEFTOVERS), pytest.raises(AssertionError):
+        scenarios.leftovers_are_found_again(ledger, campaign)
+
+
+@pytest.mark.parametrize("off_by", [1, -1])
+def test_the_mask_must_name_the_right_rows(
+    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch, off_by: int
+) -> None:
+    """Otherwise a recipient of another attempt is texted in place of one's own."""
+    numbers = Claims._row_numbers
+    monkeypatch.setattr(Claims, "_row_numbers", lambda *given: numbers(*given) + off_by)
     with pytest.raises(AssertionError):
-        scenarios.leftovers_are_found_again(open_ledger(), campaign)
+        scenarios.only_what_is_ours_is_sent(open_ledger(), campaign)
+
+
+def test_a_conflict_must_leave_the_recipient_where_it_is(open_ledger: OpenLedger, campaign: str, kind: str) -> None:
+    """Otherwise a recipient is given to whichever request comes last."""
+    ledger = open_ledger()
+    mistake = CONFLICTS_ON_MYSQL if kind == "mysql" else CONFLICTS
+    with (
+        planted(ledger, mistake, only="INSERT INTO uspeedo_recipients"),
+        pytest.raises(AssertionError, match="texted more than once"),
+    ):
+        scenarios.only_what_is_ours_is_sent(ledger, campaign)
 
 
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)
 def test_the_request_must_be_taken_before_its_recipients(open_ledger: OpenLedger, campaign: str) -> None:
     """Otherwise recipients are taken from a request whose *sending* is not committed yet, and texted twice."""
     owners, takers = open_ledger(), open_ledger()
-    takers._claims = RecipientsFirst(takers.tables)
+    takers._claims = RecipientsFirst(takers.tables, takers.database.dialect)
     vendor = Vendor()
     owner, taker = Try(owners, campaign, vendor=vendor), Try(takers, campaign, vendor=vendor)
     (request,) = owner.claim(people("abc"))

@@ -21,7 +21,7 @@ from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
 
 MONTH = timedelta(days=30)
-DELETED = ("recipients", "requests", "outcomes", "past_requests", "receipts", "readings")
+DELETED = ("recipients", "requests", "outcomes", "past_requests", "receipts", "source_rows")
 
 
 @pytest.fixture
@@ -177,8 +177,9 @@ def prune_all(keeper: LedgerAdmin) -> None:
 
 
 STEPS = [
-    ("SET pruned_at", 0), ("SET pruned_counts", 0), ("DELETE FROM uspeedo_readings", 0),
-    ("DELETE FROM uspeedo_readings", 1), ("DELETE FROM uspeedo_recipients", 0), ("DELETE FROM uspeedo_recipients", 1),
+    ("SET pruned_at", 0), ("SET pruned_counts", 0), ("DELETE FROM uspeedo_source_rows", 0),
+    ("DELETE FROM uspeedo_source_rows", 1), ("DELETE FROM uspeedo_recipients", 0),
+    ("DELETE FROM uspeedo_recipients", 1),
     ("DELETE FROM uspeedo_requests", 0), ("DELETE FROM uspeedo_outcomes", 1), ("DELETE FROM uspeedo_receipts", 2),
 ]  # fmt: skip
 

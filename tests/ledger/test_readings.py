@@ -8,9 +8,7 @@ from collections import Counter
 import pytest
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id
-from tests.ledger.acting import Try, Vendor, duplicate, invalid, lines_of, people, person
+from tests.ledger.acting import Try, Vendor, duplicate, invalid, lines_of, people, person, portion_of, request_of
 from tests.ledger.faults import lost_acknowledgement
 
 
@@ -78,10 +76,10 @@ def test_one_recipient_in_two_requests_of_one_claim_is_texted_once(
         Try(ledger, campaign, vendor=vendor).claim(people("bc"))
     one = Try(ledger, campaign, vendor=vendor)
     requests = [
-        Request(new_id(), (person("b", 1), person("a", 2))),
-        Request(new_id(), (person("a", 3), person("c", 4))),
+        request_of([person("b", 1), person("a", 2)]),
+        request_of([person("a", 3), person("c", 4)]),
     ]
-    for request in ledger.claim(one.attempt, Portion(requests, (), (), read_to=4)):
+    for request in ledger.claim(one.attempt, portion_of(requests, read_to=4)):
         one.send(request)
     one.end()
     vendor.assert_texted(*"abc")
@@ -95,8 +93,8 @@ def test_a_recipient_wanted_and_seen_in_one_claim_has_one_row(ledger: Ledger, ca
     first, second = (Try(ledger, campaign, vendor=vendor) for _ in range(2))
     (request,) = second.claim(people("a"))
     second.send(request)
-    wanted = Request(new_id(), (person("b", 1), person("a", 2)))
-    for ours in ledger.claim(first.attempt, Portion([wanted], [person("a", 3)], (), read_to=3)):
+    wanted = request_of([person("b", 1), person("a", 2)])
+    for ours in ledger.claim(first.attempt, portion_of([wanted], [person("a", 3)], read_to=3)):
         first.send(ours)
     assert first.counts() == {"accepted": 2, "duplicate": 1}
     vendor.assert_texted("a", "b")
@@ -193,18 +191,6 @@ def test_a_stopped_try_counts_unread_rows_as_nothing(ledger: Ledger, campaign: s
     assert [row for row, _ in statuses(ledger, campaign)] == [1, 2, 3, 4, 5, 6, None, None]
 
 
-def test_a_row_recorded_ahead_of_an_open_chunk_is_not_shown_twice(ledger: Ledger, campaign: str) -> None:
-    """A try that died with a chunk still open had recorded rows after it: those are new, the open ones are old."""
-    Try(ledger, campaign).text(people("abcdef"))
-    died = Try(ledger, campaign)
-    died.claim([person("a", 1), invalid(4), person("e", 5)], read_to=1)
-    lines = statuses(ledger, campaign)
-    assert [line for line in lines if line[0] is not None] == [
-        (1, "accepted"), (2, "accepted"), (3, "accepted"), (4, "invalid"), (5, "accepted"), (6, "accepted"),
-    ]  # fmt: skip
-    assert lines[6:] == [(None, "accepted")]  # d has no row any more, and was texted
-
-
 def test_who_has_moved_up_in_the_table_is_not_shown_twice(ledger: Ledger, campaign: str) -> None:
     """A try that died had met a person at an earlier row; the row at which they were before is not theirs any more."""
     Try(ledger, campaign).text([*people("abcdef"), duplicate(7, 6, "f")])
@@ -219,28 +205,11 @@ def test_who_has_moved_up_in_the_table_is_not_shown_twice(ledger: Ledger, campai
 def test_who_was_new_to_a_try_that_died_is_not_shown_twice(ledger: Ledger, campaign: str) -> None:
     """An older try that is still alive meets the same person at another row, after the newer one has died."""
     older, newer = Try(ledger, campaign), Try(ledger, campaign)
-    newer.claim(people("xy"), read_to=0)
+    newer.claim(people("xy"))
     older.claim(people("abx"))
     older.end()
     phones = [phone for (phone,) in lines_of(ledger, campaign, "phone")]
     assert sorted(phones) == sorted({person(name, 1).phone for name in "abxy"})
-
-
-def test_what_a_try_has_reached_is_not_forgotten(ledger: Ledger, campaign: str) -> None:
-    """A portion of which nothing is recorded yet, since its chunk is still open, takes nothing back."""
-    Try(ledger, campaign).text([*people("abc"), invalid(4)])
-    died = Try(ledger, campaign)
-    died.claim([person("b", 2), person("c", 3), invalid(4)], read_to=0)
-    died.claim([], read_to=0)
-    numbers = [row for (row,) in lines_of(ledger, campaign, "row_number")]
-    assert numbers == [1, 2, 3, 4]
-
-
-def test_rows_recorded_ahead_by_the_only_try_are_shown(ledger: Ledger, campaign: str) -> None:
-    """Nobody else has read them."""
-    died = Try(ledger, campaign)
-    died.claim([person("c", 3), invalid(4)], read_to=0)
-    assert statuses(ledger, campaign) == [(3, "not_sent"), (4, "invalid")]
 
 
 def test_a_late_attempt_does_not_push_out_a_newer_reading(ledger: Ledger, campaign: str) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,8 @@ from sqlalchemy.engine import URL, Connection
 
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol import new_recipients
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
 from airflow_provider_uspeedo.ledger.store import engine as engines
 from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id
-from airflow_provider_uspeedo.ledger.store.staging import Statement
 from tests.ledger.acting import SPEC, OpenLedger, Try, people
 from tests.ledger.faults import in_background, lost_acknowledgement
 from tests.ledger.servers import SERVERS, plain_connection, run
@@ -120,20 +116,20 @@ def test_a_lock_wait_time_out_repeats_the_whole_transaction(open_ledger: OpenLed
 def test_a_dead_lock_while_claiming_repeats_the_whole_claim(
     ledger: Ledger, campaign: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has taken the transaction back, and the savepoint with it; the claim's other error would hide that."""
+    """The server has taken the transaction back: the claim begins again, with a temporary table of its own."""
     one = Try(ledger, campaign)
-    request = Request(new_id(), tuple(people("abc")))
-    dead_lock = "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213"
-    first: list[Statement] = [("ROLLBACK", ()), (dead_lock, ())]
-    insertion_of_all = new_recipients.insertion_of_all
+    dialect, insert = type(ledger.database.dialect), type(ledger.database.dialect).insert_staged
+    deadlocks = ["ROLLBACK", "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213"]
 
-    def once_otherwise(*arguments: Any, **options: Any) -> Iterator[Statement]:
-        others, first[:] = first.copy(), []
-        yield from others or insertion_of_all(*arguments, **options)
+    def once_otherwise(self: Any, connection: Connection, *staged: Any) -> None:
+        while deadlocks:
+            connection.exec_driver_sql(deadlocks.pop(0))
+        insert(self, connection, *staged)
 
-    monkeypatch.setattr(new_recipients, "insertion_of_all", once_otherwise)
-    assert ledger.claim(one.attempt, Portion([request], (), (), 3)) == [request]
-    assert not first
+    monkeypatch.setattr(dialect, "insert_staged", once_otherwise)
+    (request,) = one.claim(people("abc"))
+    assert len(request.recipients) == 3
+    assert not deadlocks
     assert one.counts() == {"not_sent": 3}
 
 
@@ -156,7 +152,7 @@ def test_a_busy_file_repeats_the_whole_transaction(open_ledger: OpenLedger, camp
 def test_a_file_that_stays_busy_is_told_as_such(open_ledger: OpenLedger, campaign: str, url: URL) -> None:
     """After the given patience, as something that may pass."""
     ledger = open_ledger(connect_args={"timeout": 0})
-    ledger.database.patience = 0.1
+    ledger.database.timeout = 0.1
     holder = sqlite3.connect(str(url.database), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailable, match="OperationalError"):
@@ -267,7 +263,7 @@ def test_a_server_that_is_not_there_is_told_as_such(url: URL) -> None:
     """After the given patience, as something that may pass; the password is not told."""
     engine = open_engine(url.set(port=1, password="hunter2"))
     with pytest.raises(LedgerUnavailable) as caught:
-        Database(engine, patience=0.2).read(lambda _: None)
+        Database(engine, timeout=0.2).read(lambda _: None)
     assert "hunter2" not in repr(caught.value) + repr(engine)
 
 
@@ -285,7 +281,7 @@ def test_a_failure_says_what_it_means_and_where_it_was(url: URL, wrong: dict[str
     """In words, as far as it can be told; without the user or the password."""
     address = url.set(**wrong)
     with pytest.raises(LedgerError) as caught:
-        Database(open_engine(address), patience=0.0).read(lambda _: None)
+        Database(open_engine(address), timeout=0.0).read(lambda _: None)
     told = str(caught.value)
     assert meaning in told
     assert f"{address.get_backend_name()} at 127.0.0.1" in told
@@ -307,7 +303,7 @@ def test_the_log_says_once_that_the_ledger_is_waited_for(
 ) -> None:
     """Minutes of silence would look like a task that hangs."""
     monkeypatch.setattr(engines, "SILENCE", 0.0)
-    database = Database(open_engine(f"sqlite:///{tmp_path}/no folder/ledger.db"), patience=0.3)
+    database = Database(open_engine(f"sqlite:///{tmp_path}/no folder/ledger.db"), timeout=0.3)
     with pytest.raises(LedgerUnavailable):
         database.write(lambda _: None)
     (said,) = [record.getMessage() for record in caplog.records]

@@ -128,7 +128,7 @@ def test_any_text_comes_back_as_it_went_in(ledger: Ledger, campaign: str, url: U
     bad = invalid(1)._replace(reason=text, user_id=text[:60])
     (request,) = one.claim([bad, person("a", 2)._replace(user_id=text[:60])])
     assert one.mark(request)
-    assert ledger.mark_unknown(one.attempt, request.id, ret_code=None, vendor_id="", reason=text)
+    assert ledger.mark_unknown(one.attempt, request.id, ret_code=None, vendor_request_id="", reason=text)
     reason, user_id = COLUMNS.index("reason"), COLUMNS.index("user_id")
     found = [(row[reason], row[user_id]) for portion in ledger.results(campaign) for row in portion]
     assert found == [(text, text[:60])] * 2

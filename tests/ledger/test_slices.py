@@ -154,7 +154,7 @@ def test_the_readings_that_later_slices_replace_are_deleted(ledger: Ledger, camp
     vendor = Vendor()
     for count in (3, 5, 2, 2):
         send_in(ledger, campaign, count, vendor, TABLE)
-    attempts, readings = ledger.tables.attempts.c, ledger.tables.readings.c
+    attempts, readings = ledger.tables.attempts.c, ledger.tables.source_rows.c
     found = ledger.database.read(lambda connection: ledger._campaigns.find(connection, campaign))
     query = sa.select(sa.func.count()).where(
         readings.attempt_no.in_(sa.select(attempts.attempt_no).where(attempts.campaign_no == found.campaign_no))

@@ -156,7 +156,7 @@ def test_a_call_refused_as_a_whole_is_sent_after_the_mend(ledger: Ledger, campai
     """Its people are *not_sent*, not *rejected*: rejected would mean never."""
     one = Try(ledger, campaign)
     request = put_in("sending", one)
-    assert ledger.release(one.attempt, request.id, ret_code=18013, vendor_id="V", reason="balance too low")
+    assert ledger.release(one.attempt, request.id, ret_code=18013, vendor_request_id="V", reason="balance too low")
     assert one.counts() == {"not_sent": 2}
     assert one.reason("a") == "balance too low"
     one.end(complete=False)

@@ -6,9 +6,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Portion
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id
-from tests.ledger.acting import OpenLedger, Try, Vendor, lines_of, people, person, state_of
+from tests.ledger.acting import OpenLedger, Try, Vendor, lines_of, people, person, portion_of, request_of, state_of
 from tests.ledger.faults import Pause, in_background
 from tests.ledger.scenarios import (
     a_claim_is_marked_by_one_owner_only,
@@ -100,9 +98,9 @@ def test_claims_in_flight_are_shown_as_not_sent(ledger: Ledger, campaign: str) -
 def test_whose_a_recipient_is_is_asked_from_the_database(ledger: Ledger, campaign: str) -> None:
     """A claim that inserts nothing, because somebody was faster, yields exactly what was really left."""
     slow, fast = (Try(ledger, campaign) for _ in range(2))
-    request = Request(new_id(), tuple(people("abcd")))  # cut before the other one came
+    request = request_of(people("abcd"))  # cut before the other one came
     (faster,) = fast.claim([person("b", 1), person("d", 2)])
-    (ours,) = ledger.claim(slow.attempt, Portion([request], (), (), read_to=4))
+    (ours,) = ledger.claim(slow.attempt, portion_of([request], read_to=4))
     assert [recipient.row_number for recipient in ours.recipients] == [1, 3]
     assert slow.send(ours)
     assert fast.send(faster)

@@ -85,11 +85,11 @@ class Forgetting:
         self._t = tables
         person = ("phone", "user_id")
         self.recipients = Place(tables.recipients, ("campaign_no", "key"), "phone", person)
-        self.rows = Place(tables.readings, ("attempt_no", "row_number"), "phone", person)
+        self.rows = Place(tables.source_rows, ("attempt_no", "row_number"), "phone", person)
         self.texts = (
             Place(tables.requests, ("id",), "reason"),
             Place(tables.outcomes, ("request_id", "key"), "reason"),
-            Place(tables.readings, ("attempt_no", "row_number"), "reason"),
+            Place(tables.source_rows, ("attempt_no", "row_number"), "reason"),
             Place(tables.receipts, ("request_id", "key"), "description"),
         )
 

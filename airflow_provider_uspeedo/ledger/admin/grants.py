@@ -25,7 +25,7 @@ WORKER: dict[str, tuple[str, ...]] = {
     "attempts": (READ, ADD, CHANGE),
     "requests": (READ, ADD, CHANGE, DELETE),
     "recipients": (READ, ADD, CHANGE),
-    "readings": (READ, ADD, DELETE),
+    "source_rows": (READ, ADD, DELETE),
     "outcomes": (READ, ADD, DELETE),
     "past_requests": (READ, ADD),
     "receipts": (READ,),
@@ -33,7 +33,7 @@ WORKER: dict[str, tuple[str, ...]] = {
 """What a worker does with each table: claim, send, settle; and resolve, where a task does that."""
 ON_MYSQL: dict[str, tuple[str, ...]] = {
     "campaigns": (READ, ADD, f"{CHANGE} (campaign_no, name_hash, name, key_spec, created_at)"),
-    "readings": (READ, ADD, CHANGE, DELETE),
+    "source_rows": (READ, ADD, CHANGE, DELETE),
     "outcomes": (READ, ADD, CHANGE, DELETE),
     "past_requests": (READ, ADD, CHANGE),
 }

@@ -21,7 +21,6 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignLine,
     CampaignOverview,
     Forgotten,
-    Migration,
     Pruning,
     Stopping,
     UnknownCount,
@@ -32,6 +31,7 @@ from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 from airflow_provider_uspeedo.ledger.store.engine import Database
+from airflow_provider_uspeedo.ledger.store.migrations import Migration
 from airflow_provider_uspeedo.ledger.store.records import utc_now
 
 
@@ -43,13 +43,13 @@ class LedgerAdmin(LedgerQueries):
 
     def __init__(self, ledger: Ledger) -> None:
         database = ledger.database
-        super().__init__(database.engine, str(ledger.results_name), patience=database.patience)
+        super().__init__(database.engine, str(ledger.results_name), timeout=database.timeout, dialect=database.dialect)
         self._ledger = ledger
         self._moment = database
-        if database.dialect != "sqlite":  # there, whatever only reads sees one moment anyway
+        if database.dialect.name != "sqlite":  # there, whatever only reads sees one moment anyway
             engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
-            self._moment = Database(engine, patience=database.patience)
-        self._overviews = Overviews(self.tables, self.lines)
+            self._moment = Database(engine, timeout=database.timeout, dialect=database.dialect)
+        self._overviews = Overviews(self.tables, self.rows)
         self._stops = Stops(self.tables)
         self._prunes = Prunes(self.tables, self._overviews)
         self._forgetting = Forgetting(self.tables)
@@ -127,8 +127,7 @@ class LedgerAdmin(LedgerQueries):
         if isinstance(phones, str):
             raise ConfigurationError("phones must be a list of texts, one for each phone, not one text.")
         listed = PhoneList(phones, KeySpec.from_json(campaign.key_spec).default_region)
-        recipient = self.lines.recipient.c
-        query = self.lines.fates().add_columns(recipient.phone).where(recipient.campaign_no == campaign.campaign_no)
+        query = self.rows.outcomes(campaign.campaign_no).add_columns(self.rows.recipient.c.phone)
         with self.database.streaming() as connection:
             for row in connection.execute(query):
                 listed.meet(row.key, row.phone, row.status)
@@ -165,7 +164,7 @@ class LedgerAdmin(LedgerQueries):
         file = self.database.file
         if file is not None and not file.exists():
             raise ConfigurationError("There is no ledger here yet: the first campaign creates one.")
-        return creation.migrate(self.database, self.tables, self.lines, self.results_name)
+        return creation.migrate(self.database, self.tables, self.rows, self.results_name)
 
     # -- deleting -----------------------------------------------------------------------------------------------
 

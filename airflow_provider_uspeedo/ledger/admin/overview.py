@@ -29,7 +29,7 @@ from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_ha
 from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import portions
-from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 STATES = tuple(RequestState)
@@ -38,9 +38,9 @@ STATES = tuple(RequestState)
 class Overviews:
     """The SELECT statements behind ``list`` and ``show``; each method is called within one transaction."""
 
-    def __init__(self, tables: Tables, lines: ResultRows) -> None:
+    def __init__(self, tables: Tables, rows: ResultRows) -> None:
         self._t = tables
-        self._lines = lines
+        self._rows = rows
 
     # -- the list -----------------------------------------------------------------------------------------------
 
@@ -119,10 +119,13 @@ class Overviews:
 
     def counts(self, connection: Connection, campaign_no: int) -> tuple[dict[str, int], dict[str, int]]:
         """The rows of the current readings by status; and the recipients that no current reading holds."""
-        lines = self._lines
+        rows = self._rows.results(campaign_no).subquery()
+        number = rows.c[ROW_NUMBER].is_(None)
+        query = sa.select(rows.c.status, number, sa.func.count()).group_by(rows.c.status, number)
+        found = connection.execute(query).all()
         return (
-            _by_status(connection, sa.union_all(*lines.current(campaign_no))),
-            _by_status(connection, lines.gone(campaign_no)),
+            _ordered({status: count for status, is_gone, count in found if not is_gone}, STATUSES),
+            _ordered({status: count for status, is_gone, count in found if is_gone}, STATUSES),
         )
 
     def unknown(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None = None) -> UnknownCount:
@@ -223,12 +226,6 @@ def _unknown_request(row: Any) -> UnknownRequest:
         recipients=row.recipients,
         reason=row.reason,
     )
-
-
-def _by_status(connection: Connection, lines: Any) -> dict[str, int]:
-    held = lines.subquery()
-    query = sa.select(held.c.status, sa.func.count()).group_by(held.c.status)
-    return _ordered({row[0]: row[1] for row in connection.execute(query)}, STATUSES)
 
 
 def _ordered(counts: dict[str, int], order: Sequence[str]) -> dict[str, int]:

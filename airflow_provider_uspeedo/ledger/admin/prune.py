@@ -123,13 +123,13 @@ class Prunes:
     def unfinished(self, connection: Connection) -> list[int]:
         """Tombstones of which something is left to delete."""
         c, r, q = self._t.campaigns.c, self._t.recipients.c, self._t.requests.c
-        a, rd = self._t.attempts.c, self._t.readings.c
+        a, rd = self._t.attempts.c, self._t.source_rows.c
         left = (
             sa.exists(sa.select(r.key).where(r.campaign_no == c.campaign_no)),
             sa.exists(sa.select(q.id).where(q.campaign_no == c.campaign_no)),
             sa.exists(
                 sa.select(rd.attempt_no)
-                .select_from(self._t.attempts.join(self._t.readings, rd.attempt_no == a.attempt_no))
+                .select_from(self._t.attempts.join(self._t.source_rows, rd.attempt_no == a.attempt_no))
                 .where(a.campaign_no == c.campaign_no)
             ),
         )
@@ -154,7 +154,7 @@ class Prunes:
         return bool(keys)
 
     def _delete_readings(self, connection: Connection, campaign_no: int) -> bool:
-        a, rd = self._t.attempts.c, self._t.readings
+        a, rd = self._t.attempts.c, self._t.source_rows
         query = (
             sa.select(rd.c.attempt_no)
             .select_from(self._t.attempts.join(rd, rd.c.attempt_no == a.attempt_no))

@@ -188,15 +188,3 @@ class Forgotten:
     recipients: int
     rows: int
     texts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """From which version to which a ledger went; equal if it was of the newest already.
-
-    :param created_results: there was no results relation of that name; it was made anew otherwise.
-    """
-
-    before: int
-    now: int
-    created_results: bool = False

@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.records import Attempt, utc_now
-from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.slice_conditions import is_held_by
 
 DECISION = "resolve"
@@ -92,27 +92,25 @@ class Campaigns:
                 section="campaign-stopped-by-a-person",
             )
 
-    def advance(self, connection: Connection, attempt: Attempt, read_to: int, reached: int, **values: Any) -> None:
-        """Notes how far a try has read, and how far earlier and this one are superseded by that.
+    def advance(self, connection: Connection, attempt: Attempt, read_to: int, **values: Any) -> None:
+        """Notes how far an attempt has read, and how far earlier ones and this one are superseded by that.
 
-        Its own row first: whichever of two tries comes second there finds what the other has noted.
-
-        :param reached: the last row recorded now; there may be later ones from before.
+        Attempts are locked by number, as everywhere.
         """
         attempts = self._t.attempts
         mine = attempts.c.attempt_no == attempt.number
         same_slice = self._same_slice(attempt)
-        farther = sa.case((attempts.c.reached > reached, attempts.c.reached), else_=reached)
-        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, reached=farther, **values))
-        connection.execute(
-            sa.update(attempts)
-            .where(*same_slice, attempts.c.attempt_no < attempt.number, attempts.c.superseded_to < read_to)
-            .values(superseded_to=read_to)
-        )
+        behind = (attempts.c.attempt_no < attempt.number, attempts.c.superseded_to < read_to)
+        earlier = sa.select(attempts.c.attempt_no).where(*same_slice, *behind).order_by(attempts.c.attempt_no)
+        if numbers := list(connection.execute(earlier.with_for_update()).scalars()):
+            theirs = attempts.c.attempt_no.in_(numbers)
+            connection.execute(sa.update(attempts).where(theirs, *behind).values(superseded_to=read_to))
+        connection.execute(sa.update(attempts).where(mine).values(read_to=read_to, **values))
         later = sa.select(sa.func.max(attempts.c.read_to)).where(*same_slice, attempts.c.attempt_no > attempt.number)
         if by_later := connection.execute(later).scalar():
-            behind = attempts.c.superseded_to < by_later
-            connection.execute(sa.update(attempts).where(mine, behind).values(superseded_to=by_later))
+            connection.execute(
+                sa.update(attempts).where(mine, attempts.c.superseded_to < by_later).values(superseded_to=by_later)
+            )
 
     def _same_slice(self, attempt: Attempt) -> tuple[Any, ...]:
         attempts = self._t.attempts.c
@@ -128,30 +126,35 @@ class Campaigns:
         attempts = self._t.attempts
         if complete:
             ended = {"ended_at": utc_now(), "fingerprint": fingerprint}
-            self.advance(connection, attempt, READ_TO_THE_END, reached=0, **ended)
+            self.advance(connection, attempt, READ_TO_THE_END, **ended)
             self._delete_replaced(connection, attempt)
         else:
             mine = attempts.c.attempt_no == attempt.number
             connection.execute(sa.update(attempts).where(mine).values(ended_at=utc_now()))
 
     def _delete_replaced(self, connection: Connection, attempt: Attempt) -> None:
-        attempts, readings, sharing = self._t.attempts.c, self._t.readings, self._t.attempts.alias("sharing")
-        # Another try may be counting these lines, which it shares.
-        in_use = sa.select(sharing.c.attempt_no).where(
-            sharing.c.same_as == attempts.attempt_no,
-            sharing.c.campaign_no == attempt.campaign_no,
-            sharing.c.ended_at.is_(None),
+        """Deletes the source rows of earlier ended attempts that this one has read again, unless they are shared."""
+        attempts, rows = self._t.attempts, self._t.source_rows
+        a, sharing = attempts.c, attempts.alias("sharing").c
+        earlier = sa.and_(
+            a.campaign_no == attempt.campaign_no,
+            a.part == attempt.part,
+            a.attempt_no < attempt.number,
+            a.ended_at.is_not(None),
+            sa.or_(a.slice_count != attempt.slice_.count, a.slice_no == attempt.slice_.number),
         )
-        replaced = sa.select(attempts.attempt_no).where(
-            attempts.campaign_no == attempt.campaign_no,
-            attempts.part == attempt.part,
-            attempts.attempt_no < attempt.number,
-            attempts.ended_at.is_not(None),
-            ~sa.exists(in_use),
+        # The lock first, then the question: an attempt that is about to share an earlier one's rows locks it, too.
+        locked = sa.select(a.attempt_no).where(earlier).order_by(a.attempt_no).with_for_update()
+        numbers = list(connection.execute(locked).scalars())
+        shared = sa.select(sharing.same_as).where(
+            sharing.campaign_no == attempt.campaign_no, sharing.same_as.is_not(None), sharing.ended_at.is_(None)
         )
-        read_again = is_held_by(attempt.slice_, readings.c.row_number, readings.c.key)
-        for number in connection.execute(replaced).scalars().all():
-            connection.execute(sa.delete(readings).where(readings.c.attempt_no == number, *read_again))
+        in_use = set(connection.execute(shared).scalars())
+        read_again = is_held_by(attempt.slice_, rows.c[ROW_NUMBER], sa.func.coalesce(rows.c.known_key, rows.c.key))
+        for number in numbers:
+            if number not in in_use:
+                connection.execute(sa.update(attempts).where(a.attempt_no == number).values(fingerprint=None))
+                connection.execute(sa.delete(rows).where(rows.c.attempt_no == number, *read_again))
 
 
 def part_hash(text: str) -> bytes:

@@ -1,227 +1,218 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claiming recipients, before anything is sent: the transaction that decides whose they are.
+"""Claiming recipients, before anything is sent: the transaction that decides which request may text whom.
 
-A recipient is ours when the ledger says so after the claim: the unique key (campaign, recipient key) decides, never a
-row count. What an older try claimed and never marked *sending* may be taken over: **the request first, its recipients
-second**. A request that its owner marks *sending* at the same moment is not touched, and its recipients stay.
+There is one way for all rows of a portion. They are staged in a temporary table, and statements decide: a recipient
+that is not in the ledger is inserted under the unique key (campaign, recipient key); rows that stand for a known
+recipient, or for none, are recorded; what an older attempt claimed and never marked *sending* is taken over, **the
+request first, its recipients second**. A recipient is ours when the ledger says so afterwards, never by a row count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
+from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.protocol.new_recipients import Newcomers, claimed
-from airflow_provider_uspeedo.ledger.protocol.source_rows import SourceRows, is_free
-from airflow_provider_uspeedo.ledger.store.bulk import new_only, portions
-from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion, keys_to_look_up
+from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAIGN, SourceRows
+from airflow_provider_uspeedo.ledger.store.bulk import new_only
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged_table
 from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, RequestState
 
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """What one claim records: some requests to be sent, and the other rows that were read on the way.
-
-    :param seen: rows whose recipients were not to be had when they were looked up.
-    :param read_to: every row up to this number is recorded, now or before.
-    """
-
-    requests: Sequence[Request]
-    seen: Sequence[Recipient] = field(repr=False)
-    bad_rows: Sequence[BadRow]
-    read_to: int
+_KEPT = ("phone", "user_id", "template_id", "sender_id")
+"""What the ledger keeps of a recipient as its row has it."""
 
 
 class Claims:
-    """The statements of one claim. One object serves all claims of a ledger."""
+    """The statements of a claim, made once. One object serves all claims of a ledger."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, dialect: DatabaseDialect) -> None:
         self._t = tables
-        self._readings = SourceRows(tables)
+        self._dialect = dialect
         self._campaigns = Campaigns(tables)
-        self._newcomers = Newcomers(tables)
+        self._staged = staged = staged_table(dialect.staged_schema(tables.metadata.schema)).alias("s")
+        self._source_rows = SourceRows(tables, dialect, staged)
+        r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c
+        self._insert = self._insertion(staged)
+        here = looked_up(staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
+        to_send = s.request_id.is_not(None)
+        self._not_ours = (
+            sa.select(s.row_no)
+            .select_from(here)
+            .where(
+                to_send,
+                # The recipient is another request's, or the row is not the one that stands for it.
+                sa.or_(
+                    r.c.request_id != s.request_id, sa.and_(r.c.first_attempt == ATTEMPT, r.c.first_row != s.row_no)
+                ),
+            )
+        )
+        self._holders = (
+            sa.select(r.c.request_id)
+            .distinct()
+            .select_from(here)
+            .where(to_send, r.c.request_id != s.request_id, r.c.proven_request_id.is_(None))
+        )
+        free = sa.and_(
+            r.c.proven_request_id.is_(None),
+            q.c.attempt_no < ATTEMPT,
+            q.c.state.in_((*MAY_BE_TAKEN, RequestState.SUPERSEDED)),
+        )
+        self._unavailable = sa.select(s.row_no).select_from(looked_up(here, q, q.c.id == r.c.request_id)).where(~free)
 
-    def held(self, connection: Connection, attempt: Attempt, keys: Sequence[bytes]) -> set[bytes]:
-        """Those of ``keys`` that this attempt cannot have: worth knowing before requests are cut."""
-        found = self._recipients(connection, attempt, keys)
-        return {key for key, row in found.items() if not is_free(row, attempt)}
+    def unavailable(self, connection: Connection, attempt: Attempt, recipients: RecipientBatch) -> np.ndarray[Any, Any]:
+        """For each recipient whether this attempt cannot have it now: worth knowing before requests are cut."""
+        mask = np.zeros(len(recipients), bool)
+        table = self._stage(connection, keys_to_look_up(recipients.column("key")))
+        mask[self._row_numbers(connection, self._unavailable, attempt)] = True
+        self._dialect.drop_staged(connection, table)
+        return mask
 
     def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
         """Records a portion; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
-        met = self._newcomers.claim(connection, attempt, portion.requests)
-        left = self._claim_known(connection, attempt, portion, met)
-        self._campaigns.advance(connection, attempt, portion.read_to, _last_row(portion))
-        return [request for request in (left.get(r.id, r) for r in portion.requests) if request.recipients]
-
-    def _claim_known(
-        self, connection: Connection, attempt: Attempt, portion: Portion, met: set[bytes]
-    ) -> dict[bytes, Request]:
-        """Claims one by one those who were in the ledger before; returns what is left of their requests."""
-        requests = [r for r in portion.requests if RecipientBatch.of(r.recipients).having(met).any()] if met else []
-        wanted = [one for request in requests for one in request.recipients if one.key in met]
-        rows = [*wanted, *portion.seen]
-        if not rows and not portion.bad_rows:
-            return {}
-        bad_keys = [row.key for row in portion.bad_rows if row.key is not None]
-        found = self._recipients(connection, attempt, [*(one.key for one in rows), *bad_keys])
-        duplicates = self._readings.record(connection, attempt, rows, portion.bad_rows, found)
-        mine = {
-            one.key: request.id
-            for request in requests
-            for one in request.recipients
-            if one.key in met and one.row_number not in duplicates
-        }
-        moving = [one for one in wanted if one.key in mine and is_free(found[one.key], attempt)]
-        if moving:
-            self._take_over(connection, attempt, moving, found, mine)
-            found |= self._recipients(connection, attempt, (recipient.key for recipient in moving))
-        owned = {key for key, request_id in mine.items() if found[key].request_id == request_id}
-
-        def is_ours(one: Recipient) -> bool:
-            return one.key not in met or (one.key in owned and one.row_number not in duplicates)
-
-        return self._kept(connection, requests, is_ours)
+        self._campaigns.advance(connection, attempt, portion.read_to)
+        table = self._stage(connection, portion.staged()) if _has_rows(portion) else None
+        requests: list[Request] = []
+        if table is not None:
+            self._insert_requests(connection, attempt, [request.id for request in portion.requests])
+            connection.execute(self._insert, _names(attempt))
+            self._source_rows.record(connection, attempt)
+            requests = self._owned(connection, attempt, portion.requests)
+            self._dialect.drop_staged(connection, table)
+        return requests
 
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""
-        requests, recipients = self._t.requests, self._t.recipients
+        q = self._t.requests
         self._campaigns.refuse_halted(connection, attempt)
-        connection.execute(new_only(connection.dialect.name, requests), [claimed(attempt, new_id)])
-        connection.execute(
-            sa.update(requests)
-            .where(
-                requests.c.id == old.id,
-                requests.c.state == RequestState.RELEASED,
-                requests.c.attempt_no == attempt.number,
-            )
-            .values(state=RequestState.SUPERSEDED)
-        )
-        connection.execute(
-            sa.update(recipients)
-            .where(
-                recipients.c.campaign_no == attempt.campaign_no,
-                recipients.c.key == sa.bindparam("of"),
-                recipients.c.request_id == old.id,
-                recipients.c.proven_request_id.is_(None),
-                sa.exists(
-                    sa.select(sa.literal_column("1"))
-                    .select_from(requests)
-                    .where(requests.c.id == old.id, requests.c.state == RequestState.SUPERSEDED)
-                ),
-            )
-            .values(request_id=new_id),
-            [{"of": key} for key in sorted(recipient.key for recipient in old.recipients)],
-        )
-        found = self._recipients(connection, attempt, [recipient.key for recipient in old.recipients])
-        mine = tuple(r for r in old.recipients if found[r.key].request_id == new_id)
-        return Request(new_id, mine, old.canary)
+        self._insert_requests(connection, attempt, [new_id])
+        released = (q.c.id == old.id, q.c.state == RequestState.RELEASED, q.c.attempt_no == attempt.number)
+        connection.execute(sa.update(q).where(*released).values(state=RequestState.SUPERSEDED))
+        batch = old.recipients
+        rows = {"row_no": batch.column("row_number"), "hash": batch.column("key"), "request_id": new_id}
+        table = self._stage(connection, StagedRows((rows,)))
+        if self._superseded(connection, attempt, [old.id], of_itself=True):
+            self._move(connection, attempt, [old.id], ("request_id",))
+        renewed = Request(new_id, batch, old.canary)
+        owned = self._kept(connection, [renewed], self._row_numbers(connection, self._not_moved(), attempt))
+        self._dialect.drop_staged(connection, table)
+        return owned[0] if owned else Request(new_id, batch[:0], old.canary)
 
-    # -- the statements -----------------------------------------------------------------------------------------
+    # -- what is ours -------------------------------------------------------------------------------------------
 
-    def _recipients(self, connection: Connection, attempt: Attempt, keys: Iterable[bytes]) -> dict[bytes, Row]:  # type: ignore[type-arg]
-        recipients, requests = self._t.recipients.c, self._t.requests.c
-        query = (
-            sa.select(
-                recipients.key,
-                recipients.request_id,
-                recipients.proven_request_id,
-                recipients.first_attempt,
-                recipients.first_row,
-                requests.state,
-                requests.attempt_no,
-            )
-            .select_from(self._t.recipients.join(self._t.requests, requests.id == recipients.request_id))
-            .where(recipients.campaign_no == attempt.campaign_no)
-        )
-        return {
-            row.key: row
-            for portion in portions(sorted(set(keys)))
-            for row in connection.execute(query.where(recipients.key.in_(portion)))
-        }
+    def _owned(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> list[Request]:
+        """Takes over what may be taken, then asks the ledger whose the recipients are."""
+        not_ours = self._row_numbers(connection, self._not_ours, attempt)
+        if len(not_ours):
+            holders = list(connection.execute(self._holders, _names(attempt)).scalars())
+            if free := self._take_requests(connection, attempt, holders):
+                self._move(connection, attempt, free, ("request_id", *_KEPT), self._source_rows.stands(connection))
+                not_ours = self._row_numbers(connection, self._not_ours, attempt)
+        return self._kept(connection, requests, not_ours)
 
-    def _take_over(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        moving: Sequence[Recipient],
-        found: dict[bytes, Row],  # type: ignore[type-arg]
-        mine: dict[bytes, bytes],
+    def _take_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> list[bytes]:
+        """Makes requests of older attempts *superseded* if they may be; returns those whose recipients are free."""
+        q = self._t.requests
+        free = (q.c.id.in_(sorted(ids)), q.c.state.in_(MAY_BE_TAKEN), q.c.attempt_no < attempt.number)
+        connection.execute(sa.update(q).where(*free).values(state=RequestState.SUPERSEDED))
+        return self._superseded(connection, attempt, ids)
+
+    def _superseded(
+        self, connection: Connection, attempt: Attempt, ids: Sequence[bytes], *, of_itself: bool = False
+    ) -> list[bytes]:
+        """Those of the requests that are superseded: a last state, so that reading it is enough."""
+        q = self._t.requests.c
+        older = q.attempt_no == attempt.number if of_itself else q.attempt_no < attempt.number
+        query = sa.select(q.id).where(q.id.in_(sorted(ids)), q.state == RequestState.SUPERSEDED, older)
+        return list(connection.execute(query).scalars())
+
+    def _move(
+        self, connection: Connection, attempt: Attempt, old: Sequence[bytes], values: Sequence[str], only: str = ""
     ) -> None:
-        requests, recipients = self._t.requests, self._t.recipients
-        old = sorted({found[recipient.key].request_id for recipient in moving})
-        for portion in portions(old):
-            connection.execute(
-                sa.update(requests)
-                .where(
-                    requests.c.id.in_(portion),
-                    requests.c.state.in_(MAY_BE_TAKEN),
-                    requests.c.attempt_no < attempt.number,
-                )
-                .values(state=RequestState.SUPERSEDED)
-            )
-        free = self._superseded(connection, attempt, old)
-        rows = [
-            {
-                "of": r.key, "old": found[r.key].request_id, "new": mine[r.key], "to_phone": r.phone,
-                "to_user": r.user_id,
-                "to_template": r.template_id, "to_sender": r.sender_id,
-            }
-            for r in sorted(moving, key=_key)
-            if found[r.key].request_id in free
-        ]  # fmt: skip
-        if rows:
-            connection.execute(
-                sa.update(recipients)
-                .where(
-                    recipients.c.campaign_no == attempt.campaign_no,
-                    recipients.c.key == sa.bindparam("of"),
-                    recipients.c.request_id == sa.bindparam("old"),
-                    recipients.c.proven_request_id.is_(None),
-                )
-                .values(
-                    request_id=sa.bindparam("new"),
-                    phone=sa.bindparam("to_phone"),
-                    user_id=sa.bindparam("to_user"),
-                    template_id=sa.bindparam("to_template"),
-                    sender_id=sa.bindparam("to_sender"),
-                ),
-                rows,
-            )
+        """Moves recipients from superseded requests to the staged one of each.
 
-    def _superseded(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> set[bytes]:
-        """Those requests whose recipients are free: *superseded* is a last state, so reading it is enough."""
-        requests = self._t.requests.c
-        query = sa.select(requests.id).where(
-            requests.state == RequestState.SUPERSEDED, requests.attempt_no < attempt.number
+        :param only: one more condition.
+        """
+        quoted = connection.dialect.identifier_preparer.quote
+        conditions = (
+            "r.campaign_no = :campaign AND r.request_id IN :old AND r.proven_request_id IS NULL "
+            f"AND s.request_id IS NOT NULL{only}"
         )
-        return {
-            row.id for portion in portions(ids) for row in connection.execute(query.where(requests.id.in_(portion)))
-        }
+        staged = staged_table(self._dialect.staged_schema(self._t.metadata.schema))
+        recipients, rows = (self._dialect.quoted_table(connection, one) for one in (self._t.recipients, staged))
+        statement = self._dialect.move_recipients(recipients, rows, quoted, values, conditions)
+        text = sa.text(statement).bindparams(sa.bindparam("old", expanding=True))
+        given: dict[str, object] = {"campaign": attempt.campaign_no, "old": list(old)}
+        connection.execute(text, given | ({"attempt": attempt.number} if only else {}))
+
+    def _not_moved(self) -> Any:
+        s, r = self._staged.c, self._t.recipients.alias("r")
+        here = looked_up(self._staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
+        return sa.select(s.row_no).select_from(here).where(r.c.request_id != s.request_id)
 
     def _kept(
-        self, connection: Connection, requests: Sequence[Request], is_ours: Callable[[Recipient], bool]
-    ) -> dict[bytes, Request]:
-        kept = {r.id: r.of(filter(is_ours, r.recipients)) for r in requests}
-        if empty := sorted(request.id for request in kept.values() if not request.recipients):
-            table = self._t.requests
-            connection.execute(sa.delete(table).where(table.c.id.in_(empty), table.c.state == RequestState.CLAIMED))
-        return kept
+        self, connection: Connection, requests: Sequence[Request], not_ours: np.ndarray[Any, Any]
+    ) -> list[Request]:
+        """The requests without the rows that are not ours; those that are empty then are deleted."""
+        if not len(not_ours):
+            return list(requests)
+        left = [request.only(~np.isin(_numbers(request), not_ours)) for request in requests]
+        if empty := sorted(request.id for request in left if not len(request.recipients)):
+            q = self._t.requests
+            connection.execute(sa.delete(q).where(q.c.id.in_(empty), q.c.state == RequestState.CLAIMED))
+        return [request for request in left if len(request.recipients)]
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def _stage(self, connection: Connection, rows: StagedRows) -> sa.Table:
+        return self._dialect.stage(connection, rows, self._t.metadata.schema)
+
+    def _insertion(self, staged: Any) -> Any:
+        s = staged.c
+        names = ("campaign_no", "key", "request_id", "first_attempt", "first_row", *_KEPT)
+        values = (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no)
+        rows = sa.select(*values, *(s[name] for name in _KEPT)).where(s.request_id.is_not(None))
+        if self._dialect.key_order:
+            rows = rows.order_by(s.hash)
+        return self._dialect.new_only(self._t.recipients).from_select(names, rows, include_defaults=False)
+
+    def _insert_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> None:
+        now = utc_now()
+        rows = [
+            {
+                "id": one,
+                "campaign_no": attempt.campaign_no,
+                "attempt_no": attempt.number,
+                "state": RequestState.CLAIMED,
+                "claimed_at": now,
+            }
+            for one in sorted(ids)
+        ]
+        if rows:
+            connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
+
+    def _row_numbers(self, connection: Connection, query: Any, attempt: Attempt) -> np.ndarray[Any, Any]:
+        return np.fromiter(connection.execute(query, _names(attempt)).scalars(), np.int64)
 
 
-def _last_row(portion: Portion) -> int:
-    others: Iterable[Recipient | BadRow] = chain(portion.seen, portion.bad_rows)
-    requested = (RecipientBatch.of(request.recipients).last_row() for request in portion.requests)
-    return max((portion.read_to, *requested, *(row.row_number for row in others)))
+def _names(attempt: Attempt) -> dict[str, object]:
+    return {"campaign": attempt.campaign_no, "attempt": attempt.number}
 
 
-def _key(recipient: Recipient) -> bytes:
-    return recipient.key
+def _numbers(request: Request) -> np.ndarray[Any, Any]:
+    return numbers_of(request.recipients.column("row_number"))
+
+
+def _has_rows(portion: Portion) -> bool:
+    return bool(portion.requests or len(portion.known) or len(portion.bad_rows))

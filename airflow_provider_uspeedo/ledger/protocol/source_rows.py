@@ -1,147 +1,107 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one try reads: a line for every row of its table, which recipient it is, or why it is none.
+"""What an attempt reads: every row of its table, which recipient it stands for, or why it is not sent.
 
-A recipient has one row in a reading; every other row of it is a duplicate. For recipients that came into the ledger
-with this try, their first row is noted with them. Those that were there before get a *seat*, which is unique within
-the reading: whichever row is seated first is the recipient's, however the table was ordered before.
+A recipient has one row in a reading; every other row of it is a duplicate. The first row of a recipient that came
+into the ledger with this attempt is noted with the recipient itself, so most rows need no line of their own. A row that
+stands for a recipient that was there before gets one, unique within the attempt: the first row that is recorded stands
+for the recipient, however the table was ordered before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow.compute as pc
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.arrays import column_of_keys
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
+from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import Attempt
-from airflow_provider_uspeedo.ledger.store.schema import Tables
-from airflow_provider_uspeedo.ledger.store.staging import Statement, insertion, insertion_of_all, run
-from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, MAY_HAVE_ARRIVED, RequestState
+from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER, Tables
+from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
+
+_TEXTS = ("phone", "user_id", "template_id", "sender_id")
+FALSE: Any = sa.false()
+ATTEMPT: Any = sa.bindparam("attempt", type_=sa.BigInteger())
+CAMPAIGN: Any = sa.bindparam("campaign", type_=sa.BigInteger())
 
 
 class SourceRows:
-    """The statements that record rows."""
+    """The statements that record staged rows.
 
-    def __init__(self, tables: Tables) -> None:
-        self._table = tables.readings
+    :param staged: the alias ``s`` of the temporary table.
+    """
 
-    def of_new(self, dialect: Dialect, attempt: Attempt, cells: Mapping[str, Any]) -> Iterator[Statement]:
-        """The statements that record recipients who come into the ledger with this try's requests.
+    def __init__(self, tables: Tables, dialect: DatabaseDialect, staged: Any) -> None:
+        self._t = tables
+        self._dialect = dialect
+        self._staged = staged
+        self._record = self._insertion(self._met())
+        self._record_rest = self._insertion(self._met_again())
 
-        :param cells: ``first_row``, ``key`` and ``request_id`` of each.
-        """
-        return insertion_of_all(dialect, self._table, _columns(attempt, cells))
+    def record(self, connection: Connection, attempt: Attempt) -> None:
+        """Records every staged row that is not the first row of a recipient of this attempt."""
+        names = {"campaign": attempt.campaign_no, "attempt": attempt.number}
+        connection.execute(self._record, names)
+        connection.execute(self._record_rest, {"attempt": attempt.number})
 
-    def record_new(
-        self, connection: Connection, attempt: Attempt, cells: Mapping[str, Any], others: set[bytes]
-    ) -> None:
-        """Records the recipients who came into the ledger with this try's requests.
+    def stands(self, connection: Connection) -> str:
+        """SQL to be added to a condition: the staged row ``s`` stands for a recipient that was known before."""
+        number = connection.dialect.identifier_preparer.quote(ROW_NUMBER)
+        return (
+            f" AND EXISTS (SELECT 1 FROM {self._dialect.quoted_table(connection, self._t.source_rows)} AS k "  # noqa: S608 - names of our own
+            f"WHERE k.attempt_no = :attempt AND k.{number} = s.row_no AND k.known_key = s.hash)"
+        )
 
-        :param cells: ``first_row``, ``key`` and ``request_id`` of each who was to come.
-        :param others: the keys of those who were there.
-        """
-        if others:
-            new = pc.invert(pc.is_in(cells["key"], column_of_keys(list(others))))
-            cells = {name: cells[name].filter(new) for name in ("first_row", "key", "request_id")}
-        if len(cells["key"]):
-            run(connection, insertion(connection.dialect, self._table, _columns(attempt, cells)))
+    def _met(self) -> Any:
+        """Rows by what the ledger knows of their recipient. The second row of a known key is left to the next one."""
+        s = self._staged.c
+        r, q = self._t.recipients.alias("r"), self._t.requests.alias("q")
+        found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
+        source = looked_up(looked_up(self._staged, r, found, isouter=True), q, q.c.id == r.c.request_id, isouter=True)
+        of_this_attempt = sa.and_(r.c.key.is_not(None), r.c.first_attempt == ATTEMPT)
+        known = sa.or_(r.c.key.is_(None), r.c.first_attempt != ATTEMPT)
+        # A row that is wrong today, and whose recipient an earlier attempt may have texted: that is what counts.
+        texted = sa.and_(
+            s.status == Status.INVALID,
+            r.c.first_attempt != ATTEMPT,
+            sa.or_(q.c.state.in_(MAY_HAVE_ARRIVED), r.c.proven_request_id.is_not(None)),
+        )
+        stands = sa.or_(sa.and_(s.status == "", known), texted)
+        first_row = sa.and_(s.status == "", of_this_attempt, r.c.first_row == s.row_no)
+        return self._columns(stands, r.c.first_row).select_from(source).where(~sa.func.coalesce(first_row, sa.false()))
 
-    def record(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        recipients: Sequence[Recipient],
-        bad_rows: Sequence[BadRow],
-        found: Mapping[bytes, Any],
-    ) -> set[int]:
-        """Records rows of any kind, each once.
+    def _met_again(self) -> Any:
+        """Rows of a known key that another row of this attempt stands for."""
+        s, k = self._staged.c, self._t.source_rows.alias("k")
+        found = sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)
+        other = k.c[ROW_NUMBER] != s.row_no
+        source = looked_up(self._staged, k, found)
+        return self._columns(FALSE, k.c[ROW_NUMBER]).select_from(source).where(other)
 
-        :param found: what the ledger holds of their keys.
-        :returns: the row numbers of those ``recipients`` that are duplicates of another row.
-        """
-        row_of = {
-            one.key: found[one.key].first_row for one in recipients if found[one.key].first_attempt == attempt.number
-        }
-        new = [(attempt.number, one.row_number, one.key) for one in recipients if row_of.get(one.key) == one.row_number]
-        insert_new(connection, self._table, ("attempt_no", "row_number", "key"), new)
+    def _columns(self, stands: Any, standing_row: Any) -> sa.Select[Any]:
+        s = self._staged.c
+        same = sa.literal("same recipient as row ", sa.String()).concat(sa.cast(standing_row, sa.String(20)))
+        is_good = s.status == ""
 
-        known = _first_rows(one for one in recipients if one.key not in row_of)
-        texted = _first_rows(row for row in bad_rows if row.key not in known and _was_texted(row, found, attempt))
-        row_of |= self._seat(connection, attempt, known | texted, found)
+        def unless_it_stands(value: Any) -> Any:
+            return value if stands is FALSE else sa.case((stands, None), else_=value)
 
-        seated = {row_number for key, row_number in texted.items() if row_of.get(key) == row_number}
-        self._insert_bad(connection, attempt, [row for row in bad_rows if row.row_number not in seated])
-        duplicates = [one for one in recipients if row_of.get(one.key, one.row_number) != one.row_number]
-        self._insert_bad(connection, attempt, [duplicate_of(one, row_of[one.key]) for one in duplicates])
-        return {one.row_number for one in duplicates}
+        key = sa.null() if stands is FALSE else sa.case((stands, s.hash))
+        return sa.select(
+            ATTEMPT,
+            s.row_no,
+            key,
+            unless_it_stands(s.hash),
+            unless_it_stands(sa.case((is_good, sa.literal(Status.DUPLICATE.value, sa.String())), else_=s.status)),
+            unless_it_stands(sa.case((is_good, same), else_=s.reason)),
+            *(unless_it_stands(s[name]) for name in _TEXTS),
+        )
 
-    def _seat(
-        self, connection: Connection, attempt: Attempt, known: Mapping[bytes, int], found: Mapping[bytes, Any]
-    ) -> dict[bytes, int]:
-        """Seats recipients that were in the ledger before; returns the row that has each one's seat."""
-        readings = self._table.c
-        rows = [
-            (attempt.number, row_number, key, key, _stable_request(found[key], attempt))
-            for key, row_number in sorted(known.items())
-        ]
-        insert_new(connection, self._table, ("attempt_no", "row_number", "key", "again", "request_id"), rows)
-        query = sa.select(readings.again, readings.row_number).where(readings.attempt_no == attempt.number)
-        return {
-            row.again: row.row_number
-            for portion in portions(sorted(known))
-            for row in connection.execute(query.where(readings.again.in_(portion)))
-        }
-
-    def _insert_bad(self, connection: Connection, attempt: Attempt, rows: Sequence[BadRow]) -> None:
-        columns = (
-            "attempt_no", "row_number", "key", "status", "reason", "phone", "user_id", "template_id", "sender_id",
-        )  # fmt: skip
-        values = [
-            (attempt.number, r.row_number, r.key, r.status, r.reason, r.phone, r.user_id, r.template_id, r.sender_id)
-            for r in rows
-        ]
-        insert_new(connection, self._table, columns, values)
-
-
-def _columns(attempt: Attempt, cells: Mapping[str, Any]) -> dict[str, Any]:
-    return {"attempt_no": attempt.number, "row_number": cells["first_row"]} | {
-        name: cells[name] for name in ("key", "request_id")
-    }
-
-
-def is_free(row: Any, attempt: Attempt) -> bool:
-    """True if this attempt may try to take the recipient over."""
-    return (
-        row.proven_request_id is None
-        and row.state in (*MAY_BE_TAKEN, RequestState.SUPERSEDED)
-        and row.attempt_no < attempt.number
-    )
-
-
-def _first_rows(rows: Iterable[Recipient | BadRow]) -> dict[bytes, int]:
-    """The first row of each key; one claim may bring several."""
-    first: dict[bytes, int] = {}
-    for one in sorted(rows, key=lambda row: row.row_number):
-        if one.key is not None:
-            first.setdefault(one.key, one.row_number)
-    return first
-
-
-def _was_texted(row: BadRow, found: Mapping[bytes, Any], attempt: Attempt) -> bool:
-    """True of a row that is wrong today and whose recipient an earlier try may have texted: that is what counts."""
-    known = found.get(row.key) if row.key is not None else None
-    return known is not None and (
-        known.first_attempt != attempt.number
-        and (known.state in MAY_HAVE_ARRIVED or known.proven_request_id is not None)
-    )
-
-
-def _stable_request(row: Any, attempt: Attempt) -> bytes | None:
-    """The request that will still hold the recipient when the rows are counted, if that is certain."""
-    certain = row.proven_request_id is None and not is_free(row, attempt)
-    return row.request_id if certain else None
+    def _insertion(self, rows: Any) -> Any:
+        s = self._staged.c
+        names = ("attempt_no", ROW_NUMBER, "known_key", "key", "status", "reason", *_TEXTS)
+        # A good row comes before a bad one of the same recipient.
+        ordered = rows.order_by(sa.case((s.status == "", 0), else_=1), s.row_no)
+        return self._dialect.new_only(self._t.source_rows).from_select(names, ordered, include_defaults=False)

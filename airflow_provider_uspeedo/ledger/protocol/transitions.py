@@ -28,20 +28,22 @@ class Transitions:
         self._campaigns = Campaigns(tables)
         q, outcomes = tables.requests.c, tables.outcomes.c
         going_on = self._campaigns.is_going_on(sa.bindparam("campaign"))
-        nobody_said_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == sa.bindparam("request")))
+        not_decided_as_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == sa.bindparam("request")))
         answer: dict[str, Any] = {
             name: sa.bindparam(f"answer_{name}") for name in ("session_no", "ret_code", "request_id")
         }
-        told: dict[str, Any] = {name: sa.bindparam(f"answer_{name}") for name in ("ret_code", "request_id", "reason")}
+        cause: dict[str, Any] = {name: sa.bindparam(f"answer_{name}") for name in ("ret_code", "request_id", "reason")}
         at: Any = sa.bindparam("at")
-        self._mark = self._move(q.state == RequestState.CLAIMED, going_on, state=RequestState.SENDING, sent_at=at)
+        self._mark_sending = self._move(
+            q.state == RequestState.CLAIMED, going_on, state=RequestState.SENDING, sent_at=at
+        )
         self._settle, self._settle_unknown = (
             self._move(q.state == before, state=RequestState.SETTLED, settled_at=at, reason=None, **answer)
             for before in (RequestState.SENDING, RequestState.UNKNOWN)
         )
-        self._mark_unknown = self._move(q.state == RequestState.SENDING, state=RequestState.UNKNOWN, **told)
+        self._mark_unknown = self._move(q.state == RequestState.SENDING, state=RequestState.UNKNOWN, **cause)
         unanswered = q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
-        self._release = self._move(unanswered, nobody_said_sent, state=RequestState.RELEASED, **told)
+        self._release = self._move(unanswered, not_decided_as_sent, state=RequestState.RELEASED, **cause)
         self._state = sa.select(q.state).where(*self._mine())
 
     def mark_sending(self, connection: Connection, attempt: Attempt, request_id: bytes) -> bool:
@@ -50,7 +52,7 @@ class Transitions:
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
         mine = _whose(attempt, request_id)
-        connection.execute(self._mark, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
+        connection.execute(self._mark_sending, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
         if self._is(connection, mine, RequestState.SENDING):
             return True
         self._campaigns.refuse_halted(connection, attempt)
@@ -63,14 +65,14 @@ class Transitions:
             "at": utc_now(),
             "answer_session_no": answer.session_no,
             "answer_ret_code": answer.ret_code,
-            "answer_request_id": answer.request_id,
+            "answer_request_id": answer.vendor_request_id,
         }
         if connection.execute(self._settle, {**mine, **said}).rowcount:
             # A person's word is said under a lock that makes a request *unknown* first: of this one nothing was said.
             self._insert_outcomes(connection, request_id, answer)
             return True
         if connection.execute(self._settle_unknown, {**mine, **said}).rowcount:
-            self._delete_guesses(connection, request_id, answer)
+            self._delete_decisions(connection, request_id, answer)
             self._insert_outcomes(connection, request_id, answer)
             self._prove(connection, attempt, request_id, answer)
             return True
@@ -84,7 +86,7 @@ class Transitions:
         request_id: bytes,
         *,
         ret_code: int | None,
-        vendor_id: str,
+        vendor_request_id: str,
         reason: str,
     ) -> bool:
         """Records that the call surely reached nobody; its recipients may be sent again.
@@ -92,8 +94,12 @@ class Transitions:
         Not if a person has said meanwhile that some of them were texted: then all of it stays *unknown*.
         """
         mine = _whose(attempt, request_id)
-        told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
-        connection.execute(self._release, told)
+        cause = {
+            "answer_ret_code": ret_code,
+            "answer_request_id": vendor_request_id,
+            "answer_reason": reason,
+        }
+        connection.execute(self._release, {**mine, **cause})
         return self._is(connection, mine, RequestState.RELEASED)
 
     def mark_unknown(
@@ -103,13 +109,17 @@ class Transitions:
         request_id: bytes,
         *,
         ret_code: int | None,
-        vendor_id: str,
+        vendor_request_id: str,
         reason: str,
     ) -> bool:
         """Records that nobody knows whether the call arrived; its recipients are not sent again by themselves."""
         mine = _whose(attempt, request_id)
-        told = {**mine, "answer_ret_code": ret_code, "answer_request_id": vendor_id, "answer_reason": reason}
-        connection.execute(self._mark_unknown, told)
+        cause = {
+            "answer_ret_code": ret_code,
+            "answer_request_id": vendor_request_id,
+            "answer_reason": reason,
+        }
+        connection.execute(self._mark_unknown, {**mine, **cause})
         return self._is(connection, mine, RequestState.UNKNOWN)
 
     def _mine(self) -> tuple[Any, ...]:
@@ -122,7 +132,7 @@ class Transitions:
     def _is(self, connection: Connection, mine: dict[str, object], state: str) -> bool:
         return connection.execute(self._state, mine).scalar() == state
 
-    def _delete_guesses(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
+    def _delete_decisions(self, connection: Connection, request_id: bytes, answer: Answer) -> None:
         """The answer's word replaces a person's guess, unless it knows less than the person said."""
         outcomes = self._t.outcomes
         unsaid = [key for key, status, _ in answer.outcomes if status == Status.UNKNOWN]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,37 +12,39 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerUnavailable
-from airflow_provider_uspeedo.ledger.admin.reports import Migration
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.engine import Database
-from airflow_provider_uspeedo.ledger.store.migrations import complete, note_what_was_read
+from airflow_provider_uspeedo.ledger.store.migrations import Migration, complete, drop_what_is_left, take_over_readings
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
 from airflow_provider_uspeedo.ledger.store.schema import VERSION, Tables
 
-LOCK = 0x5573_7065_6564_6F
-"""The advisory lock that one creator at a time holds (its bytes spell the vendor's name)."""
 
-
-def prepare(database: Database, tables: Tables, lines: ResultRows, results: RelationName) -> None:
+def prepare(database: Database, tables: Tables, rows: ResultRows, results: RelationName) -> None:
     """Creates what is missing under a lock.
 
     :raises LedgerError: another version, a table in the way of the results relation, or no right to create.
     """
     if database.read(lambda connection: _is_complete(connection, tables, results)):
         return
+
+    def create(connection: Connection) -> None:
+        with _alone(database.dialect, connection):
+            _create(connection, tables, rows, results)
+
     try:
-        database.write(lambda connection: _create(connection, tables, lines, results))
+        database.write(create)
     except LedgerUnavailable:
         raise
     except LedgerError as error:
         raise LedgerError(
             f"{error} If this user may not create tables, let somebody who may run the output of "
-            f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect}`."
+            f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect.name}`."
         ) from None
 
 
-def migrate(database: Database, tables: Tables, lines: ResultRows, results: RelationName) -> Migration:
+def migrate(database: Database, tables: Tables, rows: ResultRows, results: RelationName) -> Migration:
     """Brings a ledger to this package's version under the same lock, and makes its results relation anew.
 
     :raises ConfigurationError: there is no ledger.
@@ -52,8 +55,13 @@ def migrate(database: Database, tables: Tables, lines: ResultRows, results: Rela
         raise ConfigurationError("There is no ledger in this database: the first campaign creates one.")
     _refuse_newer(before)
     created: list[bool] = []  # a repetition after a lost acknowledgement finds the relation there
+
+    def upgrade(connection: Connection) -> None:
+        with _alone(database.dialect, connection):
+            created.append(_upgrade(connection, tables, rows, results))
+
     try:
-        database.write(lambda connection: created.append(_upgrade(connection, tables, lines, results)))
+        database.write(upgrade)
     except LedgerUnavailable:
         raise
     except LedgerError as error:
@@ -135,39 +143,42 @@ def _has_view(connection: Connection, results: RelationName) -> bool:
     return True
 
 
-def _create(connection: Connection, tables: Tables, lines: ResultRows, results: RelationName) -> None:
-    _lock(connection)
+@contextmanager
+def _alone(dialect: DatabaseDialect, connection: Connection) -> Iterator[None]:
+    """One creator at a time."""
+    dialect.lock_creation(connection)
     try:
-        if version_found(connection, tables) is None:
-            tables.metadata.create_all(connection)
-            complete(connection, tables)  # an older version may have died here before it had noted its number
-            connection.execute(new_only(connection.dialect.name, tables.ledger), [{"version": VERSION}])
-        if not _has_view(connection, results):
-            connection.exec_driver_sql(_view(connection.dialect, lines, results))
+        yield
     finally:
-        _unlock(connection)
+        dialect.unlock_creation(connection)
 
 
-def _upgrade(connection: Connection, tables: Tables, lines: ResultRows, results: RelationName) -> bool:
-    """Says whether there was no results relation before."""
-    _lock(connection)
-    try:
+def _create(connection: Connection, tables: Tables, rows: ResultRows, results: RelationName) -> None:
+    if version_found(connection, tables) is None:
         tables.metadata.create_all(connection)
-        complete(connection, tables)
-        note_what_was_read(connection, tables)
-        created = not _replace_view(connection, lines, results)
-        table = tables.ledger
-        connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
-    finally:
-        _unlock(connection)
+        complete(connection, tables)  # an older version may have died here before it had noted its number
+        connection.execute(new_only(connection.dialect.name, tables.ledger), [{"version": VERSION}])
+    if not _has_view(connection, results):
+        connection.exec_driver_sql(_view(connection.dialect, rows, results))
+
+
+def _upgrade(connection: Connection, tables: Tables, rows: ResultRows, results: RelationName) -> bool:
+    """Says whether there was no results relation before. May be repeated after a crash anywhere."""
+    tables.metadata.create_all(connection)
+    complete(connection, tables)
+    take_over_readings(connection, tables)
+    created = not _replace_view(connection, rows, results)
+    drop_what_is_left(connection, tables)
+    table = tables.ledger
+    connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
     return created
 
 
-def _replace_view(connection: Connection, lines: ResultRows, results: RelationName) -> bool:
+def _replace_view(connection: Connection, rows: ResultRows, results: RelationName) -> bool:
     """Keeps the grants on it, and the views that somebody built on it, where the database can; false: it is new."""
     replacing = _has_view(connection, results)
-    create = _view(connection.dialect, lines, results)
-    if replacing and connection.dialect.name == "sqlite":
+    create = _view(connection.dialect, rows, results)
+    if replacing and connection.dialect.name == "sqlite":  # it cannot replace a view
         connection.exec_driver_sql(f"DROP VIEW {connection.dialect.identifier_preparer.quote(results.name)}")
     elif replacing:
         create = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
@@ -175,25 +186,10 @@ def _replace_view(connection: Connection, lines: ResultRows, results: RelationNa
     return replacing
 
 
-def _view(dialect: Dialect, lines: ResultRows, results: RelationName) -> str:
-    select = lines.results().compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+def _view(dialect: Dialect, rows: ResultRows, results: RelationName) -> str:
+    select = rows.results().compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     quote = dialect.identifier_preparer
     name = quote.quote(results.name)
     if results.schema:
         name = f"{quote.quote(results.schema)}.{name}"
     return f"CREATE VIEW {name} AS\n{select}"
-
-
-def _lock(connection: Connection) -> None:
-    """SQLite has its BEGIN IMMEDIATE; MySQL commits at every DDL statement, so its lock is the session's."""
-    if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
-    elif connection.dialect.name in ("mysql", "mariadb"):
-        got = connection.exec_driver_sql(f"SELECT GET_LOCK('{LOCK}', 60)").scalar()
-        if got != 1:
-            raise LedgerUnavailable("Another task has been creating a ledger on this server for a minute. Try again.")
-
-
-def _unlock(connection: Connection) -> None:
-    if connection.dialect.name in ("mysql", "mariadb") and not connection.invalidated:
-        connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{LOCK}')")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger knows, asked without writing anything."""
+"""What the ledger knows, asked without writing anything. Every question is about one campaign, and reads no other."""
 
 from __future__ import annotations
 
@@ -9,17 +9,23 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from airflow_provider_uspeedo.core.arrays import column_of_keys
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse_other_keys, refuse_pruned
+from airflow_provider_uspeedo.ledger.protocol.portion import keys_to_look_up
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
-from airflow_provider_uspeedo.ledger.store.bulk import portions
-from airflow_provider_uspeedo.ledger.store.engine import PATIENCE, Database
-from airflow_provider_uspeedo.ledger.store.records import Attempt, Failure, Fate, Tally
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.engine import TIMEOUT, Database
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.records import Attempt, FailedRow, RecipientStatus, Tally
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
-from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
+from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
+from airflow_provider_uspeedo.ledger.store.staged_rows import staged_table
 from airflow_provider_uspeedo.ledger.store.states import RequestState
+
+_FAILED = (Status.REJECTED, Status.INVALID, Status.UNKNOWN)
 
 
 class LedgerQueries:
@@ -27,14 +33,23 @@ class LedgerQueries:
 
     :param engine: from :func:`.engine.open_engine`.
     :param results_table: the relation to SELECT from, ``name`` or ``schema.name``.
+    :param timeout: seconds for which a transaction is repeated while the database fails in a passing way.
+    :param dialect: of the engine's kind; ``None``: with its own settings.
     :raises ConfigurationError: the name cannot be used.
     """
 
-    def __init__(self, engine: Engine, results_table: str = "uspeedo_results", *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        results_table: str = "uspeedo_results",
+        *,
+        timeout: float = TIMEOUT,
+        dialect: DatabaseDialect | None = None,
+    ) -> None:
         self.results_name = RelationName.parse(results_table)
-        self.database = Database(engine, patience=patience)
+        self.database = Database(engine, timeout=timeout, dialect=dialect)
         self.tables = Tables(self.results_name.schema)
-        self.lines = ResultRows(self.tables)
+        self.rows = ResultRows(self.tables)
         self._campaigns = Campaigns(self.tables)
 
     def close(self) -> None:
@@ -65,8 +80,8 @@ class LedgerQueries:
         return self.database.read(work) if self.exists() else None
 
     def tally(self, attempt: Attempt) -> list[Tally]:
-        """How many rows of this try's reading have which status, by request, in the order they were answered."""
-        query = self.lines.tally(attempt.number)
+        """How many rows of this attempt's reading have which status, by request, in the order they were answered."""
+        query = self.rows.tally(attempt.campaign_no, attempt.number)
         return self.database.read(
             lambda connection: [
                 Tally(row.status, row.rows, row.id, row.state, row.attempt_no, row.session_no)
@@ -74,62 +89,70 @@ class LedgerQueries:
             ]
         )
 
-    def failures(self, attempt: Attempt, limit: int) -> list[Failure]:
-        """The first rows of this try's reading that were rejected, are invalid, or may have arrived."""
-        lines = self.lines
-        reading, recipient = lines.reading.c, lines.recipient.c
-        query = (
-            sa.select(
-                reading.row_number,
-                sa.func.coalesce(reading.phone, recipient.phone).label("phone"),
-                sa.func.coalesce(reading.user_id, recipient.user_id).label("user_id"),
-                lines.status.label("status"),
-                lines.reason.label("reason"),
-            )
-            .select_from(lines.read())
-            .where(
-                lines.attempt.c.attempt_no == attempt.number,
-                lines.status.in_((Status.REJECTED, Status.INVALID, Status.UNKNOWN)),
-            )
-            .order_by(reading.row_number)
-            .limit(limit)
-        )
+    def failures(self, attempt: Attempt, limit: int) -> list[FailedRow]:
+        """The first rows of this attempt's reading that were rejected, are invalid, or may have arrived."""
+        query = self._failed_rows(attempt).limit(limit)
         return self.database.read(
             lambda connection: [
-                Failure(row.row_number, row.phone or "", row.user_id or "", row.status, row.reason or "")
+                FailedRow(row.row_number, row.phone or "", row.user_id or "", row.status, row.reason or "")
                 for row in connection.execute(query)
             ]
         )
 
-    def fates(self, attempt: Attempt, keys: Iterable[bytes]) -> dict[bytes, Fate]:
-        """What the ledger says of those of ``keys`` that are in it."""
-        lines = self.lines
-        query = lines.fates().where(lines.recipient.c.campaign_no == attempt.campaign_no)
-        return self.database.read(
-            lambda connection: {
-                row.key: Fate(row.status, row.reason, row.session_no)
-                for portion in portions(sorted(set(keys)))
-                for row in connection.execute(query.where(lines.recipient.c.key.in_(portion)))
-            }
+    def _failed_rows(self, attempt: Attempt) -> Any:
+        rows, here = self.rows, (attempt.campaign_no, attempt.number)
+        row, recipient = rows.source_row.c, rows.recipient.c
+
+        def named(*values: Any) -> Any:
+            names = ("number", "phone", "user_id", "status", "reason")
+            return (value.label(name) for name, value in zip(names, values, strict=True))
+
+        first = rows.first_rows(
+            *here, *named(recipient.first_row, recipient.phone, recipient.user_id, rows.outcome, rows.why)
         )
+        texts = (sa.func.coalesce(row[name], recipient[name]) for name in ("phone", "user_id"))
+        others = rows.other_rows(*here, *named(row[ROW_NUMBER], *texts, rows.status, rows.reason))
+        both = sa.union_all(first.where(rows.outcome.in_(_FAILED)), others.where(rows.status.in_(_FAILED))).subquery()
+        number = both.c.number
+        return sa.select(
+            number.label("row_number"), both.c.phone, both.c.user_id, both.c.status, both.c.reason
+        ).order_by(number)
+
+    def outcomes(self, attempt: Attempt, keys: Sequence[bytes]) -> dict[bytes, RecipientStatus]:
+        """What the ledger says of those of ``keys`` that are in it."""
+        staged = staged_table(self.database.dialect.staged_schema(self.tables.metadata.schema)).alias("staged")
+        recipient = self.rows.recipient
+        found_by = sa.and_(recipient.c.campaign_no == attempt.campaign_no, recipient.c.key == staged.c.hash)
+        source = self.rows.followed(looked_up(staged, recipient, found_by))
+        columns = (recipient.c.key, self.rows.outcome, self.rows.why, self.rows.request.c.session_no)
+        query = sa.select(*columns).select_from(source)
+
+        def work(connection: Connection) -> dict[bytes, RecipientStatus]:
+            schema = self.tables.metadata.schema
+            table = self.database.dialect.stage(connection, keys_to_look_up(column_of_keys(keys)), schema)
+            found = {bytes(key): RecipientStatus(*status) for key, *status in connection.execute(query)}
+            self.database.dialect.drop_staged(connection, table)
+            return found
+
+        return self.database.read(work, by_index=False) if keys else {}
 
     def requests_sent(self, attempt: Attempt) -> int:
-        """How many calls this try made."""
+        """How many calls this attempt made."""
         requests = self.tables.requests.c
-        query = sa.select(sa.func.count()).where(requests.attempt_no == attempt.number, requests.sent_at.is_not(None))
+        query = sa.select(sa.func.count()).where(
+            requests.campaign_no == attempt.campaign_no,
+            requests.attempt_no == attempt.number,
+            requests.sent_at.is_not(None),
+        )
         return self.database.read(lambda connection: connection.execute(query).scalar_one())
 
     def still_sending(self, request_ids: Iterable[bytes]) -> set[bytes]:
         """Those of the requests that are still *sending*."""
         requests = self.tables.requests.c
-        query = sa.select(requests.id).where(requests.state == RequestState.SENDING)
-        return self.database.read(
-            lambda connection: {
-                row.id
-                for portion in portions(request_ids)
-                for row in connection.execute(query.where(requests.id.in_(portion)))
-            }
+        query = sa.select(requests.id).where(
+            requests.id.in_(sorted(request_ids)), requests.state == RequestState.SENDING
         )
+        return self.database.read(lambda connection: set(connection.execute(query).scalars()))
 
     def results(self, campaign_id: str, statuses: Sequence[str] | None = None) -> Iterator[list[tuple[Any, ...]]]:
         """The results relation of one campaign, in portions of rows of :data:`.row_status.COLUMNS`, in one snapshot."""
@@ -140,10 +163,10 @@ class LedgerQueries:
         )
         if found is None:
             return
-        lines = self.lines.results(found.campaign_no).subquery()
-        query = sa.select(*(lines.c[name] for name in COLUMNS))
+        rows = self.rows.results(found.campaign_no).subquery()
+        query = sa.select(*(rows.c[name] for name in COLUMNS))
         if statuses is not None:
-            query = query.where(lines.c.status.in_(list(statuses)))
+            query = query.where(rows.c.status.in_(list(statuses)))
         with self.database.streaming() as connection:
             for portion in connection.execute(query).partitions(10_000):
                 yield [tuple(row) for row in portion]

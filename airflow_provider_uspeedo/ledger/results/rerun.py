@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A try that finds its table unchanged: the lines of an earlier one, which read it to the end, are its own, too."""
+"""An attempt that finds its table unchanged: the rows of an earlier one, which read it to the end, are its own, too."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
-from airflow_provider_uspeedo.ledger.store.records import Attempt, WholeReading
+from airflow_provider_uspeedo.ledger.store.records import Attempt, CompleteReading
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
-from airflow_provider_uspeedo.ledger.store.states import RequestState
+from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
 
 
-class Unchanged:
-    """The statements that find such an earlier try, and note that its lines are shared."""
+class Rerun:
+    """The statements that find such an earlier attempt, and note that its rows are shared."""
 
-    def __init__(self, tables: Tables, lines: ResultRows) -> None:
+    def __init__(self, tables: Tables, rows: ResultRows) -> None:
         self._t = tables
-        self._lines = lines
+        self._rows = rows
         self._campaigns = Campaigns(tables)
 
-    def find(self, connection: Connection, attempt: Attempt) -> WholeReading | None:
-        """The earlier try of the same slice whose lines are all current; ``None`` if there is none.
+    def find(self, connection: Connection, attempt: Attempt) -> CompleteReading | None:
+        """The earlier attempt of the same slice whose rows are all current; ``None`` if there is none.
 
-        It has recorded its table to the end, and no later try of the part has recorded a line in place of its own.
+        It has recorded its table to the end, and no later attempt of the part has recorded a row in place of its own.
         """
         e, later = self._t.attempts.alias("e"), self._t.attempts.alias("later")
         replaced = sa.exists(
@@ -33,7 +33,7 @@ class Unchanged:
                 later.c.campaign_no == e.c.campaign_no,
                 later.c.part == e.c.part,
                 later.c.attempt_no > e.c.attempt_no,
-                sa.or_(later.c.reached > 0, later.c.read_to > 0),
+                later.c.read_to > 0,
                 sa.or_(later.c.slice_count != e.c.slice_count, later.c.slice_no == e.c.slice_no),
             )
         )
@@ -48,30 +48,36 @@ class Unchanged:
             ~replaced,
         )
         found = connection.execute(query).first()
-        return None if found is None else WholeReading(found.attempt_no, found.fingerprint)
+        return None if found is None else CompleteReading(found.attempt_no, found.fingerprint)
 
     def share(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
-        """Makes the lines of ``earlier`` this try's; false if they are not current, or leave somebody to be texted.
+        """Makes the rows of ``earlier`` this attempt's; false if they are not current, or leave people to be texted.
+
+        Marked first, then looked at, with the earlier attempt locked: another attempt that ends meanwhile either finds
+        the mark and leaves the rows, or has deleted them, and then the earlier attempt is not found any more.
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
         self._campaigns.refuse_halted(connection, attempt)
-        found = self.find(connection, attempt)
-        if found is None or found.attempt_no != earlier or self._leaves_somebody(connection, attempt, earlier):
-            return False
         attempts = self._t.attempts
         mine = attempts.c.attempt_no == attempt.number
+        lock = sa.select(attempts.c.attempt_no).where(attempts.c.attempt_no == earlier).with_for_update()
+        connection.execute(lock)
         connection.execute(sa.update(attempts).where(mine).values(same_as=earlier))
+        found = self.find(connection, attempt)
+        if found is None or found.attempt_no != earlier or self._leaves_recipients(connection, attempt, earlier):
+            connection.execute(sa.update(attempts).where(mine).values(same_as=None))
+            return False
         return True
 
-    def _leaves_somebody(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
+    def _leaves_recipients(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
         requests = self._t.requests.c
         open_ones = sa.exists(
             sa.select(requests.id).where(
-                requests.campaign_no == attempt.campaign_no,
-                requests.state.not_in((RequestState.SENDING, RequestState.SETTLED, RequestState.UNKNOWN)),
+                requests.campaign_no == attempt.campaign_no, requests.state.not_in(MAY_HAVE_ARRIVED)
             )
         )
         if not connection.execute(sa.select(sa.literal(1)).where(open_ones)).first():
-            return False  # whoever is in this campaign was texted, or may have been: no line needs to be asked
-        return any(row.status == Status.NOT_SENT for row in connection.execute(self._lines.tally(earlier)))
+            return False  # every recipient of this campaign was texted, or may have been: no row needs to be asked
+        tally = self._rows.tally(attempt.campaign_no, earlier)
+        return any(row.status == Status.NOT_SENT for row in connection.execute(tally))

@@ -14,8 +14,9 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect
+
+from airflow_provider_uspeedo.ledger.store.dialects import dialect_for
 
 T = TypeVar("T")
 BLOCKS = (512, 64, 8, 1)
@@ -58,10 +59,5 @@ def _insert_text(dialect: Dialect, table: sa.Table, columns: tuple[str, ...], ro
 
 
 def new_only(dialect_name: str, table: sa.Table) -> Any:
-    """An INSERT that leaves existing rows alone; ``INSERT IGNORE`` would swallow other errors too."""
-    if dialect_name == "postgresql":
-        return postgresql.insert(table).on_conflict_do_nothing()
-    if dialect_name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    first = next(iter(table.primary_key.columns))
-    return mysql.insert(table).on_duplicate_key_update({first.name: first})
+    """An INSERT that leaves existing rows alone."""
+    return dialect_for(dialect_name).new_only(table)

@@ -48,30 +48,6 @@ def _in_order_on_sqlite(element: in_order, compiler: Any, **options: Any) -> str
     return f"{left} CROSS JOIN {right} ON {condition}"
 
 
-class on_postgresql(Join):  # noqa: N801
-    """A join that is written as another one on PostgreSQL.
-
-    :param usual: the join for all other databases.
-    :param instead: one with the same rows.
-    """
-
-    inherit_cache = True
-
-    def __init__(self, usual: Join, instead: Join) -> None:
-        super().__init__(usual.left, usual.right, usual.onclause, isouter=usual.isouter)
-        self.instead = instead
-
-
-@compiles(on_postgresql)
-def _usual(element: on_postgresql, compiler: Any, **options: Any) -> str:
-    return str(compiler.visit_join(element, **options))
-
-
-@compiles(on_postgresql, "postgresql")
-def _instead(element: on_postgresql, compiler: Any, **options: Any) -> str:
-    return str(compiler.visit_join(element.instead, **options))
-
-
 def rarely(condition: Any) -> Any:
     """The same condition; PostgreSQL takes it to hold for one row in 200.
 

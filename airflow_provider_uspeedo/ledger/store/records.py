@@ -5,27 +5,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
-from airflow_provider_uspeedo.core.recipients import Recipient
+import numpy as np
+
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 
-LONGEST_REQUEST_ID = 128
-LONGEST_TEXT = 10_000
+MAX_REQUEST_ID = 128
+MAX_TEXT = 10_000
 """Characters kept of a vendor's text; the smallest column for long text holds 65,535 bytes."""
-LONGEST_SESSIONS = 60_000
-LARGEST_NUMBER = 2**63 - 1
+MAX_SESSIONS = 60_000
+MAX_NUMBER = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One ``execute()``: who may settle its requests, and whose claims may be taken over.
+    """One ``execute()``: it may settle its requests, and later ones may take over its claims.
 
     :param number: from the ledger, increasing, never used twice.
-    :param first: no other try of this campaign was in the ledger when this one began.
+    :param first: no other attempt of this campaign was in the ledger when this one began.
     :param part: which table of the campaign it reads (a hash).
     :param slice_: which slice of that table.
     """
@@ -39,8 +40,8 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeReading:
-    """A try that recorded its table to the end.
+class CompleteReading:
+    """An attempt that recorded its table to the end.
 
     :param fingerprint: 16 bytes that stand for all that it read, and for how.
     """
@@ -58,12 +59,12 @@ class Request:
     """
 
     id: bytes
-    recipients: Sequence[Recipient] = field(repr=False)
+    recipients: RecipientBatch = field(repr=False)
     canary: bool = False
 
-    def of(self, recipients: Iterable[Recipient]) -> Request:
-        """The same request with (some of) its recipients."""
-        return replace(self, recipients=tuple(recipients))
+    def only(self, mask: np.ndarray[Any, Any]) -> Request:
+        """The same request with those of its recipients that the mask says ``True`` of."""
+        return self if mask.all() else replace(self, recipients=self.recipients.only(mask))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Answer:
 
     session_no: str | None
     ret_code: int | None
-    request_id: str
+    vendor_request_id: str
     outcomes: tuple[tuple[bytes, str, str], ...] = field(default=(), repr=False)
 
     def fitting(self) -> Answer:
@@ -83,8 +84,8 @@ class Answer:
         return Answer(
             self.session_no and _whole_numbers(self.session_no),
             _storable(self.ret_code),
-            self.request_id[:LONGEST_REQUEST_ID],
-            tuple((key, status, reason[:LONGEST_TEXT]) for key, status, reason in self.outcomes),
+            self.vendor_request_id[:MAX_REQUEST_ID],
+            tuple((key, status, reason[:MAX_TEXT]) for key, status, reason in self.outcomes),
         )
 
 
@@ -101,7 +102,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedRow:
     """A row that was rejected, is invalid, or may or may not have arrived."""
 
     row_number: int
@@ -112,7 +113,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class RecipientStatus:
     """What the ledger says of one recipient."""
 
     status: str
@@ -121,35 +122,35 @@ class Fate:
 
 
 class Cause(TypedDict):
-    """Why a call was not answered."""
+    """Why a call has no answer that could be settled."""
 
     ret_code: int | None
-    vendor_id: str
+    vendor_request_id: str
     reason: str
 
 
-def fitting(ret_code: int | None, vendor_id: str, reason: str) -> Cause:
+def fitting(ret_code: int | None, vendor_request_id: str, reason: str) -> Cause:
     """The same, short enough for the columns."""
     return {
         "ret_code": _storable(ret_code),
-        "vendor_id": vendor_id[:LONGEST_REQUEST_ID],
-        "reason": reason[:LONGEST_TEXT],
+        "vendor_request_id": vendor_request_id[:MAX_REQUEST_ID],
+        "reason": reason[:MAX_TEXT],
     }
 
 
 def _whole_numbers(session_nos: str) -> str:
     """As many session numbers as the column holds; none of them cut."""
-    if len(session_nos) <= LONGEST_SESSIONS:
+    if len(session_nos) <= MAX_SESSIONS:
         return session_nos
-    return session_nos[:LONGEST_SESSIONS].rpartition(",")[0]
+    return session_nos[:MAX_SESSIONS].rpartition(",")[0]
 
 
 def _storable(number: int | None) -> int | None:
-    return None if number is None else max(-LARGEST_NUMBER, min(number, LARGEST_NUMBER))
+    return None if number is None else max(-MAX_NUMBER, min(number, MAX_NUMBER))
 
 
 def new_id() -> bytes:
-    """16 bytes, unique without asking anybody; the leading milliseconds only keep neighbours together on disk."""
+    """16 bytes, unique without asking anything; the leading milliseconds only keep neighbours together on disk."""
     return int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10)
 
 

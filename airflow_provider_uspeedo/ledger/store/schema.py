@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's tables: who was claimed by which request, what became of it, and what each try read.
+"""The ledger's tables: who was claimed by which request, what became of it, and what each attempt read.
 
 ::
 
-    campaigns ──< attempts ──< readings        what one try read: one line per row of its table
+    campaigns ──< attempts ──< source_rows     rows that an attempt read, but for the first row of each new recipient
         │            │
         │            └──────< requests         at most one HTTP call each
         │                        │
-        └──< recipients >────────┤             each recipient points at one request: the one that may text it
-                                 ├──< outcomes        only where a recipient's fate differs from its request's
-                                 └──< past_requests   requests that a recipient left because a person said so
+        └──< recipients >────────┤             one per recipient: its first row, and the one request that may text it
+                                 ├──< outcomes        only where a recipient's outcome differs from its request's
+                                 └──< past_requests   requests that a recipient left by a person's decision
 
 Nothing here is ever derived from the clock: numbers come from the database, identities from the client.
 """
@@ -22,14 +22,14 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
-VERSION = 3
+VERSION = 4
 """The version of these tables; a ledger of another version is refused (see :mod:`.migrations`)."""
 
 ROW_NUMBER = quoted_name("row_number", quote=True)
 """A reserved word of MySQL and MariaDB; SQLAlchemy 1.4 does not know it for MariaDB."""
 
 READ_TO_THE_END = 2**62
-"""``attempts.read_to`` of a try that read its whole table."""
+"""``attempts.read_to`` of an attempt that read its whole table."""
 
 
 def _on_mysql(generic: Any, special: Any) -> Any:
@@ -44,7 +44,7 @@ TIME = _on_mysql(sa.DateTime(), mysql.DATETIME(fsp=6))
 LONG_TEXT = _on_mysql(sa.Text(), mysql.TEXT(charset="utf8mb4", collation="utf8mb4_bin"))
 
 NAMES = (
-    "ledger", "campaigns", "attempts", "requests", "recipients", "readings", "outcomes", "past_requests", "receipts",
+    "ledger", "campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "past_requests", "receipts",
 )  # fmt: skip
 PREFIX = "uspeedo_"
 
@@ -55,7 +55,7 @@ def _table(metadata: sa.MetaData, name: str, *parts: sa.schema.SchemaItem) -> sa
         metadata,
         *parts,
         sqlite_autoincrement=name in ("campaigns", "attempts"),
-        sqlite_with_rowid=name != "readings",  # it is appended in the order of its key: one tree instead of two
+        sqlite_with_rowid=name != "source_rows",  # appended in the order of its key: one tree instead of two
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
         mysql_collate="utf8mb4_bin",
@@ -85,7 +85,7 @@ class Tables:
             column("name", LONG_TEXT, nullable=False),
             column("key_spec", LONG_TEXT, nullable=False),
             column("created_at", TIME, nullable=False),
-            # A person's word: no request of this campaign may begin.
+            # A person's decision: no request of this campaign may begin.
             column("stopped_at", TIME),
             column("stopped_by", LONG_TEXT),
             # The campaign is a tombstone: who was texted is no longer known, so nobody may be texted under its name.
@@ -104,14 +104,13 @@ class Tables:
             column("slice_no", sa.Integer, nullable=False, server_default="0"),
             column("slice_count", sa.Integer, nullable=False, server_default="1"),
             column("name", LONG_TEXT, nullable=False),
-            # Every row up to here is recorded; of those after it, up to ``reached``, only some.
+            # Every row up to here is recorded, and none after it.
             column("read_to", NUMBER, nullable=False),
-            column("reached", NUMBER, nullable=False, server_default="0"),
-            # Every row up to here has been read again by a later try of the same slice.
+            # Every row up to here has been read again by a later attempt of the same slice.
             column("superseded_to", NUMBER, nullable=False, server_default="0"),
-            # What it read to the end, and how: a later try that finds the very same need not record it again ...
+            # What it read to the end, and how: a later attempt that finds the very same need not record it again ...
             column("fingerprint", HASH),
-            # ... and this one did not: the lines of that try are its own, too.
+            # ... and this one did not: the rows of that attempt are its own, too.
             column("same_as", NUMBER),
             column("started_at", TIME, nullable=False),
             column("ended_at", TIME),
@@ -132,6 +131,14 @@ class Tables:
             column("request_id", sa.String(128)),
             column("reason", LONG_TEXT),
             sa.Index("uspeedo_requests_of_campaign", "campaign_no", "attempt_no"),
+            # What may have arrived, in all campaigns: few requests, and fewer the longer ago.
+            sa.Index(
+                "uspeedo_requests_open",
+                "state",
+                "campaign_no",
+                sqlite_where=sa.text("state IN ('sending', 'unknown')"),
+                postgresql_where=sa.text("state IN ('sending', 'unknown')"),
+            ),
         )
         self.recipients = table(
             self.metadata,
@@ -148,31 +155,29 @@ class Tables:
             column("template_id", sa.String(128), nullable=False),
             column("sender_id", sa.String(64), nullable=False),
         )
-        self.readings = table(
+        self.source_rows = table(
             self.metadata,
-            "readings",
+            "source_rows",
             column("attempt_no", NUMBER, primary_key=True, autoincrement=False),
             column(ROW_NUMBER, NUMBER, primary_key=True, autoincrement=False),
+            # The recipient that the row stands for, which was in the ledger before this attempt met it: unique within
+            # the attempt, so that its second row is found to be a duplicate.
+            column("known_key", HASH),
+            # Of a row that stands for no recipient: the key that could be made of it, why it is not sent, its texts.
             column("key", HASH),
-            # The key, where the recipient was in the ledger before this try met it: unique within the try, so that
-            # its second row is found to be a duplicate. (New recipients need no such mark: see first_row above.)
-            column("again", HASH),
-            # The request that held the recipient when the row was read, for counting without asking each recipient.
-            column("request_id", HASH),
             column("status", sa.String(10)),
             column("reason", LONG_TEXT),
             column("phone", sa.String(64)),
             column("user_id", sa.String(64)),
             column("template_id", sa.String(128)),
             column("sender_id", sa.String(64)),
-            # Most rows have no seat; where the database can, they stay out of the index.
             sa.Index(
-                "uspeedo_readings_once",
+                "uspeedo_source_rows_once",
                 "attempt_no",
-                "again",
+                "known_key",
                 unique=True,
-                sqlite_where=sa.text("again IS NOT NULL"),
-                postgresql_where=sa.text("again IS NOT NULL"),
+                sqlite_where=sa.text("known_key IS NOT NULL"),
+                postgresql_where=sa.text("known_key IS NOT NULL"),
             ),
         )
         self.outcomes = table(
@@ -182,6 +187,13 @@ class Tables:
             column("key", HASH, primary_key=True),
             column("status", sa.String(10), nullable=False),
             column("reason", LONG_TEXT),
+            sa.Index(
+                "uspeedo_outcomes_unknown",
+                "status",
+                "request_id",
+                sqlite_where=sa.text("status = 'unknown'"),
+                postgresql_where=sa.text("status = 'unknown'"),
+            ),
         )
         self.past_requests = table(
             self.metadata,

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a database must do for the ledger: stage rows, leave existing rows alone, lock, and say which failures pass."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.dml import Insert
+
+from airflow_provider_uspeedo.core.arrays import TEXT, column_of_numbers
+from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged_table
+
+ROWS_AT_ONCE = 7_500
+"""Rows of one staging statement: more are hardly faster, take more memory, and may exceed a server's packet."""
+
+Columns = Mapping[str, Any]
+"""Name to an Arrow array with one value for each row, or to one value for all rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What some error codes mean to a person.
+
+    :param codes: numbers, or beginnings of SQL states.
+    :param texts: parts of the driver's own text, for drivers that give no code while they connect; they choose words
+        only, no decision depends on them.
+    """
+
+    words: str
+    codes: tuple[int | str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+class DatabaseDialect(ABC):
+    """One kind of database. Stateless but for its settings.
+
+    :param rows_at_once: rows of one staging statement.
+    """
+
+    name: ClassVar[str]
+    meanings: ClassVar[tuple[Meaning, ...]]
+    missing_driver: ClassVar[str]
+    """What to do if the driver is not installed."""
+    key_order: ClassVar[bool] = True
+    """A statement that inserts staged rows must say in which order: two transactions with opposite orders deadlock."""
+
+    def __init__(self, rows_at_once: int = ROWS_AT_ONCE) -> None:
+        self.rows_at_once = rows_at_once
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def engine_options(self) -> dict[str, Any]:
+        """Options of :func:`sqlalchemy.create_engine`."""
+
+    @abstractmethod
+    def configure(self, engine: Engine) -> None:
+        """Adds what every connection and transaction of the engine needs."""
+
+    def one_writer(self) -> AbstractContextManager[Any]:
+        """Held by a thread while it writes, where the database lets only one writer in."""
+        return nullcontext()
+
+    # -- staging ------------------------------------------------------------------------------------------------
+
+    def stage(self, connection: Connection, rows: StagedRows, schema: str | None = None) -> sa.Table:
+        """Puts rows into this transaction's temporary table, in the order of their keys; returns the table.
+
+        Nothing of an earlier claim is in it. Call it once in a transaction.
+        """
+        table = staged_table(self.staged_schema(schema))
+        self.make_staged(connection, table)
+        for part in rows.parts:
+            for piece in self._pieces(part):
+                self.insert_staged(connection, table, piece)
+        return table
+
+    def staged_schema(self, _schema: str | None) -> str | None:
+        """In which schema the temporary table is named, for a ledger in that schema."""
+        return None
+
+    def make_staged(self, connection: Connection, table: sa.Table) -> None:
+        """Makes the empty temporary table.
+
+        :raises LedgerError: this user may not create temporary tables.
+        """
+        name = self.quoted_table(connection, table)
+        connection.exec_driver_sql(f"DROP {self.temporary} TABLE IF EXISTS {name}")
+        connection.exec_driver_sql(str(CreateTable(table).compile(dialect=connection.dialect)))
+
+    temporary: ClassVar[str] = ""
+    """The word between DROP and TABLE."""
+
+    def drop_staged(self, connection: Connection, table: sa.Table) -> None:
+        """Frees what the temporary table holds."""
+        connection.exec_driver_sql(f"DROP {self.temporary} TABLE {self.quoted_table(connection, table)}")
+
+    @abstractmethod
+    def insert_staged(self, connection: Connection, table: sa.Table, columns: Columns) -> None:
+        """Inserts rows into the temporary table, without a value of theirs in a statement that a server may log."""
+
+    def _pieces(self, columns: Columns) -> Iterator[Columns]:
+        """The same columns in the order of their keys, so many rows at a time."""
+        rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
+        order = _order(columns.get("hash"), rows)
+        for start in range(0, rows, self.rows_at_once):
+            places = column_of_numbers(order[start : start + self.rows_at_once])
+            yield {name: _taken(cells, places) for name, cells in columns.items()}
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def new_only(self, table: sa.Table) -> Insert:
+        """An INSERT that leaves existing rows as they are, and swallows no other error."""
+
+    @abstractmethod
+    def move_recipients(self, recipients: str, staged: str, quote: Any, values: Sequence[str], conditions: str) -> str:
+        """An UPDATE of recipients ``r`` from the staged rows ``s`` with the same key.
+
+        :param values: columns that are set to those of the same name in ``s``.
+        :param conditions: SQL on ``r`` and ``s``; ``r.campaign_no = :campaign`` among them.
+        """
+
+    # -- creating -----------------------------------------------------------------------------------------------
+
+    replaces_views: ClassVar[bool] = True
+    """``CREATE OR REPLACE VIEW`` keeps a view's grants."""
+
+    def lock_creation(self, connection: Connection) -> None:  # noqa: B027 - SQLite has its BEGIN IMMEDIATE
+        """Lets one creator in at a time, until :meth:`unlock_creation` or the end of the transaction."""
+
+    def unlock_creation(self, connection: Connection) -> None:  # noqa: B027 - most locks end with the transaction
+        """Lets the next creator in."""
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def code_of(self, error: BaseException) -> int | str | None:
+        """The driver's code for an error of its own, if it names one."""
+
+    @abstractmethod
+    def is_passing(self, code: int | str | None, error: BaseException) -> bool:
+        """True if the same transaction may succeed later without help."""
+
+    @abstractmethod
+    def is_full(self, code: int | str | None) -> bool:
+        """True if the database has no room left."""
+
+    def meaning(self, code: int | str | None, error: BaseException) -> str:
+        """What the code means to a person, or ``""``."""
+        for one in self.meanings:
+            if code is not None and any(self.means(code, listed) for listed in one.codes):
+                return one.words
+            if code is None and any(text in str(error) for text in one.texts):
+                return one.words
+        return ""
+
+    def means(self, code: int | str, listed: int | str) -> bool:
+        """True if a listed code is this one, or covers it."""
+        return code == listed
+
+    # -- names --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def quoted_table(connection: Connection, table: sa.Table) -> str:
+        """The table's name as SQL has it."""
+        return str(connection.dialect.identifier_preparer.format_table(table))
+
+
+def _order(keys: Any, rows: int) -> np.ndarray[Any, Any]:
+    """The places of rows in the order of their keys' bytes.
+
+    The first half of a random key decides; where two are the same, any order does.
+    """
+    if not isinstance(keys, pa.Array):
+        return np.arange(rows)
+    cells = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16)
+    return np.argsort(cells[::2], kind="stable")
+
+
+def _taken(cells: Any, places: pa.Array) -> Any:
+    if not isinstance(cells, pa.Array):
+        return cells
+    taken = cells.take(places)
+    return taken.cast(TEXT) if pa.types.is_dictionary(taken.type) else taken

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MySQL and MariaDB: rows are staged as a JSON document that the server takes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.sql.dml import Insert
+
+from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, hexadecimal, one_text, side_by_side
+from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+from airflow_provider_uspeedo.ledger.store.dialects.pooled import ask_idle_connections
+
+CREATION_LOCK = "24061786578412399"
+"""The named lock that one creator at a time holds."""
+LACKS_RIGHT = (1044, 1142)
+PASSING = frozenset({
+    1040, 1042, 1043, 1047, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1205, 1213, 1226, 1290,
+    1836, 1927, 2002, 2003, 2006, 2012, 2013, 2014, 2055, 4031,
+})  # fmt: skip
+"""Too many connections, host not reachable, server shut down or gone, lock wait timeout (1205), deadlock (1213),
+read-only during a failover (1290, 1836)."""
+FULL = frozenset({1021, 1114})
+_ESCAPES = {"\\": "\\\\", '"': '\\"', **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
+"""What JSON escapes inside a text; the backslash first, since the others bring it in."""
+
+
+class MySQL(DatabaseDialect):
+    """Through mysqlclient or PyMySQL; MySQL from 8.0.4, MariaDB from 10.6 on (``JSON_TABLE``)."""
+
+    name = "mysql"
+    missing_driver = "pip install 'airflow-provider-uspeedo[mysql]'"
+    temporary = "TEMPORARY"
+    meanings = (
+        Meaning("the disk is full: make room", tuple(FULL)),
+        Meaning(
+            "too many connections: raise its limit or the user's, or run fewer tasks and a lower concurrency at once",
+            (1040, 1203, 1226),
+        ),
+        Meaning(
+            "it does not let this user in: look at login, password and the server's rules",
+            (1044, 1045, 1130, 1251, 1698),
+        ),
+        Meaning("there is no such database: look at the connection's schema", (1049,)),
+        Meaning("this user lacks a right", (1142, 1143, 1227)),
+        Meaning("it is read-only now, as during a failover", (1290, 1836)),
+        Meaning("it is starting or shutting down", (1053, 1077, 1079)),
+        Meaning("other transactions were in the way for too long", (1205, 1213)),
+    )
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    def engine_options(self) -> dict[str, Any]:
+        return {"isolation_level": "READ COMMITTED", "paramstyle": "format"}
+
+    def configure(self, engine: Engine) -> None:
+        event.listen(engine, "connect", _on_connect)
+        ask_idle_connections(engine)
+
+    # -- staging ------------------------------------------------------------------------------------------------
+
+    def staged_schema(self, schema: str | None) -> str | None:
+        return schema
+
+    def make_staged(self, connection: Connection, table: sa.Table) -> None:
+        try:
+            super().make_staged(connection, table)
+        except sa.exc.DBAPIError as error:
+            if self.code_of(error.orig) not in LACKS_RIGHT:
+                raise
+            raise LedgerError(
+                "The ledger's user may not create temporary tables, which every claim needs: GRANT CREATE TEMPORARY "
+                "TABLES ON ... TO ... (airflow-uspeedo grants prints it)."
+            ) from None
+
+    def insert_staged(self, connection: Connection, table: sa.Table, columns: Columns) -> None:
+        quote = connection.dialect.identifier_preparer.quote
+        selected: list[str] = []
+        paths: list[str] = []
+        parts: list[Any] = ["["]
+        constants: list[Any] = []
+        for name, cells in columns.items():
+            if not isinstance(cells, pa.Array):
+                selected.append("%s")
+                constants.append(cells)
+                continue
+            is_bytes = pa.types.is_fixed_size_binary(cells.type)
+            column = quote(name)
+            selected.append(f"UNHEX({column})" if is_bytes else column)
+            kind = f"CHAR({2 * cells.type.byte_width})" if is_bytes else table.c[name].type.compile(connection.dialect)
+            paths.append(f"{column} {kind} PATH '$[{len(paths)}]' ERROR ON ERROR")
+            parts += _json(cells)
+            parts.append(",")
+        parts[-1] = "],"
+        document = str(cells_of(side_by_side(parts))[1], "utf-8")
+        names = ", ".join(map(quote, columns))
+        connection.exec_driver_sql(
+            f"INSERT INTO {self.quoted_table(connection, table)} ({names}) SELECT {', '.join(selected)} "  # noqa: S608 - names of our own
+            f"FROM JSON_TABLE(%s, '$[*]' COLUMNS ({', '.join(paths)})) AS cells",
+            (*constants, f"[{document[:-1]}]"),
+        )
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def new_only(self, table: sa.Table) -> Insert:
+        """``INSERT IGNORE`` would swallow other errors, too."""
+        first = next(iter(table.primary_key.columns))
+        # The table is named, since a SELECT may bring a column of the same name.
+        unchanged: Any = sa.literal_column(f"{_named(table)}.{first.name}")
+        return mysql.insert(table).on_duplicate_key_update({first.name: unchanged})
+
+    def move_recipients(self, recipients: str, staged: str, quote: Any, values: Sequence[str], conditions: str) -> str:
+        changes = ", ".join(f"r.{name} = s.{name}" for name in values)
+        joined = f"{staged} AS s STRAIGHT_JOIN {recipients} AS r ON r.{quote('key')} = s.hash"
+        return f"UPDATE {joined} SET {changes} WHERE {conditions}"  # noqa: S608 - names of our own
+
+    # -- creating -----------------------------------------------------------------------------------------------
+
+    def lock_creation(self, connection: Connection) -> None:
+        """The session's lock: every DDL statement commits the transaction."""
+        if connection.exec_driver_sql(f"SELECT GET_LOCK('{CREATION_LOCK}', 60)").scalar() != 1:
+            raise LedgerUnavailable("Another task has been creating a ledger on this server for a minute. Try again.")
+
+    def unlock_creation(self, connection: Connection) -> None:
+        if not connection.invalidated:
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK('{CREATION_LOCK}')")
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def code_of(self, error: BaseException | None) -> int | None:
+        # First of all the number: a driver may name a state, too, and 1205's is that of any error.
+        first = error.args[0] if error is not None and error.args else None
+        return first if isinstance(first, int) else None
+
+    def is_passing(self, code: int | str | None, error: BaseException) -> bool:
+        return code in PASSING if code is not None else isinstance(error, sa.exc.OperationalError)
+
+    def is_full(self, code: int | str | None) -> bool:
+        return code in FULL
+
+
+def _named(table: sa.Table) -> str:
+    return ".".join(f"`{part}`" for part in (table.schema, table.name) if part)
+
+
+def _json(cells: pa.Array) -> Sequence[Any]:
+    """The parts of one JSON value for each row."""
+    if pa.types.is_integer(cells.type):
+        return (cells.cast(TEXT),)
+    if pa.types.is_fixed_size_binary(cells.type):
+        quoted = ('"', hexadecimal(cells), '"')
+        if not cells.null_count:
+            return quoted
+        return (pc.if_else(cells.is_valid(), side_by_side(quoted), one_text("null")),)
+    texts = cells.cast(TEXT)
+    given = cells_of(texts)[1].tobytes()
+    for character, escape in _ESCAPES.items():
+        if character.encode() in given:
+            texts = pc.replace_substring(texts, character, escape)
+    return '"', texts, '"'
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")  # else it cuts texts silently
+    cursor.execute("SHOW VARIABLES LIKE 'idle_transaction_timeout'")
+    if cursor.fetchone():  # of MariaDB: an attempt that froze in a transaction would keep all others waiting
+        cursor.execute("SET SESSION idle_transaction_timeout = 120")
+    cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
+    (written,) = cursor.fetchone()
+    cursor.close()
+    if written == 0:  # only the server's administrator can change it
+        connection.close()
+        raise LedgerError(
+            "The ledger's server may lose the last second when it crashes, and what was sent in it would be sent "
+            "again: have its administrator set innodb_flush_log_at_trx_commit to 1."
+        )

@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL: rows are staged by COPY in its binary form.
+
+Of a binary COPY neither the server's log nor an error names a value: the text form quotes the whole line. It needs no
+escapes either. The statements that follow hold no value of a row.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import CreateTable
+from sqlalchemy.sql.dml import Insert
+
+from airflow_provider_uspeedo.core.arrays import cells_of, column_of_cells
+from airflow_provider_uspeedo.errors import LedgerError
+from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+from airflow_provider_uspeedo.ledger.store.dialects.pooled import ask_idle_connections
+
+CREATION_LOCK = 0x5573_7065_6564_6F
+"""The advisory lock that one creator at a time holds (its bytes spell the vendor's name)."""
+PIECE = 1 << 18
+"""Bytes that the driver takes at once."""
+PASSING = ("08", "25006", "40", "53", "55P03", "57P")
+"""Connection lost, read-only during a failover, rolled back (deadlock, serialization), no resources, lock not
+available, shut down."""
+FULL = "53100"
+LACKS_RIGHT = "42501"
+
+_BYTES = pa.large_binary()
+_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_TRAILER = b"\xff\xff"
+_NULL = b"\xff\xff\xff\xff"
+
+
+class PostgreSQL(DatabaseDialect):
+    """Through psycopg2 or psycopg 3: the drivers whose COPY this speaks."""
+
+    name = "postgresql"
+    missing_driver = "pip install 'airflow-provider-uspeedo[postgres]'"
+    meanings = (
+        Meaning("the disk is full: make room", (FULL,)),
+        Meaning(
+            "too many connections: raise its limit or the user's, or run fewer tasks and a lower concurrency at once",
+            ("53300",),
+            ("too many clients", "too many connections", "remaining connection slots"),
+        ),
+        Meaning(
+            "it does not let this user in: look at login, password and the server's rules",
+            ("28",),
+            ("authentication failed", "no password supplied", "no pg_hba.conf entry", 'role "'),
+        ),
+        Meaning("there is no such database: look at the connection's schema", ("3D",), ('database "',)),
+        Meaning("this user lacks a right", (LACKS_RIGHT,)),
+        Meaning("it is read-only now, as during a failover", ("25006",)),
+        Meaning("it is starting or shutting down", ("57P",), ("starting up", "shutting down", "recovery mode")),
+        Meaning("other transactions were in the way for too long", ("40", "55P03")),
+    )
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    def engine_options(self) -> dict[str, Any]:
+        return {"isolation_level": "READ COMMITTED", "paramstyle": "format"}
+
+    def configure(self, engine: Engine) -> None:
+        if engine.dialect.driver not in ("psycopg2", "psycopg"):
+            raise LedgerError(
+                f"The driver {engine.dialect.driver!r} cannot hold a ledger, use psycopg2 or psycopg: "
+                f"{self.missing_driver}."
+            )
+        event.listen(engine, "begin", self._on_begin)
+        event.listen(engine, "do_execute", _copy)
+        ask_idle_connections(engine)
+
+    def _on_begin(self, connection: Connection) -> None:
+        """Settings belong to the transaction: behind a pool the session is somebody else's a moment later."""
+        server = connection.dialect.server_version_info or (9,)
+        settings = [
+            # An attempt that froze inside a transaction would keep all others waiting for as long as it sleeps.
+            "SET LOCAL lock_timeout = '20s'",
+            "SET LOCAL idle_in_transaction_session_timeout = '120s'",
+            # A *sending* that a crash of the server takes back would be sent again.
+            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'",
+        ]
+        if server >= (11,):  # the server overrates the results relation and would compile it for seconds first
+            settings.append("SET LOCAL jit = off")
+        if connection.get_execution_options().get("uspeedo_by_index"):
+            settings.append("SET LOCAL enable_seqscan = off")
+        # Not by the cursor of a stream, which takes a SELECT alone.
+        plainly = {"stream_results": False, "yield_per": None}
+        connection.exec_driver_sql("; ".join(settings), execution_options=plainly)
+
+    # -- staging ------------------------------------------------------------------------------------------------
+
+    def make_staged(self, connection: Connection, table: sa.Table) -> None:
+        try:
+            connection.exec_driver_sql(str(CreateTable(table).compile(dialect=connection.dialect)))
+        except sa.exc.DBAPIError as error:
+            if self.code_of(error.orig) != LACKS_RIGHT:
+                raise
+            raise LedgerError(
+                "The ledger's user may not create temporary tables, which every claim needs: GRANT TEMPORARY ON "
+                "DATABASE ... TO ... (airflow-uspeedo grants prints it)."
+            ) from None
+
+    def drop_staged(self, connection: Connection, table: sa.Table) -> None:
+        """The commit drops it."""
+
+    def insert_staged(self, connection: Connection, table: sa.Table, columns: Columns) -> None:
+        names = ", ".join(connection.dialect.identifier_preparer.quote(name) for name in columns)
+        text = f"COPY {self.quoted_table(connection, table)} ({names}) FROM STDIN (FORMAT binary)"
+        connection.exec_driver_sql(text, (binary_rows(columns),))
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def new_only(self, table: sa.Table) -> Insert:
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    def move_recipients(self, recipients: str, staged: str, quote: Any, values: Sequence[str], conditions: str) -> str:
+        changes = ", ".join(f"{name} = s.{name}" for name in values)
+        return f"UPDATE {recipients} AS r SET {changes} FROM {staged} AS s WHERE r.{quote('key')} = s.hash AND {conditions}"  # noqa: S608, E501 - names of our own
+
+    # -- creating -----------------------------------------------------------------------------------------------
+
+    def lock_creation(self, connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def code_of(self, error: BaseException | None) -> str | None:
+        return getattr(error, "pgcode", None) or getattr(error, "sqlstate", None)
+
+    def is_passing(self, code: int | str | None, error: BaseException) -> bool:
+        if not code:
+            return isinstance(error, sa.exc.OperationalError)  # psycopg names no state when it cannot connect
+        return str(code).startswith(PASSING) and code != FULL
+
+    def is_full(self, code: int | str | None) -> bool:
+        return code == FULL
+
+    def means(self, code: int | str, listed: int | str) -> bool:
+        return str(code).startswith(str(listed))
+
+
+def _copy(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
+    """SQLAlchemy's event ``do_execute``: runs a COPY with its one value, and leaves all other statements alone.
+
+    So that its errors are translated, and its transactions repeated, as those of others are.
+    """
+    if not statement.startswith("COPY "):
+        return False
+    (given,) = values
+    if hasattr(cursor, "copy_expert"):
+        cursor.copy_expert(statement, io.BytesIO(given), PIECE)
+    else:
+        with cursor.copy(statement) as destination:
+            destination.write(given)
+    return True
+
+
+def binary_rows(columns: Mapping[str, Any]) -> bytes:
+    """Rows as COPY reads them in its binary form: for each field its length and its bytes.
+
+    :param columns: name to an Arrow array of integers, texts or 16-byte keys with one value for each row, or to one
+        such value for all.
+    """
+    parts: list[Any] = [len(columns).to_bytes(2, "big")]
+    for cells in columns.values():
+        for part in _field(cells):
+            if isinstance(part, bytes) and isinstance(parts[-1], bytes):
+                parts[-1] += part
+            else:
+                parts.append(part)
+    joined = [_scalar(part) if isinstance(part, bytes) else part for part in parts]
+    rows = pc.binary_join_element_wise(*joined, _scalar(b""))
+    return b"".join((_HEADER, cells_of(rows.view(pa.large_string()))[1], _TRAILER))
+
+
+def _field(cells: Any) -> Sequence[Any]:
+    if cells is None:
+        return (_NULL,)
+    if not isinstance(cells, pa.Array):
+        return (_measured(_as_bytes(cells)),)
+    if pa.types.is_integer(cells.type):
+        numbers = np.frombuffer(cells.buffers()[1], np.int64, len(cells), cells.offset * 8).astype(">i8")
+        return b"\0\0\0\x08", column_of_cells(numbers.tobytes(), 8).cast(_BYTES)
+    if pa.types.is_fixed_size_binary(cells.type):
+        size = cells.type.byte_width.to_bytes(4, "big")
+        if not cells.null_count:
+            return size, cells.cast(_BYTES)
+        whole = pc.binary_join_element_wise(_scalar(size), cells.cast(_BYTES), _scalar(b""))
+        return (pc.if_else(cells.is_valid(), whole, _scalar(_NULL)),)
+    offsets, _ = cells_of(cells)
+    sizes = np.diff(offsets).astype(">i4").tobytes()
+    return column_of_cells(sizes, 4).cast(_BYTES), cells.cast(pa.large_string()).view(_BYTES)
+
+
+def _as_bytes(value: Any) -> bytes:
+    if isinstance(value, int):
+        return value.to_bytes(8, "big", signed=True)
+    return value.encode() if isinstance(value, str) else bytes(value)
+
+
+def _measured(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def _scalar(value: bytes) -> pa.Scalar:
+    """One value for all rows; Arrow's own way from Python would load pandas."""
+    ends = pa.py_buffer(np.array([0, len(value)], np.int64))
+    return pa.LargeBinaryArray.from_buffers(_BYTES, 1, [None, ends, pa.py_buffer(value)])[0]

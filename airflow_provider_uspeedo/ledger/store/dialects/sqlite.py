@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SQLite: rows are staged as one value of bytes for each column, in cells of one width, which SQL takes apart.
+
+A value bound for each cell would cost more than the insert, and each of many statements gives Python's lock away and
+has to win it back from busy threads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.sql.dml import Insert
+
+from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_cells, key_cells
+from airflow_provider_uspeedo.errors import LedgerError
+from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+
+OLDEST = (3, 33)
+"""The first version with ``UPDATE ... FROM``."""
+BUSY_SECONDS = 60
+PAGE_BYTES = 16_384
+"""Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
+LOG_BYTES = 256 * 2**20
+"""Of the write-ahead log before it goes into the file: pages that change again are written there once."""
+CACHE_KIB = 16_384
+"""Reading a large campaign in the order of its keys goes round the pages of all its claims."""
+PASSING = frozenset({5, 6, 10, 14, 15})
+"""BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
+FULL = 13
+UNIT_SEPARATOR = 0x1F
+"""Fills a cell after its text: no text that is stored ends with it."""
+
+
+class SQLite(DatabaseDialect):
+    """A file on a local disk, of processes on one machine."""
+
+    name = "sqlite"
+    missing_driver = "this Python was built without sqlite3"
+    key_order = False  # one writer at a time; rows come out of the temporary table as they went in
+    replaces_views = False
+    meanings = (
+        Meaning("the disk is full: make room", (FULL,)),
+        Meaning("this user lacks a right", (3, 8, 23)),
+        Meaning("other transactions were in the way for too long", (5, 6)),
+        Meaning("the file cannot be read or written: is its disk full, or a right missing?", (10, 14, 15)),
+        Meaning("the file is damaged, or no SQLite database", (11, 26)),
+    )
+
+    def __init__(self, *settings: int) -> None:
+        super().__init__(*settings)
+        # SQLite lets one writer in; threads of one process wait better on a lock than by polling the file.
+        self._writer = threading.RLock()
+
+    # -- connections --------------------------------------------------------------------------------------------
+
+    def engine_options(self) -> dict[str, Any]:
+        if sqlite3.sqlite_version_info < OLDEST:
+            raise LedgerError(
+                f"The SQLite library of this Python is {sqlite3.sqlite_version}; a ledger needs "
+                f"{'.'.join(map(str, OLDEST))} or newer. Use another Python, or PostgreSQL, MySQL or MariaDB."
+            )
+        return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}}
+
+    def configure(self, engine: Engine) -> None:
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+
+    def one_writer(self) -> AbstractContextManager[Any]:
+        return self._writer
+
+    # -- staging ------------------------------------------------------------------------------------------------
+
+    def staged_schema(self, _schema: str | None) -> str | None:
+        return "temp"
+
+    def insert_staged(self, connection: Connection, table: sa.Table, columns: Columns) -> None:
+        rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
+        quote = connection.dialect.identifier_preparer.quote
+        selected: list[str] = []
+        values: list[Any] = []
+        for cells in columns.values():
+            made, value = "?", cells
+            if isinstance(cells, pa.Array):
+                packed, make = _packed(cells)
+                width = packed.dtype.itemsize
+                made = make.format(f"substr(?, each.number * {width} + 1, {width})")
+                value = packed.tobytes()
+            selected.append(made)
+            values.append(value)
+        connection.exec_driver_sql(
+            "WITH RECURSIVE each(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM each WHERE number < ?) "  # noqa: S608 - names of our own
+            f"INSERT INTO {self.quoted_table(connection, table)} ({', '.join(map(quote, columns))}) "
+            f"SELECT {', '.join(selected)} FROM each",
+            (rows - 1, *values),
+        )
+
+    # -- statements ---------------------------------------------------------------------------------------------
+
+    def new_only(self, table: sa.Table) -> Insert:
+        return sqlite.insert(table).on_conflict_do_nothing()
+
+    def move_recipients(self, recipients: str, staged: str, quote: Any, values: Sequence[str], conditions: str) -> str:
+        changes = ", ".join(f"{name} = s.{name}" for name in values)
+        return f"UPDATE {recipients} AS r SET {changes} FROM {staged} AS s WHERE r.{quote('key')} = s.hash AND {conditions}"  # noqa: S608, E501 - names of our own
+
+    # -- failures -----------------------------------------------------------------------------------------------
+
+    def code_of(self, error: BaseException | None) -> int | None:
+        code = getattr(error, "sqlite_errorcode", None)
+        return None if code is None else code & 0xFF
+
+    def is_passing(self, code: int | str | None, error: BaseException) -> bool:
+        return code in PASSING if code is not None else isinstance(error, sa.exc.OperationalError)
+
+    def is_full(self, code: int | str | None) -> bool:
+        return code == FULL
+
+
+def _packed(cells: pa.Array) -> tuple[np.ndarray[Any, Any], str]:
+    """The cells as bytes of one width, and how SQL makes of each what it was."""
+    if pa.types.is_fixed_size_binary(cells.type):
+        if not cells.null_count:
+            return key_cells(cells), "{}"
+        nothing = bytes(cells.type.byte_width)
+        filled = pc.if_else(cells.is_valid(), cells, column_of_cells(nothing, len(nothing))[0])
+        return key_cells(filled), f"nullif({{}}, zeroblob({cells.type.byte_width}))"
+    offsets, data = cells_of(cells.cast(TEXT))
+    lengths = np.diff(offsets)
+    width, given = int(lengths.max(initial=1)) or 1, np.frombuffer(data, np.uint8)
+    kind = "INTEGER" if pa.types.is_integer(cells.type) else "TEXT"
+    if lengths.min(initial=width) == width:
+        return given.view(f"V{width}"), f"CAST({{}} AS {kind})"
+    filled = np.full((len(cells), width), UNIT_SEPARATOR, np.uint8)
+    filled[np.arange(width) < lengths[:, None]] = given
+    return filled.view(f"V{width}").ravel(), f"CAST(rtrim(CAST({{}} AS TEXT), char({UNIT_SEPARATOR})) AS {kind})"
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver must not open transactions by itself; see _on_begin
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now; an older one stays as it is
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
+    cursor.execute("PRAGMA temp_store=MEMORY")  # staged rows hold phones, and are gone with the transaction
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+    (page,) = cursor.execute("PRAGMA page_size").fetchone()
+    cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_BYTES // page}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    # A deferred transaction that reads first and writes later fails at once when another one wrote in between.
+    reading = connection.get_execution_options().get("uspeedo_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
