@@ -23,7 +23,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     Stopping,
     UnknownCount,
 )
-from airflow_provider_uspeedo.ledger.store.migrations import Migration
+from airflow_provider_uspeedo.ledger.store.version import Migration
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin

@@ -8,10 +8,10 @@
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): try again later
     ├── CampaignHalted          a person or a brake stopped the campaign: nothing more is sent until somebody decides
-    ├── CallError               one call to the API did not succeed: carries code, request id, HTTP status
-    │   ├── NotSent             it surely did not reach anybody: safe to try again
-    │   ├── Refused             refused as a whole, for good: mend the cause first; nobody was texted
-    │   └── OutcomeUnknown      it may have arrived: never repeat it
+    ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
+    │   ├── NotSent             it was surely not accepted: safe to send again
+    │   ├── Refused             refused as a whole, for good: fix the cause first; no message was sent
+    │   └── OutcomeUnknown      it may have been accepted: never repeat it
     └── LedgerError             the ledger cannot be used as it is
         └── LedgerUnavailable   its database does not answer: try again later
 
@@ -59,10 +59,10 @@ class CampaignHalted(USpeedoError):
 
 
 class CallError(USpeedoError):
-    """One call to the API did not succeed.
+    """One call to the API failed.
 
     :param ret_code: the API's ``RetCode``, or ``None`` if it gave none.
-    :param request_id: the vendor's id of the call, or ``""``.
+    :param vendor_request_id: the vendor's id of the request, or ``""``.
     :param http_status: the HTTP status, or ``None`` if no answer came.
     """
 
@@ -71,20 +71,20 @@ class CallError(USpeedoError):
         message: str,
         *,
         ret_code: int | None = None,
-        request_id: str = "",
+        vendor_request_id: str = "",
         http_status: int | None = None,
     ) -> None:
         super().__init__(message)
         self.ret_code = ret_code
-        self.request_id = request_id
+        self.vendor_request_id = vendor_request_id
         self.http_status = http_status
 
 
 class NotSent(CallError):
-    """Nobody got anything: the call never left, or was refused before submission. Safe to try again.
+    """No message was sent: the call never left, or was refused before submission. It is safe to repeat it.
 
     :param retry_after: seconds that the server asked to wait, or ``None``.
-    :param sign_again: the timestamp was refused: one more try, signed anew, is enough to know.
+    :param sign_again: the timestamp was refused: repeat the call at most once, signed anew.
     """
 
     def __init__(
@@ -94,20 +94,20 @@ class NotSent(CallError):
         retry_after: float | None = None,
         sign_again: bool = False,
         ret_code: int | None = None,
-        request_id: str = "",
+        vendor_request_id: str = "",
         http_status: int | None = None,
     ) -> None:
-        super().__init__(message, ret_code=ret_code, request_id=request_id, http_status=http_status)
+        super().__init__(message, ret_code=ret_code, vendor_request_id=vendor_request_id, http_status=http_status)
         self.retry_after = retry_after
         self.sign_again = sign_again
 
 
 class Refused(CallError):
-    """The call was refused as a whole for a known, lasting reason; nobody was texted."""
+    """The call was refused as a whole for a known, lasting reason; no message was sent."""
 
 
 class OutcomeUnknown(CallError):
-    """The call may have arrived. Repeating it may text people twice."""
+    """The call may have been accepted. Repeating it may send its messages twice."""
 
 
 class LedgerError(USpeedoError):

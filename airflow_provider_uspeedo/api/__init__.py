@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor's HTTP API: what is said, what is heard, and what a failure means."""
+"""Calls the vendor's HTTP API: builds each request, sends it once, and reads what its response proves."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The names that go over the wire; no other file of the client spells them."""
+"""The names of paths, headers and JSON fields; no other file of the client spells them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEY_ID_HEADER: Final = "X-Access-Key-Id"
 SIGNATURE_HEADER: Final = "X-Signature"
 TIMESTAMP_HEADER: Final = "X-Timestamp"
 NONCE_HEADER: Final = "X-Nonce"
-REQUEST_ID_HEADER: Final = "X-Speedo-Request-Uuid"
+VENDOR_REQUEST_ID_HEADER: Final = "X-Speedo-Request-Uuid"
 
 # Actions.
 SEND_BATCH: Final = "SendBatchUSMSMessage"
@@ -37,10 +37,10 @@ EXTEND_CODE: Final = "ExtendCode"
 USER_ID: Final = "UserId"
 SESSION_NO_SET: Final = "SessionNoSet"
 
-# Answers.
+# Responses.
 RET_CODE: Final = "RetCode"
 MESSAGE: Final = "Message"
-REQUEST_IDS: Final = ("ReqUuid", "RequestUuid")
+VENDOR_REQUEST_IDS: Final = ("ReqUuid", "RequestUuid")
 SESSION_NO: Final = "SessionNo"
 SUCCESS_COUNT: Final = "SuccessCount"
 FAIL_CONTENT: Final = "FailContent"

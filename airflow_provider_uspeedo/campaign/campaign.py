@@ -30,7 +30,7 @@ from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
-from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally
@@ -235,7 +235,7 @@ class Campaign:
             session_nos=_sessions(tallies),
             failures=[
                 ListedFailure.masked(f.row_number, f.phone, f.user_id, f.status, f.reason)
-                for f in (self._ledger.failures(read_by, MOST_FAILURES) if failed else ())
+                for f in (self._ledger.failures(read_by, MAX_FAILURES) if failed else ())
             ],
             results_table=str(self._ledger.results_name),
         )

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_provider_uspeedo.core.chunks import MAX_IN_ONE_REQUEST
-from airflow_provider_uspeedo.core.rows import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, Columns
+from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
+from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-MOST_AT_ONCE = 64
+MAX_CONCURRENCY = 64
 """Requests in flight of one task; more is a matter for mapped tasks."""
-LONGEST_CAMPAIGN_ID = 1000
-LEAST_PACE = 0.001
+MAX_CAMPAIGN_ID_CHARACTERS = 1000
+MIN_REQUESTS_PER_SECOND = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class CampaignConfig:
     template_id: str = ""
     sender_id: str = ""
     default_region: str | None = None
-    chunk_size: int = MAX_IN_ONE_REQUEST
+    chunk_size: int = MAX_RECIPIENTS_PER_REQUEST
     concurrency: int = 4
     requests_per_second: float | None = None
     max_recipients: int | None = None
@@ -54,8 +55,8 @@ class CampaignConfig:
             "campaign_id is empty: name the campaign; the name is what keeps people from being texted twice.",
         )
         _require(
-            len(self.campaign_id) <= LONGEST_CAMPAIGN_ID,
-            f"campaign_id has {len(self.campaign_id)} characters: at most {LONGEST_CAMPAIGN_ID} are allowed.",
+            len(self.campaign_id) <= MAX_CAMPAIGN_ID_CHARACTERS,
+            f"campaign_id has {len(self.campaign_id)} characters: at most {MAX_CAMPAIGN_ID_CHARACTERS} are allowed.",
         )
         _require(self.campaign_id.isprintable(), "campaign_id has a character that cannot be printed.")
         _require(bool(columns.phone), "phone_column is empty: name the column that holds the phones.")
@@ -65,10 +66,12 @@ class CampaignConfig:
         )
         _require(not (self.sender_id and columns.sender_id), "Give sender_id or sender_id_column, not both.")
         _require(
-            len(self.sender_id) <= LONGEST_SENDER_ID,
-            f"sender_id has {len(self.sender_id)} characters: at most {LONGEST_SENDER_ID} are allowed.",
+            len(self.sender_id) <= MAX_SENDER_ID_CHARACTERS,
+            f"sender_id has {len(self.sender_id)} characters: at most {MAX_SENDER_ID_CHARACTERS} are allowed.",
         )
-        _require(len(self.template_id) <= LONGEST_TEMPLATE_ID, "template_id is too long to be the id of a template.")
+        _require(
+            len(self.template_id) <= MAX_TEMPLATE_ID_CHARACTERS, "template_id is too long to be the id of a template."
+        )
         for name in ("template_id", "sender_id"):
             _require(getattr(self, name).isprintable(), f"{name} has a character that cannot be printed.")
         _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
@@ -76,12 +79,12 @@ class CampaignConfig:
             columns.keys != (),
             "key_columns is empty: name at least one column, or leave it out to tell people apart by phone.",
         )
-        _in_range("chunk_size", self.chunk_size, 1, MAX_IN_ONE_REQUEST)
-        _in_range("concurrency", self.concurrency, 1, MOST_AT_ONCE)
+        _in_range("chunk_size", self.chunk_size, 1, MAX_RECIPIENTS_PER_REQUEST)
+        _in_range("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         if self.requests_per_second is not None:
             _require(
-                self.requests_per_second >= LEAST_PACE,
-                f"requests_per_second must be at least {LEAST_PACE}, or left out for no limit.",
+                self.requests_per_second >= MIN_REQUESTS_PER_SECOND,
+                f"requests_per_second must be at least {MIN_REQUESTS_PER_SECOND}, or left out for no limit.",
             )
         if self.max_recipients is not None:
             _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")

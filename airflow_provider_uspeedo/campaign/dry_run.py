@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import WHOLE
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.core.summary import MOST_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import RecipientStatus
@@ -42,7 +42,7 @@ def rehearse(order: CampaignConfig, reading: TableReader, ledger: Ledger | None)
                 fate = _fate(row, fates, met)
                 counts[fate.status] += 1
                 sessions.update(dict.fromkeys(fate.session_no.split(",") if fate.session_no else ()))
-                if fate.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MOST_FAILURES:
+                if fate.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
                     failures.append(_listed(row, fate))
     return Summary(
         campaign_id=order.campaign_id,

@@ -16,9 +16,9 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import CampaignHalted, USpeedoError
 
-LEAST_ANSWERED = 20
+MIN_ANSWERED = 20
 """The share is judged as if at least so many had been answered: of fewer it says nothing."""
-LEAST_FAILURES = 2
+MIN_FAILURES = 2
 """Nor does a single failure: as if there were so many answers that two failures are borne."""
 
 
@@ -43,7 +43,7 @@ class Guards:
         with self._lock:
             self._counts.update(statuses)
             rejected, answered = self._counts[Status.REJECTED], self._answered
-        if self._most is not None and rejected > self._most * max(answered, least_answered(self._most)):
+        if self._most is not None and rejected > self._most * max(answered, min_answered(self._most)):
             were = "was" if rejected == 1 else "were"
             raise CampaignHalted(
                 f"Of {counted(answered, 'recipient')} answered so far {rejected:,} {were} rejected "
@@ -76,6 +76,6 @@ class Guards:
         return self._counts[Status.ACCEPTED] + self._counts[Status.REJECTED]
 
 
-def least_answered(most: float) -> int:
+def min_answered(most: float) -> int:
     """How many answers a share of ``most`` is judged by at least; where nothing is borne, one."""
-    return max(LEAST_ANSWERED, math.ceil(LEAST_FAILURES / most)) if most else 1
+    return max(MIN_ANSWERED, math.ceil(MIN_FAILURES / most)) if most else 1

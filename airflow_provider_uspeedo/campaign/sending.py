@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import cast
 
-from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.builders import write_content
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ALL_WELL
@@ -22,7 +22,6 @@ from airflow_provider_uspeedo.campaign.guards import Guards
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipient_batch import Contact, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import Status
@@ -40,7 +39,7 @@ from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Reque
 
 log = logging.getLogger(__name__)
 
-Send = Callable[[Sequence[TaskContent]], SendAnswer]
+Send = Callable[[WrittenContent], SendAnswer]
 """One call to the API: at most one HTTP request, or an error that says what may be done next."""
 
 
@@ -64,7 +63,7 @@ class Sender:
         """
         try:
             content = writing.result()
-            for trial in again(self._halt.event):
+            for trial in retry_not_sent(self._halt.event):
                 with trial:
                     if trial.retry_state.attempt_number > 1:
                         log.info("Trying again to send to %d recipients.", len(request.recipients))
@@ -148,14 +147,15 @@ class Sender:
 
 
 def write(request: Request) -> WrittenContent:
-    """What a request says, written down: work that need not wait for the ledger, nor the ledger for it."""
+    """Write the content of a request: work that need not wait for the ledger, nor the ledger for it."""
     return write_content(by_template_and_sender(request.recipients))
 
 
 def _contacts(content: WrittenContent) -> list[Contact]:
-    """Whom an answer may name, in the order in which they were sent."""
-    return [contact for group in content for contact in cast("RecipientBatch", group.targets).contacts()]
+    """The recipients that an answer may name, in the order in which they were sent."""
+    return [contact for group in content.groups for contact in cast("RecipientBatch", group.targets).contacts()]
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:
-    return getattr(error, "ret_code", None), getattr(error, "request_id", "")
+    """The API's ``RetCode`` and the vendor's id of the request, as far as the error has them."""
+    return getattr(error, "ret_code", None), getattr(error, "vendor_request_id", "")

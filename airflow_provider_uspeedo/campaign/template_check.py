@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.tables import Table
 
 log = logging.getLogger(__name__)
 
-MOST_TEMPLATES = 1000
+MAX_TEMPLATES = 1000
 """Different templates in one table."""
 
 
@@ -31,7 +31,7 @@ def check_templates(
     """
     ids = [order.template_id]
     if order.columns.template_id:
-        texts = table.distinct(order.columns.template_id, MOST_TEMPLATES)
+        texts = table.distinct(order.columns.template_id, MAX_TEMPLATES)
         ids = sorted({text.strip() for text in texts if text.strip()})
     if not ids:
         return {}

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Columns of Arrow, and the same memory as numpy sees it.
+"""Converts between Arrow columns, numpy arrays that share their memory, and Python sequences.
 
-Arrow's own ways from lists, and to and from numpy, load pandas, of which nothing is used: half a second and forty
-megabytes.
+Arrow's own conversions of lists and numpy arrays load pandas, which is not needed here: half a second and 40 MB.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ import pyarrow.compute as pc
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
 
 TEXT = pa.large_string()
-"""Large: all texts of a column together may be longer than two gigabytes."""
+"""Large, because the texts of a column may exceed two gigabytes in total."""
 
 
 def key_cells(column: pa.Array) -> np.ndarray[Any, Any]:
-    """Keys, or other bytes of one width, as cells of an array that sees the same memory."""
+    """Fixed-width bytes, such as keys, as the cells of an array that shares their memory."""
     width = column.type.byte_width
     return np.frombuffer(column.buffers()[1], f"V{width}", len(column), column.offset * width)
 
 
 def column_of_keys(keys: Sequence[bytes]) -> pa.Array:
-    """Keys, or other bytes of one width, as a column."""
+    """Fixed-width bytes, such as keys, as a column."""
     return column_of_cells(b"".join(keys), len(keys[0]) if keys else KEY_BYTES)
 
 
 def column_of_cells(cells: bytes, width: int) -> pa.Array:
-    """Bytes of one width that stand one after the other, as a column."""
+    """Concatenated fixed-width bytes as a column."""
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(cells) // width, [None, pa.py_buffer(cells)])
 
 
@@ -48,20 +47,20 @@ def column_of_texts(texts: Sequence[str]) -> pa.Array:
 
 
 def column_of_numbers(numbers: np.ndarray[Any, Any]) -> pa.Array:
-    """Numbers as a column, in the same memory."""
+    """Integers as a column that shares their memory."""
     return pa.Array.from_buffers(
         pa.int64(), len(numbers), [None, pa.py_buffer(np.ascontiguousarray(numbers, np.int64))]
     )
 
 
 def numbers_of(column: pa.Array) -> np.ndarray[Any, Any]:
-    """A column of integers, none of them null, as numbers in the same memory."""
+    """A column of integers without nulls as an array that shares their memory."""
     width = column.type.bit_width // 8
     return np.frombuffer(column.buffers()[1] or b"", f"i{width}", len(column), column.offset * width)
 
 
 def column_of_lists(columns: Sequence[pa.Array], rows: int) -> pa.Array:
-    """For each row the list of what stands there in each column of texts."""
+    """One column of lists: for each row the list of its texts in these columns."""
     width = len(columns)
     offsets = column_of_numbers(np.arange(rows + 1) * width)
     if not columns:
@@ -71,7 +70,7 @@ def column_of_lists(columns: Sequence[pa.Array], rows: int) -> pa.Array:
 
 
 def one_text(text: str) -> pa.Scalar:
-    """A text for all rows of a column."""
+    """A text that applies to all rows."""
     return column_of_texts([text])[0]
 
 
@@ -82,7 +81,7 @@ def column_of_text_lists(lists: Sequence[Sequence[str]]) -> pa.Array:
 
 
 def side_by_side(parts: Sequence[pa.Array | str]) -> pa.Array:
-    """For each row one text: what stands there in each column of texts, and the texts between them."""
+    """One column of texts: for each row the concatenation of its texts in the columns and of the constants."""
     joined: list[Any] = []
     for part in parts:
         if isinstance(part, str) and joined and isinstance(joined[-1], str):
@@ -94,7 +93,7 @@ def side_by_side(parts: Sequence[pa.Array | str]) -> pa.Array:
 
 
 def cells_of(column: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
-    """Where each text of a column begins and the last one ends, from 0; and all of them, one after the other."""
+    """The offsets of the texts of a column, from 0 to the end of the last one, and their concatenated bytes."""
     column = column.cast(TEXT)
     _, ends, texts = column.buffers()
     offsets = np.frombuffer(ends, np.int64)[column.offset : column.offset + len(column) + 1]
@@ -103,7 +102,7 @@ def cells_of(column: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
 
 
 def hexadecimal(column: pa.Array) -> pa.Array:
-    """Keys, or other bytes of one width, as a column of hexadecimal texts."""
+    """Fixed-width bytes, such as keys, as a column of hexadecimal texts."""
     width = 2 * column.type.byte_width
     ends = np.arange(0, width * len(column) + 1, width)
     digits = key_cells(column).tobytes().hex().encode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cutting recipients into requests: at most 1000 each, and no phone twice in one."""
+"""Cuts recipients into requests: at most 1000 in each, and no phone twice in one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 
-MAX_IN_ONE_REQUEST = 1000
+MAX_RECIPIENTS_PER_REQUEST = 1000
 """The vendor's limit of numbers in one request, over all groups."""
 
 
-def cut(recipients: RecipientBatch, size: int = MAX_IN_ONE_REQUEST) -> list[RecipientBatch]:
+def cut(recipients: RecipientBatch, size: int = MAX_RECIPIENTS_PER_REQUEST) -> list[RecipientBatch]:
     """Cuts recipients into chunks, in order; two that share a phone (under two keys) never share a chunk.
 
     :param size: recipients in a full chunk, 1 to 1000.
@@ -45,9 +45,9 @@ def by_template_and_sender(recipients: RecipientBatch) -> list[TaskContent]:
     kinds = numbers_of(templates.indices) * len(senders.dictionary) + numbers_of(senders.indices)
     found, first, sizes = np.unique(kinds, return_index=True, return_counts=True)
     by_appearance = np.argsort(first)
-    place_of = np.empty_like(by_appearance)
-    place_of[by_appearance] = np.arange(len(found))
-    in_groups = recipients.take(np.argsort(place_of[np.searchsorted(found, kinds)], kind="stable"))
+    position_of = np.empty_like(by_appearance)
+    position_of[by_appearance] = np.arange(len(found))
+    in_groups = recipients.take(np.argsort(position_of[np.searchsorted(found, kinds)], kind="stable"))
     ends = np.cumsum(sizes[by_appearance]).tolist()
     named = [divmod(kind, len(senders.dictionary)) for kind in found[by_appearance].tolist()]
     return [

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which column of a table holds what, and the batches of text in which its rows come."""
+"""The roles of a table's columns, and the batches of text that its rows are read in."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column holds what; ``None`` for what the table does not hold.
+    """The column for each role; ``None`` where the table has none.
 
     :param params: one column per variable of the template, in order.
     :param params_list: instead of ``params``, one column that holds lists.
-    :param keys: the columns that make a recipient one recipient; ``None``: its phone does.
+    :param keys: the columns that identify a recipient; ``None``: its phone does.
     """
 
     phone: str
@@ -37,7 +37,7 @@ class Columns:
 
 
 class Batch(Protocol):
-    """Rows of text: a ``str``, ``None`` for null or NaN, or something with a ``reason`` why it is no text."""
+    """Rows of text: a ``str``, ``None`` for null or NaN, or an object whose ``reason`` says why it is not text."""
 
     @property
     def first_row(self) -> int: ...

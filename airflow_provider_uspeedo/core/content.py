@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one request carries: groups of targets, each group with one template and one sender."""
+"""The content of one request: groups of targets, each group with one template and one sender."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 
 class Named(Protocol):
-    """Whoever an answer can name: by the phone, or by the mark that was sent with it."""
+    """A recipient that an answer can name: by its phone, or by the user id that was sent with it."""
 
     @property
     def phone(self) -> str: ...
@@ -18,7 +18,7 @@ class Named(Protocol):
 
 
 class Addressee(Named, Protocol):
-    """Whoever gets one message: a :class:`Target`, or a :class:`~.recipients.Recipient` as it is."""
+    """A recipient of one message: a :class:`Target` or a :class:`~.recipients.Recipient`."""
 
     @property
     def params(self) -> Sequence[str]: ...
@@ -27,23 +27,24 @@ class Addressee(Named, Protocol):
 
 
 class ByColumn(Protocol):
-    """Addressees that are kept by column: :class:`~.block.RecipientBatch`."""
+    """Addressees that are kept by column: :class:`~.recipient_batch.RecipientBatch`."""
 
     def column(self, name: str) -> Any: ...
     def texts(self, name: str) -> list[str]: ...
 
 
 def by_column(targets: Sequence[Addressee]) -> ByColumn | None:
-    """The same targets, if they are kept by column. Nobody who has none of these need load Arrow."""
+    """Returns the targets if they are kept by column, else ``None``; does not load Arrow."""
     return cast("ByColumn", targets) if hasattr(targets, "column") else None
 
 
 class Target(NamedTuple):
-    """One message to one phone. Its ``repr`` shows nothing of the person.
+    """One message to one phone. Its ``repr`` shows nothing of the recipient.
 
     :param phone: ``(country code)number``, digits only inside, such as ``(852)55311111``.
     :param template_params: one text per variable of the template, in order; empty for a template without any.
-    :param user_id: the caller's own mark, at most 32 characters, echoed in failures and receipts; or ``""``.
+    :param user_id: the caller's own id of the recipient, at most 32 characters, echoed in failures and receipts;
+        or ``""``.
     :param extend_code: digits, or ``""``.
     """
 
@@ -54,7 +55,7 @@ class Target(NamedTuple):
 
     @property
     def params(self) -> Sequence[str]:
-        """``template_params``, as a recipient has them."""
+        """``template_params``, under the name that a recipient has for them."""
         return self.template_params
 
     def __repr__(self) -> str:

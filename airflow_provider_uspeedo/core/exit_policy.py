@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a try ends: well, to be tried again, or with something only a person can mend. Pure, and in one place."""
+"""How an attempt ends: in success, in a failure that a retry can fix, or in one that needs manual action."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ RUNBOOK = "docs/runbook.md"
 
 
 class End(Enum):
-    """What should follow."""
+    """What should follow an attempt."""
 
     SUCCESS = "success"
     RETRY = "retry"
-    """A later try can mend it, and sends only what was not sent."""
+    """Fail and retry: a later attempt can succeed, and sends only what was not sent."""
     FAIL = "fail"
-    """No retry can mend it: a person must."""
+    """Fail without a retry: it needs manual action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a try ends, in words."""
+class ExitDecision:
+    """How an attempt ends, and the message that says so."""
 
     end: End
     message: str
 
 
-def judge(
+def decide(
     summary: Summary,
     *,
     phone_column: str,
@@ -41,49 +41,48 @@ def judge(
     elsewhere: bool = False,
     complete: bool = True,
     sliced: bool = False,
-) -> Verdict:
-    """The end of a try.
+) -> ExitDecision:
+    """Decides how an attempt ends.
 
-    :param cause: what stopped the campaign before its time, in words; empty if nothing did.
-    :param halted: the section of the runbook, if a person or a brake stopped it: no retry goes on by itself.
-    :param stopped: somebody stopped the task.
-    :param elsewhere: another try of the campaign still has a request under way.
+    :param cause: the message of the error that stopped the campaign early; empty if there was none.
+    :param halted: the section of the runbook, if an operator or a guard stopped the campaign: retries do not resume it.
+    :param stopped: the task was told to stop.
+    :param elsewhere: another attempt of the campaign has a request in flight.
     :param complete: the whole table was read.
-    :param sliced: it was a slice of a table, of which nothing follows for the phone column.
+    :param sliced: a slice of a table was read, which says nothing about the phone column.
     """
-    told = tell(summary) if complete else f"Rows that it had not read yet are not counted. {tell(summary)}"
+    counts = describe(summary) if complete else f"Rows that were not read yet are not counted. {describe(summary)}"
     if stopped:
-        return _end(End.RETRY, f"The task was stopped. {told} The next try goes on.", "stopped")
+        return _end(End.RETRY, f"The task was stopped. {counts} The next attempt continues.", "stopped")
     if halted:
-        return _end(End.FAIL, f"{cause} {told}", halted)
+        return _end(End.FAIL, f"{cause} {counts}", halted)
     if cause:
-        return _end(End.RETRY, f"The campaign stopped: {cause} {told}", "the-campaign-stopped")
+        return _end(End.RETRY, f"The campaign stopped: {cause} {counts}", "the-campaign-stopped")
     if summary[Status.NOT_SENT]:
-        text = f"{_were(summary[Status.NOT_SENT])} not sent. {told} A later try sends only those."
+        text = f"{_were(summary[Status.NOT_SENT])} not sent. {counts} A later attempt sends only these."
         return _end(End.RETRY, text, "not-sent")
     if summary[Status.UNKNOWN] and elsewhere:
-        text = f"Another try of this campaign has a request under way or died in one. {told} Look again later."
+        text = f"Another attempt of this campaign has a request in flight, or ended with one. {counts} Retry later."
         return _end(End.RETRY, text, "in-flight")
-    if summary[Status.UNKNOWN]:
+    if unknown := summary[Status.UNKNOWN]:
         text = (
-            f"{counted(summary[Status.UNKNOWN], 'recipient')} may or may not have been texted: the answer was lost. "
-            f"{told} "
-            "No later try texts them again: find out at USpeedo whether they arrived, then resolve them as sent or as "
-            "not sent."
+            f"{counted(unknown, 'recipient')} {'is' if unknown == 1 else 'are'} unknown: the API's answer was lost. "
+            f"{counts} No attempt sends to them again by itself: check at USpeedo whether the messages were "
+            "accepted, then run `airflow-uspeedo resolve`."
         )
         return _end(End.FAIL, text, "unknown")
     if summary.rows and not (summary[Status.ACCEPTED] + summary[Status.REJECTED]) and not sliced:
         text = (
             f"{'The only row cannot' if summary.rows == 1 else f'None of the {summary.rows:,} rows can'} be sent; is "
             f"{phone_column!r} the phone column?"
-            f"{_first_reason(summary)} {told}"
+            f"{_first_reason(summary)} {counts}"
         )
         return _end(End.FAIL, text, "no-sendable-row")
-    return Verdict(End.SUCCESS, told)
+    return ExitDecision(End.SUCCESS, counts)
 
 
-def tell(summary: Summary) -> str:
-    """The counts in one sentence."""
+def describe(summary: Summary) -> str:
+    """Returns the counts in one sentence."""
     counts = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status])
     where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
     return (
@@ -102,5 +101,5 @@ def _first_reason(summary: Summary) -> str:
     return f" Row {first.row_number}: {first.reason}." if first else ""
 
 
-def _end(end: End, text: str, section: str) -> Verdict:
-    return Verdict(end, f"{text} See {RUNBOOK}#{section}.")
+def _end(end: End, text: str, section: str) -> ExitDecision:
+    return ExitDecision(end, f"{text} See {RUNBOOK}#{section}.")

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a recipient one recipient: a 16-byte key of its phone, or of the columns that the user names.
+"""The key that identifies a recipient: 16 bytes, made of its phone or of the key columns.
 
-Keys are BLAKE2b digests, so that they fit a binary column of fixed width whatever they are made of, and never cut
-anything. They depend on the text alone: not on the campaign, the columns' names or the version of any library.
-What they are made of is kept with the campaign as a :class:`KeySpec`; a run with another one would text everybody
-again and is refused.
+Keys are BLAKE2b digests: they fit a binary column of fixed width, and values of any length count in full. They depend
+on the text alone: not on the campaign, the columns' names or the version of any library. A :class:`KeySpec` that says
+how they are made is stored with the campaign; a run with another one would send to all recipients again and is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ KEY_BYTES = 16
 """Length of a key and of a campaign's hash."""
 
 KEY_VERSION = 1
-"""Changes whenever the same recipient would get another key."""
+"""Changes with every change that gives a recipient another key."""
 
 _PUNCTUATION = str.maketrans("", "", "()+- ")
 _OF_PHONE = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.phone.1")
@@ -30,7 +29,7 @@ _OF_CAMPAIGN = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.campaign")
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """What the keys of one campaign are made of.
+    """How the keys of one campaign are made.
 
     :param columns: the key columns in order, or ``None``: the normalised phone.
     :param kinds: one for each key column: how its values become text. Types that give the same text share a kind.
@@ -52,20 +51,20 @@ class KeySpec:
         object.__setattr__(self, "default_region", self.default_region.upper() if self.default_region else None)
 
     def to_json(self) -> str:
-        """Return the text that is kept with the campaign; the same for equal specs."""
+        """Return the text that is stored with the campaign; the same for equal specs."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> KeySpec:
         """Read what :meth:`to_json` wrote.
 
-        :raises LedgerError: it is not that.
+        :raises LedgerError: the text is something else.
         """
         try:
             return cls._from_fields(**json.loads(text))
         except (ValueError, TypeError, ConfigurationError):
             raise LedgerError(
-                "The ledger's note of what this campaign's keys are made of cannot be read. It was changed by hand, or "
+                "The ledger's record of how this campaign's keys are made cannot be read. It was changed by hand, or "
                 "written by a newer version of this package: use that version."
             ) from None
 
@@ -76,7 +75,7 @@ class KeySpec:
         return cls(None if columns is None else tuple(columns), tuple(kinds), default_region, version)
 
     def describe_difference(self, other: KeySpec) -> str:
-        """Return in which way the keys of this campaign differ from those that ``other``, the new run, would make.
+        """Return how the keys of this campaign differ from those that ``other``, the new run, would make.
 
         :returns: part of a sentence such as "by 'id' before and by the phone now", or ``""`` if the keys are the same.
         """
@@ -86,7 +85,7 @@ class KeySpec:
         return ""
 
     def _parts(self) -> tuple[str, str, str]:
-        """Return what must be the same, the most telling part first."""
+        """Return what must be the same, the most informative part first."""
         if self.columns is None:
             what, how = "the phone", f"the phone with default_region={self.default_region!r}"
         else:
@@ -105,7 +104,7 @@ class KeyMaker:
         if spec.version != KEY_VERSION:
             raise ConfigurationError(
                 f"The campaign's keys are of version {spec.version}; this package makes version {KEY_VERSION}. "
-                "Use the version of the package that began the campaign, or begin another campaign."
+                "Use the version of the package that created the campaign, or use another campaign_id."
             )
         self.spec = spec
 
@@ -121,7 +120,7 @@ class KeyMaker:
     def of_values(self, values: Sequence[str]) -> bytes:
         """Return the key of the key columns' values, as text and in the order of the columns.
 
-        Each goes in with its length before it: ``("a", "bc")`` and ``("ab", "c")`` are two recipients. Case, accents
+        Each value is prefixed with its length: ``("a", "bc")`` and ``("ab", "c")`` are two recipients. Case, accents
         and spaces count.
         """
         return _digests(_OF_VALUES, [b"".join(map(_measured, values))])[0]
@@ -132,14 +131,14 @@ class KeyMaker:
 
 
 def _measured(value: str) -> bytes:
-    # A lone surrogate is no text, yet a table can hold one; it must not stop the others.
+    # A table can hold a lone surrogate, which UTF-8 refuses; it must not stop the other rows.
     encoded = value.encode("utf-8", "surrogatepass")
     return len(encoded).to_bytes(4, "big") + encoded
 
 
-def _digests(begun: blake2b, parts: Iterable[bytes]) -> list[bytes]:
-    """Return what each part makes of a digest that has begun."""
-    copy, found = begun.copy, []
+def _digests(started: blake2b, parts: Iterable[bytes]) -> list[bytes]:
+    """Return the digest of each part, continuing a digest that has been started."""
+    copy, found = started.copy, []
     for part in parts:
         digest = copy()
         digest.update(part)
@@ -148,7 +147,7 @@ def _digests(begun: blake2b, parts: Iterable[bytes]) -> list[bytes]:
 
 
 def campaign_hash(campaign_id: str) -> bytes:
-    """Return 16 bytes that stand for the campaign in an index; every character and its case count."""
+    """Return 16 bytes that identify the campaign in an index; every character and its case count."""
     digest = _OF_CAMPAIGN.copy()
     digest.update(campaign_id.encode("utf-8", "surrogatepass"))
     return digest.digest()

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Phones and runs of digits are shortened before anybody but the ledger sees them."""
+"""Masks phones and runs of digits in everything that leaves the ledger."""
 
 from __future__ import annotations
 
 import re
 
 HIDDEN = "****"
-"""Stands for what is left out, whatever its length."""
+"""Replaces the omitted digits, independent of their number."""
 
 _PHONE = re.compile(r"\((\d{1,4})\)(\d+)")
 _RUN = re.compile(r"[+(]?\d(?:(?:[\s\-./()\u2010-\u2015]{0,3}|[,_])\d){4,}")
 
 
 def mask_phone(phone: str) -> str:
-    """Show where a phone is and its end, never enough to dial it.
+    """Show the country code and the end of a phone, never enough to dial it.
 
     >>> mask_phone("(852)55311111")
     '(852)****1111'
     >>> mask_phone("not a phone")
     '****'
 
-    :param phone: ``(country code)number``, or anything else a table may hold.
+    :param phone: ``(country code)number``, or any other text.
     :returns: of ``(country code)number`` the country code and the end of the number; of anything else only an end.
         An end is at most 4 digits and at most half of the digits there are.
     """
@@ -31,9 +31,9 @@ def mask_phone(phone: str) -> str:
 
 
 def mask_digits(text: str) -> str:
-    """Shorten every run of 5 digits or more; what the vendor writes may quote a phone.
+    """Mask every run of 5 digits or more: texts of the vendor may quote a phone.
 
-    A run goes on over spaces, dashes, dots, commas, slashes and brackets.
+    A run continues across spaces, dashes, dots, commas, slashes and brackets.
 
     >>> mask_digits("phone (852) 5531-1111 is in the black list")
     'phone ****1111 is in the black list'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the numbers of one country are built: its lengths and its national prefix, from ``phonenumbers``."""
+"""The structure of each country's numbers: lengths and national prefix, from ``phonenumbers``."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ from functools import cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
 
-LONGEST_CODE = 3
+MAX_CODE_DIGITS = 3
 """Digits of the longest country code."""
 
 AMERICAS = ("1", "5")
-"""What the country codes begin with where an area code stands in brackets without a national prefix."""
+"""First digits of the country codes where an area code is written in brackets without a national prefix."""
 
 CALLING_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
-"""All country codes, as digits. None is the beginning of another."""
+"""All country codes, as digits. None is a prefix of another."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumberingPlan:
-    """What the metadata of one region (or of one country code without a region) says.
+    """The metadata of one region (or of one country code without a region).
 
     :param code: the country code, such as ``852``.
     :param head: ``(852)``: what the API wants before the national number.
     :param lengths: numbers of digits that a national number can have, without the national prefix.
-    :param shortest: the least of them.
-    :param longest: the greatest of them.
+    :param shortest: the minimum of them.
+    :param longest: the maximum of them.
     :param local_lengths: numbers of digits that only a call within one area can have.
-    :param prefix: what may stand before a national number within the country, such as the ``0`` of ``07911 ...``;
-        ``None`` if nothing may.
+    :param prefix: the national prefix, such as the ``0`` of ``07911 ...``; ``None`` if there is none.
     :param rewrites: the prefix may stand for other digits, too (an area code), not only for nothing.
-    :param shape: what every national number known so far looks like. Wider than the assigned ranges.
-    :param mobile: what its known mobile numbers look like; in some countries all numbers.
-    :param abroad: what is dialled before a country code; ``None`` if nothing is known.
+    :param shape: matches every known national number. Wider than the assigned ranges.
+    :param mobile: matches its known mobile numbers; in some countries all numbers.
+    :param abroad: the prefix dialled before a country code; ``None`` if it is not known.
     """
 
     code: str
@@ -50,7 +49,7 @@ class NumberingPlan:
     abroad: re.Pattern[str] | None
 
     def significant(self, digits: str) -> str | None:
-        """Return the national number without the national prefix, or ``None`` where only the library can tell.
+        """Return the national number without the national prefix, or ``None`` where only the library can decide.
 
         The prefix stays where dropping it would leave a wrong length, or would turn a number of a known shape into
         one of none: that is how the leading zero of an Italian number is kept, and an ``8`` that is not a prefix.
@@ -66,7 +65,7 @@ class NumberingPlan:
         return rest
 
     def repeats_code(self, digits: str) -> bool | None:
-        """Return whether digits without ``+`` hold this country's code already; ``None``: only the library can tell.
+        """Return whether digits without ``+`` hold this country's code already; ``None``: only the library can decide.
 
         The library prefers a national number of a known shape, even to a mobile number with its code: to it,
         ``4915123456789`` in Germany is a fixed line of the area 4915. To a text message it is not.
@@ -111,14 +110,14 @@ def plan_of_code(code: str) -> NumberingPlan:
 
 def find_plan(digits: str) -> NumberingPlan | None:
     """Return the plan of the country code that the digits begin with, or ``None`` if it is no known one."""
-    for width in range(1, LONGEST_CODE + 1):
+    for width in range(1, MAX_CODE_DIGITS + 1):
         if digits[:width] in CALLING_CODES:
             return plan_of_code(digits[:width])
     return None
 
 
 def has_code_in_brackets(text: str) -> bool:
-    """Return whether the text begins with a bracket and what stands there is a country code."""
+    """Return whether the text begins with a country code in brackets."""
     return text[0] == "(" and text[1:].partition(")")[0].strip() in CALLING_CODES
 
 

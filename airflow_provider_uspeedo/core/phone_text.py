@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The characters that people write phones with, read as plain ASCII, or the reason why they are no phone."""
+"""Folds the text of a phone to plain ASCII, or says why it is not a phone."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-LONGEST_TEXT = 64
-"""Characters. More than this is not one phone, whatever it says."""
+MAX_PHONE_CHARACTERS = 64
+"""A longer text is not one phone."""
 
 _TEL = re.compile(r"tel:\s*", re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d*)?e[+-]?\d+", re.IGNORECASE)
@@ -20,7 +20,7 @@ _BETWEEN_TWO = frozenset(",;/|&\\\n\r")
 
 
 class BadPhone(ValueError):
-    """The text is no phone that can be texted.
+    """The text is not a phone that can receive a message.
 
     :param reason: what is wrong and what to write instead; never the text itself.
     """
@@ -31,7 +31,7 @@ class BadPhone(ValueError):
 
 
 class _Fold(dict[int, str | None]):
-    """A table for :meth:`str.translate` from any script to ASCII; what it does not know stays as it is."""
+    """A table for :meth:`str.translate` from any script to ASCII; other characters stay as they are."""
 
     def __missing__(self, code: int) -> str | None:
         char = chr(code)
@@ -68,7 +68,7 @@ def plain(text: str) -> str:
 
     :raises BadPhone: for letters, extensions, several numbers, scientific notation and everything else.
     """
-    if len(text) > LONGEST_TEXT:
+    if len(text) > MAX_PHONE_CHARACTERS:
         raise BadPhone("too long to be one phone number")
     folded = text.translate(_FOLD).strip().lstrip("'").lstrip()
     folded = _without_dots(folded[_prefix_length(folded) :])
@@ -89,7 +89,7 @@ def _without_dots(folded: str) -> str:
 
 
 def _fault(folded: str) -> str:
-    """Return why the text is not plain, the most telling reason first."""
+    """Return why the text is not plain, the most specific reason first."""
     if not folded:
         return "empty"
     if _SCIENTIFIC.fullmatch(folded):

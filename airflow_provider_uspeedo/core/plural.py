@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A number and its noun, as people read them in a message."""
+"""A number with its noun, for messages."""
 
 from __future__ import annotations
 

@@ -1,179 +1,138 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One row of text becomes a recipient, or a bad row with a reason that names the column and never the value."""
+"""The rules for the value in one cell: what is wrong with it, in words that name the column and never the value.
+
+Each rule returns the reason why the row cannot be sent, or ``None`` if the value is good. ``name`` is how the reason
+calls the value, such as ``user id (column 'id')``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from airflow_provider_uspeedo.core.column_checks import (
-    LONGEST_MARK,
-    BadValue,
-    check_printable,
-    check_text,
-    fits_mark,
-    is_code,
-    missing,
-    shown,
-)
-from airflow_provider_uspeedo.core.columns import Batch, Columns
-from airflow_provider_uspeedo.core.keys import KeyMaker
-from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.statuses import Status
 
-LONGEST_SENDER_ID = 11
-LONGEST_TEMPLATE_ID = 128
-
-MOST_REMEMBERED = 10_000
-"""Templates and senders that are not checked again; a bound, should a column hold something else."""
-
-
-class RowRules:
-    """Reads any one row: the only place where the rules of a row, their order and their words are.
-
-    :param template_id: for rows whose template is not in a column.
-    :param sender_id: for rows whose sender is not in a column.
-    """
-
-    def __init__(
-        self,
-        columns: Columns,
-        *,
-        template_id: str,
-        sender_id: str,
-        phones: PhoneReader,
-        keys: KeyMaker,
-    ) -> None:
-        self._columns = columns
-        self._template_id = template_id
-        self._sender_id = sender_id
-        # A table has few of them: each is checked once.
-        self._good_templates = {template_id: template_id} if template_id else {}
-        self._good_senders: dict[str | None, str] = {sender_id: sender_id, None: ""}
-        self._phones = phones
-        self._keys = keys
-        self.variables: Mapping[str, int] = {}
-        """How many variables the templates have, as far as that is known."""
-        self._param_names = [f"parameter {{{n}}} (column {name!r})" for n, name in enumerate(columns.params, 1)]
-
-    def read_one(self, batch: Batch, index: int) -> Recipient | BadRow:
-        """Return the recipient or bad row of one row.
-
-        :param index: of the row in the batch, from 0.
-        """
-        columns, texts = self._columns, batch.columns
-        phone = texts[columns.phone][index]
-        user_id, extend_code = _cell(texts, columns.user_id, index, ""), _cell(texts, columns.extend_code, index, "")
-        template_id = _cell(texts, columns.template_id, index, self._template_id)
-        sender_id = _cell(texts, columns.sender_id, index, self._sender_id)
-        key: bytes | None = None
-        number: str | None = None
-        try:
-            if columns.keys:
-                key = self._key_of([batch.keys[name][index] for name in columns.keys])
-            number = self._phone(phone)
-            if key is None:
-                key = self._keys.of_phone(number)
-            params = self._params(batch, index)
-            template = self._good_templates.get(template_id) or self._template(template_id)
-            self._check_count(template, params)
-            return Recipient(
-                batch.first_row + index,
-                key,
-                number,
-                params,
-                self._user_id(user_id) if user_id else "",
-                self._extend_code(extend_code) if extend_code else "",
-                template,
-                self._good_senders[sender_id] if sender_id in self._good_senders else self._sender(sender_id),
-            )
-        except BadValue as bad:
-            user, template, sender = shown(user_id), shown(template_id), shown(sender_id)
-            return BadRow(
-                batch.first_row + index, Status.INVALID, str(bad), number or shown(phone), user, template, sender, key
-            )
-
-    # -- one value each -----------------------------------------------------------------------------------------
-
-    def _phone(self, text: Any) -> str:
-        if type(text) is not str:
-            raise missing(f"phone (column {self._columns.phone!r})", text)
-        try:
-            return self._phones.read(text)
-        except BadPhone as bad:
-            raise BadValue(f"phone (column {self._columns.phone!r}): {bad}") from None
-
-    def _key_of(self, values: Sequence[Any]) -> bytes:
-        for name, value in zip(self._columns.keys or (), values, strict=True):
-            if type(value) is not str:
-                raise missing(f"key column {name!r}", value)
-        return self._keys.of_values(values)
-
-    def _params(self, batch: Batch, index: int) -> tuple[str, ...]:
-        params: Any
-        if self._columns.params_list is None:
-            names: Sequence[str] = self._param_names
-            params = [batch.columns[name][index] for name in self._columns.params]
-        else:
-            params = batch.lists[self._columns.params_list][index]
-            if not isinstance(params, list):
-                raise missing(f"parameters (column {self._columns.params_list!r})", params)
-            names = [f"parameter {{{n}}} (column {self._columns.params_list!r})" for n in range(1, len(params) + 1)]
-        for name, value in zip(names, params, strict=True):
-            if type(value) is not str:
-                raise missing(name, value)
-            check_text(name, value)
-        return tuple(params)
-
-    def _check_count(self, template_id: str, params: Sequence[str]) -> None:
-        expected = self.variables.get(template_id)
-        if expected is not None and expected != len(params):
-            has, given = counted(expected, "variable"), counted(len(params), "parameter")
-            raise BadValue(f"template {template_id} has {has}, the row has {given}")
-
-    def _user_id(self, text: Any) -> str:
-        name = f"user id (column {self._columns.user_id!r})"
-        if type(text) is not str:
-            raise missing(name, text)
-        if len(text) > LONGEST_MARK:
-            raise BadValue(f"{name} has {len(text)} characters; at most {LONGEST_MARK} are allowed")
-        check_text(name, text)
-        if not all(map(fits_mark, text)):
-            raise BadValue(f"{name} has a quote, an emoji or a control character")
-        return text
-
-    def _extend_code(self, text: Any) -> str:
-        name = f"extend code (column {self._columns.extend_code!r})"
-        if type(text) is not str:
-            raise missing(name, text)
-        if not is_code(text):
-            raise BadValue(f"{name} is not made of digits")
-        return text
-
-    def _template(self, text: Any) -> str:
-        name = f"template (column {self._columns.template_id!r})"
-        if type(text) is not str or not text.strip():
-            raise missing(name, text or None)
-        check_printable(name, text)
-        if len(text) > LONGEST_TEMPLATE_ID:
-            raise BadValue(f"{name} has {len(text)} characters; no template id is that long")
-        if len(self._good_templates) < MOST_REMEMBERED:
-            self._good_templates[text] = text.strip()
-        return text.strip()
-
-    def _sender(self, text: Any) -> str:
-        name = f"sender (column {self._columns.sender_id!r})"
-        if type(text) is not str:
-            raise missing(name, text)
-        check_printable(name, text)
-        if len(text) > LONGEST_SENDER_ID:
-            raise BadValue(f"{name} has {len(text)} characters; at most {LONGEST_SENDER_ID} are allowed")
-        if len(self._good_senders) < MOST_REMEMBERED:
-            self._good_senders[text] = text
-        return text
+MAX_SENDER_ID_CHARACTERS = 11
+MAX_TEMPLATE_ID_CHARACTERS = 128
+MAX_USER_ID_CHARACTERS = 32
+MAX_SHOWN_CHARACTERS = 64
+"""Characters of a bad row's own text that the results table shows."""
+NUL = "\0"
+"""PostgreSQL cannot store it, and no telephone can show it."""
+_LAST_OF_BASIC_PLANE = 0xFFFF
+"""Beyond it are the emoji (and nothing that a user id needs)."""
+_REFUSED_IN_USER_IDS = frozenset({"So", "Cc", "Cs"})
+"""Emoji and other symbols, control characters, half characters."""
 
 
-def _cell(texts: Mapping[str, Sequence[Any]], name: str | None, index: int, constant: str) -> Any:
-    return constant if name is None else texts[name][index]
+def missing(name: str, value: Any) -> str:
+    """Return why a value that is not text cannot be used."""
+    reason = getattr(value, "reason", None)
+    return f"{name} is empty (null or NaN)" if reason is None else f"{name}: {reason}"
+
+
+def unsendable(text: str) -> str | None:
+    """Return what keeps a text from being stored and sent, as the end of a sentence."""
+    if NUL in text:
+        return "has a NUL character and cannot be sent"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "has half a character (a lone surrogate) and cannot be sent"
+    return None
+
+
+def wrong_parameter(name: str, value: Any) -> str | None:
+    """Judge a parameter: any text that can be sent, the empty one too."""
+    if type(value) is not str:
+        return missing(name, value)
+    fault = unsendable(value)
+    return f"{name} {fault}" if fault else None
+
+
+def wrong_parameters(column: str, values: Any) -> str | None:
+    """Judge the list of all parameters of a row."""
+    if type(values) is not list:
+        return missing(f"parameters (column {column!r})", values)
+    if all(type(value) is str for value in values) and unsendable("".join(values)) is None:
+        return None
+    faults = (wrong_parameter(f"parameter {{{n}}} (column {column!r})", value) for n, value in enumerate(values, 1))
+    return next(filter(None, faults), None)
+
+
+def wrong_count(template_id: str, variables: int, parameters: int) -> str:
+    """Return why a row with another number of parameters than its template has variables is not sent."""
+    has, given = counted(variables, "variable"), counted(parameters, "parameter")
+    return f"template {template_id} has {has}, the row has {given}"
+
+
+def wrong_user_id(name: str, value: Any) -> str | None:
+    """Judge a user id; null and empty mean none."""
+    if not value:
+        return None
+    if type(value) is not str:
+        return missing(name, value)
+    if len(value) > MAX_USER_ID_CHARACTERS:
+        return f"{name} has {len(value)} characters; at most {MAX_USER_ID_CHARACTERS} are allowed"
+    if fault := unsendable(value):
+        return f"{name} {fault}"
+    return None if all(map(fits_user_id, value)) else f"{name} has a quote, an emoji or a control character"
+
+
+@lru_cache(maxsize=4096)
+def fits_user_id(char: str) -> bool:
+    """Return whether the API takes the character in a user id; a table has few different ones."""
+    if char in "'\"`" or ord(char) > _LAST_OF_BASIC_PLANE:
+        return False
+    return unicodedata.category(char) not in _REFUSED_IN_USER_IDS
+
+
+def wrong_extend_code(name: str, value: Any) -> str | None:
+    """Judge an extend code; null and empty mean none."""
+    if not value:
+        return None
+    if type(value) is not str:
+        return missing(name, value)
+    return None if value.isascii() and value.isdecimal() else f"{name} is not made of digits"
+
+
+def wrong_template(name: str, value: Any) -> str | None:
+    """Judge the id of a template; spaces around it do not count, its length does with them."""
+    if type(value) is not str or not value.strip():
+        return missing(name, value or None)
+    if not value.isprintable():
+        return f"{name} has a character that cannot be printed"
+    if len(value) > MAX_TEMPLATE_ID_CHARACTERS:
+        return f"{name} has {len(value)} characters; no template id is that long"
+    return None
+
+
+def wrong_sender(name: str, value: Any) -> str | None:
+    """Judge a sender; null and empty mean none."""
+    if value is None:
+        return None
+    if type(value) is not str:
+        return missing(name, value)
+    if not value.isprintable():
+        return f"{name} has a character that cannot be printed"
+    if len(value) > MAX_SENDER_ID_CHARACTERS:
+        return f"{name} has {len(value)} characters; at most {MAX_SENDER_ID_CHARACTERS} are allowed"
+    return None
+
+
+def shown(text: Any) -> str:
+    """Return what the results table shows of a bad row: short, and storable in any database."""
+    if not isinstance(text, str):
+        return ""
+    return text[:MAX_SHOWN_CHARACTERS].replace(NUL, "").encode("utf-8", "replace").decode()
+
+
+def all_shown(texts: Sequence[Any]) -> Sequence[str]:
+    """Return :func:`shown` of each; quick where all of them are shown as they are."""
+    if all(type(text) is str and len(text) <= MAX_SHOWN_CHARACTERS for text in texts) and not unsendable(
+        "".join(texts)
+    ):
+        return texts
+    return list(map(shown, texts))

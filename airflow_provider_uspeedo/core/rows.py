@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of text become recipients or bad rows, a batch at a time."""
+"""Rows of text become recipients or bad rows, a batch at a time and column by column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import suppress
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from airflow_provider_uspeedo.core import row_rules
 from airflow_provider_uspeedo.core.arrays import (
     column_of_keys,
     column_of_lists,
@@ -20,20 +21,17 @@ from airflow_provider_uspeedo.core.arrays import (
     column_of_texts,
     numbers_of,
 )
-from airflow_provider_uspeedo.core.column_checks import (
-    LONGEST_SHOWN,
-    BadValue,
-    odd_codes,
-    odd_lists,
-    odd_marks,
-    odd_texts,
-)
 from airflow_provider_uspeedo.core.columns import Batch, Columns
+from airflow_provider_uspeedo.core.keys import KeyMaker
+from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.row_rules import LONGEST_SENDER_ID, LONGEST_TEMPLATE_ID, RowRules
+from airflow_provider_uspeedo.core.statuses import Status
 
-__all__ = ["LONGEST_SENDER_ID", "LONGEST_SHOWN", "LONGEST_TEMPLATE_ID", "Batch", "Columns", "RowReader"]
+__all__ = ["Batch", "Columns", "RowReader", "in_order"]
+
+Rule: TypeAlias = Callable[[Any], str | None]
+"""One of :mod:`.row_rules` for one column."""
 
 
 def in_order(recipients: Iterable[Recipient], bad_rows: Iterable[BadRow]) -> list[Recipient | BadRow]:
@@ -41,90 +39,169 @@ def in_order(recipients: Iterable[Recipient], bad_rows: Iterable[BadRow]) -> lis
     return sorted([*recipients, *bad_rows], key=lambda row: row.row_number)
 
 
-class RowReader(RowRules):
-    """Reads rows of one table, column by column.
+class RowReader:
+    """Reads rows of one table.
 
-    A column is looked at in a few steps that are quick because they judge nothing: they find the rows of which
-    something is not surely good, and :meth:`read_one` reads those. In most tables there are few.
+    Each column is read once, in the order in which faults count: a row with several is invalid for the first one.
+
+    :param template_id: for rows whose template is not in a column.
+    :param sender_id: for rows whose sender is not in a column.
     """
 
+    def __init__(
+        self, columns: Columns, *, template_id: str, sender_id: str, phones: PhoneReader, keys: KeyMaker
+    ) -> None:
+        self._columns = columns
+        self._template_id = template_id
+        self._sender_id = sender_id
+        self._phones = phones
+        self._keys = keys
+        self.variables: Mapping[str, int] = {}
+        """How many variables the templates have, as far as that is known."""
+
     def read(self, batch: Batch) -> tuple[RecipientBatch, list[BadRow]]:
-        """Return what :meth:`read_one` makes of all rows: recipients and bad rows, each in order."""
-        odd: set[int] = set()
-        phones = self._all_phones(batch, odd)
-        params = self._all_params(batch, odd)
-        templates = _words(
-            batch, self._columns.template_id, self._template_id, self._good_templates, self._template, odd
-        )
-        senders = _words(batch, self._columns.sender_id, self._sender_id, self._good_senders, self._sender, odd)
-        if self.variables:
-            odd.update(self._miscounted(templates, numbers_of(pc.list_value_length(params))))
+        """Return recipients and bad rows, each in order."""
+        faults: dict[int, str] = {}
+        values_of_keys = self._key_columns(batch, faults)
+        with_bad_key = set(faults)
+        phones = self._read_phones(batch, faults)
+        keys = self._keys.of_phones(phones) if values_of_keys is None else self._keys.of_columns(values_of_keys)
+        without_key = with_bad_key if values_of_keys is not None else set(faults)
         columns = {
             "row_number": column_of_numbers(np.arange(batch.first_row, batch.first_row + batch.length)),
-            "key": column_of_keys(self._all_keys(batch, phones, odd)),
+            "key": column_of_keys(keys),
             "phone": column_of_texts(phones),
-            "params": params,
-            "user_id": _optional(batch, self._columns.user_id, odd_marks, odd),
-            "extend_code": _optional(batch, self._columns.extend_code, odd_codes, odd),
-            "template_id": templates,
-            "sender_id": senders,
+            **self._read_content(batch, faults),
         }
         read = RecipientBatch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
-        return self._with_odd_rows(batch, read, sorted(odd)) if odd else (read, [])
-
-    def _with_odd_rows(self, batch: Batch, read: RecipientBatch, odd: list[int]) -> tuple[RecipientBatch, list[BadRow]]:
-        """Return the rows with those that are read alone; what ``read`` makes of these counts for nothing."""
-        alone = [self.read_one(batch, index) for index in odd]
-        bad = [row for row in alone if isinstance(row, BadRow)]
+        if not faults:
+            return read, []
+        bad = sorted(faults)
         mask = np.ones(batch.length, bool)
-        mask[odd] = False
-        good = RecipientBatch.joined(
-            [read.only(mask), RecipientBatch.of([row for row in alone if isinstance(row, Recipient)])]
+        mask[bad] = False
+        keys_of_bad = [None if index in without_key else keys[index] for index in bad]
+        return read.only(mask), self._bad_rows(batch, bad, [faults[index] for index in bad], phones, keys_of_bad)
+
+    def _bad_rows(
+        self,
+        batch: Batch,
+        bad: Sequence[int],
+        reasons: Sequence[str],
+        phones: Sequence[str],
+        keys: Sequence[bytes | None],
+    ) -> list[BadRow]:
+        def cells(name: str | None, constant: str = "") -> Sequence[str]:
+            if name is None:
+                return [row_rules.shown(constant)] * len(bad)
+            values = list(batch.columns[name])
+            return row_rules.all_shown([values[index] for index in bad])
+
+        written = cells(self._columns.phone)
+        fields = zip(
+            (batch.first_row + index for index in bad),
+            repeat(Status.INVALID),
+            reasons,
+            (phones[index] or text for index, text in zip(bad, written, strict=True)),
+            cells(self._columns.user_id),
+            cells(self._columns.template_id, self._template_id),
+            cells(self._columns.sender_id, self._sender_id),
+            keys,
+            strict=False,
         )
-        return good.take(np.argsort(numbers_of(good.column("row_number")))), bad
+        return list(map(tuple.__new__, repeat(BadRow), fields))  # calling the class costs twice as much
 
-    # -- one column each, as long as the batch; the rows where it is not surely good are put into ``odd`` -----------
+    # -- one column each, as long as the batch, with something harmless in place of what is put into ``faults`` ------
 
-    def _all_phones(self, batch: Batch, odd: set[int]) -> list[Any]:
-        found = self._phones.read_all(list(batch.columns[self._columns.phone]))
-        if None not in found:
-            return found
-        odd.update(index for index, phone in enumerate(found) if phone is None)
-        return [phone or "" for phone in found]
-
-    def _all_keys(self, batch: Batch, phones: Sequence[str], odd: set[int]) -> list[bytes]:
+    def _key_columns(self, batch: Batch, faults: dict[int, str]) -> list[Sequence[str]] | None:
         if not self._columns.keys:
-            return self._keys.of_phones(phones)
-        columns: list[Sequence[Any]] = [list(batch.keys[name]) for name in self._columns.keys]
-        for place, values in enumerate(columns):
-            if set(map(type, values)) != {str}:
-                odd.update(index for index, value in enumerate(values) if type(value) is not str)
-                columns[place] = [value if type(value) is str else "" for value in values]
-        return self._keys.of_columns(columns)
+            return None
 
-    def _all_params(self, batch: Batch, odd: set[int]) -> pa.Array:
-        if self._columns.params_list:
-            lists = batch.lists[self._columns.params_list]
-            odd.update(odd_lists(lists))
-            return column_of_text_lists([() if index in odd else params for index, params in enumerate(lists)])
-        columns = [_texts(batch.columns[name], odd_texts, odd) for name in self._columns.params]
+        def wrong(name: str, value: Any) -> str | None:
+            return None if type(value) is str else row_rules.missing(name, value)
+
+        return [
+            _judged(batch.keys[name], partial(wrong, f"key column {name!r}"), faults) for name in self._columns.keys
+        ]
+
+    def _read_phones(self, batch: Batch, faults: dict[int, str]) -> list[str]:
+        """Return each phone as the API takes it; ``""`` for what is no phone."""
+        name, read = f"phone (column {self._columns.phone!r})", self._phones.read
+        found: list[str] = []
+        for index, text in enumerate(batch.columns[self._columns.phone]):
+            phone = ""
+            if type(text) is not str:
+                faults.setdefault(index, row_rules.missing(name, text))
+            else:
+                try:
+                    phone = read(text)
+                except BadPhone as bad:
+                    faults.setdefault(index, f"{name}: {bad.reason}")
+            found.append(phone)
+        return found
+
+    def _read_content(self, batch: Batch, faults: dict[int, str]) -> dict[str, pa.Array]:
+        names = self._columns
+        rule = {
+            "template_id": partial(row_rules.wrong_template, f"template (column {names.template_id!r})"),
+            "sender_id": partial(row_rules.wrong_sender, f"sender (column {names.sender_id!r})"),
+            "user_id": partial(row_rules.wrong_user_id, f"user id (column {names.user_id!r})"),
+            "extend_code": partial(row_rules.wrong_extend_code, f"extend code (column {names.extend_code!r})"),
+        }
+        params = self._read_params(batch, faults)
+        templates = _words(batch, names.template_id, self._template_id, rule["template_id"], faults, str.strip)
+        if self.variables:
+            self._compare_counts(templates, numbers_of(pc.list_value_length(params)), faults)
+        return {
+            "params": params,
+            "template_id": templates,
+            "user_id": _optional(batch, names.user_id, rule["user_id"], faults),
+            "extend_code": _optional(batch, names.extend_code, rule["extend_code"], faults),
+            "sender_id": _words(batch, names.sender_id, self._sender_id, rule["sender_id"], faults),
+        }
+
+    def _read_params(self, batch: Batch, faults: dict[int, str]) -> pa.Array:
+        if (name := self._columns.params_list) is not None:
+            rule = partial(row_rules.wrong_parameters, name)
+            return column_of_text_lists(_judged(batch.lists[name], rule, faults, instead=()))
+        named = [(name, f"parameter {{{n}}} (column {name!r})") for n, name in enumerate(self._columns.params, 1)]
+        columns = [
+            _texts(batch.columns[name], partial(row_rules.wrong_parameter, called), faults) for name, called in named
+        ]
         return column_of_lists(columns, batch.length)
 
-    def _miscounted(self, templates: pa.DictionaryArray, counts: np.ndarray[Any, Any]) -> Collection[int]:
-        expected = np.array([self.variables.get(template, -1) for template in templates.dictionary.to_pylist()], int)
-        of_each = expected[numbers_of(templates.indices)]
-        return np.flatnonzero((of_each >= 0) & (of_each != counts)).tolist()
+    def _compare_counts(
+        self, templates: pa.DictionaryArray, counts: np.ndarray[Any, Any], faults: dict[int, str]
+    ) -> None:
+        """Find the rows with another number of parameters than their template is known to have variables."""
+        ids, which = templates.dictionary.to_pylist(), numbers_of(templates.indices)
+        expected = np.array([self.variables.get(template, -1) for template in ids], int)[which]
+        reason = lru_cache(row_rules.wrong_count)  # few different ones
+        for index in np.flatnonzero((expected >= 0) & (expected != counts)).tolist():
+            if index not in faults:
+                faults[index] = reason(ids[which[index]], int(expected[index]), int(counts[index]))
 
 
-def _optional(
-    batch: Batch, name: str | None, find_odd: Callable[[Sequence[Any]], Iterable[int]], odd: set[int]
-) -> pa.Array:
+def _judged(values: Iterable[Any], rule: Rule, faults: dict[int, str], instead: Any = "") -> list[Any]:
+    """Return the values, with something else for those that the rule refuses."""
+    good = list(values)
+    for index, fault in enumerate(map(rule, good)):
+        if fault is not None:
+            good[index] = instead
+            faults.setdefault(index, fault)
+    return good
+
+
+def _texts(values: Iterable[Any], rule: Rule, faults: dict[int, str]) -> pa.Array:
+    """Return a column of texts. One that Arrow has already, and that can be sent as it is, need not be judged."""
+    clean = getattr(values, "clean", None)
+    return column_of_texts(_judged(values, rule, faults)) if clean is None else clean
+
+
+def _optional(batch: Batch, name: str | None, rule: Rule, faults: dict[int, str]) -> pa.Array:
+    """Return a column of texts, with ``""`` for what is null."""
     if name is None:
         return _nothing(batch.length)
-    values = list(batch.columns[name])
-    odd_ones = set(find_odd(values))
-    odd |= odd_ones
-    return column_of_texts(["" if index in odd_ones else value or "" for index, value in enumerate(values)])
+    return column_of_texts([value or "" for value in _judged(batch.columns[name], rule, faults)])
 
 
 @lru_cache(maxsize=2)
@@ -133,42 +210,33 @@ def _nothing(rows: int) -> pa.Array:
     return column_of_texts([""] * rows)
 
 
-def _texts(values: Sequence[Any], find_odd: Callable[[Sequence[Any]], Collection[int]], odd: set[int]) -> pa.Array:
-    """Return a column of texts, with ``""`` for what may be none."""
+def _words(
+    batch: Batch,
+    name: str | None,
+    constant: str,
+    rule: Rule,
+    faults: dict[int, str],
+    trim: Callable[[str], str] = str,
+) -> pa.DictionaryArray:
+    """Return a column of few different texts; each is judged once. What stands for all rows is good."""
+    if name is None:
+        zeros = column_of_numbers(np.zeros(batch.length, int))
+        return column_of_texts([constant]).dictionary_encode().take(zeros)
+    words, which = _encoded(batch.columns[name])
+    wrong = [rule(word) for word in words]
+    if any(wrong):
+        for index in np.flatnonzero(np.array([fault is not None for fault in wrong])[which]).tolist():
+            faults.setdefault(index, str(wrong[which[index]]))
+    texts = ["" if fault else trim(word or "") for word, fault in zip(words, wrong, strict=True)]
+    return column_of_texts(texts).dictionary_encode().take(column_of_numbers(which))
+
+
+def _encoded(values: Any) -> tuple[list[Any], np.ndarray[Any, Any]]:
+    """Return the different values of a column, and for each row which of them it has."""
     clean = getattr(values, "clean", None)
     if clean is not None:
-        return clean
+        encoded = clean.dictionary_encode()
+        return encoded.dictionary.to_pylist(), numbers_of(encoded.indices)
     values = list(values)
-    odd_ones = set(find_odd(values))
-    odd |= odd_ones
-    return column_of_texts(["" if index in odd_ones else v for index, v in enumerate(values)] if odd_ones else values)
-
-
-def _words(
-    batch: Batch, name: str | None, constant: str, good: dict[Any, str], check: Callable[[Any], str], odd: set[int]
-) -> pa.DictionaryArray:
-    """Return a column of few different texts, each of them checked once."""
-    values: Any = [constant] if name is None else batch.columns[name]
-    clean = column_of_texts(values) if name is None else getattr(values, "clean", None)
-    if clean is None:
-        return _looked_up(list(values), good, check, odd)
-    encoded, wrong = clean.dictionary_encode(), set[int]()
-    words = _looked_up(encoded.dictionary.to_pylist(), good, check, wrong)
-    which = encoded.indices if name is not None else column_of_numbers(np.zeros(batch.length, int))
-    if wrong:
-        odd.update(np.flatnonzero(np.isin(numbers_of(which), list(wrong))).tolist())
-    return words.take(which)
-
-
-def _looked_up(
-    values: Sequence[Any], good: dict[Any, str], check: Callable[[Any], str], odd: set[int]
-) -> pa.DictionaryArray:
-    """Return what is remembered of each value, once those that are new were checked."""
-    found = list(map(good.get, values))
-    if None in found:
-        for value in set(values).difference(good):
-            with suppress(BadValue):
-                check(value)
-        found = list(map(good.get, values))
-        odd.update(index for index, text in enumerate(found) if text is None)
-    return column_of_texts([text or "" for text in found]).dictionary_encode()
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    return list(places), np.fromiter(map(places.__getitem__, values), np.int64, len(values))

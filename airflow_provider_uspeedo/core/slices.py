@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A slice of a table: the recipients that one of several tasks sends, chosen by their keys.
+"""A slice of a table: the recipients that one of several mapped tasks sends to, chosen by their keys.
 
-Every row of a recipient is in one slice, so duplicates meet; and which slice that is depends on the key alone, not on
-the order of the table. A row without a key is in the slice of its row number: it must be counted somewhere.
+All rows of a recipient are in one slice, so duplicates are found; the slice depends on the key alone, not on the order
+of the table. A row without a key is assigned by its row number, so that it is counted once.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-MOST_SLICES = 1024
-"""As many mapped tasks as Airflow makes of one by default."""
+MAX_SLICES = 1024
+"""Airflow's default limit of mapped tasks."""
 BUCKET_BYTES = 2
-"""So many leading bytes of a key decide; the ledger computes the same in SQL."""
+"""The number of leading bytes of a key that decide; the ledger computes the same in SQL."""
 _WRITTEN = re.compile(r"\s*([0-9]{1,4})\s*/\s*([0-9]{1,4})\s*", re.ASCII)
 
 
@@ -27,16 +27,16 @@ class Slice:
     >>> Slice.parse("3/8")
     Slice(number=2, count=8)
 
-    :raises ConfigurationError: there is no such slice.
+    :raises ConfigurationError: the numbers are out of range.
     """
 
     number: int = 0
     count: int = 1
 
     def __post_init__(self) -> None:
-        if not (1 <= self.count <= MOST_SLICES and 0 <= self.number < self.count):
+        if not (1 <= self.count <= MAX_SLICES and 0 <= self.number < self.count):
             raise ConfigurationError(
-                f"slice={str(self)!r} is no slice: write it as '1/8' to '8/8', of at most {MOST_SLICES:,} slices."
+                f"slice={str(self)!r} is not a slice: write it as '1/8' to '8/8', of at most {MAX_SLICES:,} slices."
             )
 
     @classmethod
@@ -44,12 +44,12 @@ class Slice:
         """Reads ``"3/8"``: the third of eight."""
         written = _WRITTEN.fullmatch(text)
         if written is None:
-            raise ConfigurationError(f"slice={text[:20]!r} is no slice: write it as '1/8', the first of eight.")
+            raise ConfigurationError(f"slice={text[:20]!r} is not a slice: write it as '1/8', the first of eight.")
         return cls(int(written[1]) - 1, int(written[2]))
 
     @property
     def is_whole(self) -> bool:
-        """True if it is all of the table."""
+        """True if it is the whole table."""
         return self.count == 1
 
     def holds(self, row: Recipient | BadRow) -> bool:
@@ -65,7 +65,7 @@ class Slice:
 
 
 WHOLE = Slice()
-"""The table as it is."""
+"""The whole table."""
 
 
 def slice_of(key: bytes | None, row_number: int, count: int) -> int:

@@ -10,7 +10,7 @@ class Status(StrEnum):
     """The status of one row, in the order in which statuses are shown."""
 
     ACCEPTED = "accepted"
-    """The API accepted the message (or a person resolved it as sent)."""
+    """The API accepted the message (or it was resolved as sent)."""
     REJECTED = "rejected"
     """The API named this recipient as failed, with a reason. Never sent again."""
     INVALID = "invalid"
@@ -18,11 +18,11 @@ class Status(StrEnum):
     DUPLICATE = "duplicate"
     """Not sent: another row of the same table is the same recipient."""
     SUPPRESSED = "suppressed"
-    """Not sent: the recipient must not be texted."""
+    """Not sent: the recipient is on a suppression list."""
     UNKNOWN = "unknown"
-    """It may have arrived: the answer was lost. Never sent again by itself."""
+    """It may have been accepted: the answer was lost. Never sent again without a decision."""
     NOT_SENT = "not_sent"
-    """It surely did not leave. A later run sends it."""
+    """Certainly not sent. A later run sends it."""
 
 
 STATUSES: tuple[str, ...] = tuple(status.value for status in Status)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one try has to report: how many rows ended in which status, and the first of those to look at."""
+"""The summary of one attempt: the number of rows in each status, and the first failures."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
-MOST_SESSIONS = 1000
+MAX_SESSIONS = 1000
 """Session numbers listed in a summary; the results table has them all."""
-MOST_FAILURES = 1000
+MAX_FAILURES = 1000
 """Failures listed in a summary; the results table has them all."""
 
 
-TELLING_DIGITS = 7
-"""So many digits of a phone can be dialled or looked up."""
+IDENTIFYING_DIGITS = 7
+"""The number of digits of a phone that identify it."""
 _WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
-"""So begins nobody's mark but a phone, be it another than the row's own."""
+"""A user id that begins so is a phone, though maybe not that of the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedFailure:
-    """A row that was rejected, is invalid, or may have arrived; the phone and all vendor text are masked."""
+    """A row that is rejected, invalid or unknown; the phone and all vendor text are masked."""
 
     row_number: int
     phone: str
@@ -35,12 +35,12 @@ class ListedFailure:
 
     @classmethod
     def masked(cls, row_number: int, phone: str, user_id: str, status: str, reason: str) -> ListedFailure:
-        """From what the ledger holds."""
+        """From the unmasked values in the ledger."""
         return cls(row_number, mask_phone(phone) if phone else "", _shown(user_id, phone), status, mask_digits(reason))
 
 
 def _shown(user_id: str, phone: str) -> str:
-    """The caller's own mark as it is, unless it is a phone."""
+    """The user id as it is, unless it is a phone."""
     if not (_quotes(user_id, phone) or _WRITTEN_AS_PHONE.match(user_id)):
         return user_id
     masked = mask_digits(user_id)
@@ -48,9 +48,9 @@ def _shown(user_id: str, phone: str) -> str:
 
 
 def _quotes(user_id: str, phone: str) -> bool:
-    """True if the caller's own mark is (most of) this phone, or may be, where the row's phone cannot be read."""
-    mark, number = _digits(user_id), _digits(phone)
-    return len(mark) >= TELLING_DIGITS and (mark in number or number[-TELLING_DIGITS:] in mark)
+    """True if the user id is (most of) this phone, or may be, where the row's phone cannot be read."""
+    digits, number = _digits(user_id), _digits(phone)
+    return len(digits) >= IDENTIFYING_DIGITS and (digits in number or number[-IDENTIFYING_DIGITS:] in digits)
 
 
 def _digits(text: str) -> str:
@@ -59,11 +59,11 @@ def _digits(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The counts of one reading; they describe the table as this try read it, and come from the ledger.
+    """The counts of one attempt: they come from the ledger and describe the table as this attempt read it.
 
     :param counts: status -> rows, for every status.
-    :param accepted_now: how many of the accepted were sent by this try.
-    :param requests: how many calls this try made.
+    :param accepted_now: the number of accepted rows that this attempt sent.
+    :param requests: the number of requests that this attempt sent.
     """
 
     campaign_id: str
@@ -80,24 +80,24 @@ class Summary:
 
     @property
     def rows(self) -> int:
-        """All rows of the reading."""
+        """The number of rows that were read."""
         return sum(self.counts.values())
 
     @property
     def truncated(self) -> bool:
         """True if a list was cut; the results table is complete."""
         failed = self[Status.REJECTED] + self[Status.INVALID] + self[Status.UNKNOWN]
-        return len(self.session_nos) > MOST_SESSIONS or failed > min(len(self.failures), MOST_FAILURES)
+        return len(self.session_nos) > MAX_SESSIONS or failed > min(len(self.failures), MAX_FAILURES)
 
     def to_xcom(self) -> dict[str, Any]:
-        """Plain JSON, as the operator returns it."""
+        """The plain JSON that the operator returns."""
         return {
             "campaign_id": self.campaign_id,
             "rows": self.rows,
             **{status: self[status] for status in STATUSES},
             "accepted_now": self.accepted_now,
             "requests": self.requests,
-            "session_nos": list(self.session_nos[:MOST_SESSIONS]),
+            "session_nos": list(self.session_nos[:MAX_SESSIONS]),
             "failures": [
                 {
                     "row_number": f.row_number,
@@ -106,7 +106,7 @@ class Summary:
                     "status": str(f.status),
                     "reason": f.reason,
                 }
-                for f in self.failures[:MOST_FAILURES]
+                for f in self.failures[:MAX_FAILURES]
             ],
             "truncated": self.truncated,
             "results_conn_id": self.results_conn_id,

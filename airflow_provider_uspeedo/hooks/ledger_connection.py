@@ -42,7 +42,7 @@ NOT_FOR_THE_DRIVER = {
     "isolation_level",
 }  # fmt: skip
 """Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
-LONGEST_TIMEOUT = 31_536_000
+MAX_TIMEOUT_SECONDS = 31_536_000
 """Seconds: a year, the most that every driver takes."""
 MILLISECONDS = {"tcp_user_timeout"}
 """Time-outs that are in milliseconds, and of which 0 means what the system does by itself."""
@@ -213,7 +213,7 @@ def _seconds(name: str, value: Any, conn_id: str) -> Any:
     """A time-out as a number: pymysql refuses the text that a form or a URI gives; to libpq 0 means for ever."""
     if not name.endswith("_timeout"):
         return value
-    least, most = (0, 1000 * LONGEST_TIMEOUT) if name in MILLISECONDS else (1, LONGEST_TIMEOUT)
+    least, most = (0, 1000 * MAX_TIMEOUT_SECONDS) if name in MILLISECONDS else (1, MAX_TIMEOUT_SECONDS)
     with suppress(ValueError):
         number = int(value) if isinstance(value, str) else value
         if isinstance(number, int) and not isinstance(number, bool) and least <= number <= min(most, 2**31 - 1):

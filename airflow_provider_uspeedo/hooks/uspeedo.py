@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from airflow_provider_uspeedo.api.client import USpeedoClient
-    from airflow_provider_uspeedo.api.config import ClientConfig
+    from airflow_provider_uspeedo.api.client_config import ClientConfig
     from airflow_provider_uspeedo.api.response.receipts import SessionReceipts
     from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
     from airflow_provider_uspeedo.api.response.templates import Template
@@ -48,7 +48,7 @@ class USpeedoHook(BaseHook):
 
         :raises ConfigurationError: a field of the connection is wrong; the message names it.
         """
-        from airflow_provider_uspeedo.api.config import ClientConfig
+        from airflow_provider_uspeedo.api.client_config import ClientConfig
 
         connection = self.get_connection(self.uspeedo_conn_id)
         return ClientConfig.from_connection(
@@ -90,9 +90,9 @@ class USpeedoHook(BaseHook):
         :raises Refused: the API refused the call as a whole; nobody was texted.
         :raises OutcomeUnknown: it may have arrived: do not repeat it.
         """
-        from airflow_provider_uspeedo.api.http.backoff import again
+        from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 
-        answer: SendAnswer = again()(self.client.send_batch, task_content)
+        answer: SendAnswer = retry_not_sent()(self.client.send_batch, task_content)
         return answer
 
     def get_receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:

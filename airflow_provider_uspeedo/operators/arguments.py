@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.slices import Slice
 
 N = TypeVar("N", int, float)
-LONGEST_PATH = 4096
+MAX_PATH_CHARACTERS = 4096
 NOTHING = ("", "none", "null")
 """What an empty field of a form, or ``None`` in a template, is rendered as."""
 
@@ -57,7 +57,7 @@ class Rows:
 
 def _is_rows_as_text(text: str) -> bool:
     """True of rows that a template turned into text: refused later, and shown to nobody meanwhile."""
-    begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > LONGEST_PATH
+    begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > MAX_PATH_CHARACTERS
     return begins_as_rows and "{{" not in text and "{%" not in text
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
-from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
+from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.errors import (
     CampaignHalted,
     ConfigurationError,
@@ -214,7 +214,7 @@ class SendBatchSMSOperator(BaseOperator):
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
         summary = self._placed(rehearse(order, reading, ledger))
-        self.log.info("Dry run, nothing was sent. %s", tell(summary))
+        self.log.info("Dry run, nothing was sent. %s", describe(summary))
         return summary
 
     def _campaign(self, order: CampaignConfig, ledger: Ledger, hook: USpeedoHook, halt: StopSignal) -> Report:
@@ -224,7 +224,7 @@ class SendBatchSMSOperator(BaseOperator):
 
         reading = prepare(order, Rows.unwrap(self.recipients), hook.query_templates)
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, hook.client.send_batch, halt, patience=hook.config.timeout)
+        campaign = Campaign(order, reading, ledger, hook.client.send_written, halt, patience=hook.config.timeout)
         with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
             running = thread.submit(campaign.run)
             try:
@@ -237,7 +237,7 @@ class SendBatchSMSOperator(BaseOperator):
         """Tells the summary, then fails the task if it must."""
         found = self._placed(report.summary)
         summary = self._finish(context, found)
-        verdict = judge(
+        decision = decide(
             found,
             phone_column=order.columns.phone,
             cause=self._in_words(report.cause),
@@ -247,11 +247,11 @@ class SendBatchSMSOperator(BaseOperator):
             complete=report.complete,
             sliced=not order.slice_.is_whole,
         )
-        if verdict.end is End.SUCCESS:
-            self.log.info("%s", verdict.message)
+        if decision.end is End.SUCCESS:
+            self.log.info("%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
-        raise (AirflowException if verdict.end is End.RETRY else AirflowFailException)(verdict.message)
+        raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
 
     def _placed(self, summary: Summary) -> Summary:
         """The summary, with the connection under which its results are found."""

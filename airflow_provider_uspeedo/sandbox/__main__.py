@@ -15,7 +15,7 @@ _NO_EXTRA = (
     "The sandbox needs {name}, which is not installed. Install it: pip install 'airflow-provider-uspeedo[sandbox]'"
 )
 _REMOTE = (
-    "warning: other machines can reach this sandbox. It speaks plain HTTP, and whoever has its key can send to it;"
+    "warning: other machines can reach this sandbox. It speaks plain HTTP, and every client with its key can call it;"
     " pages and control stay on this machine."
 )
 
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     default = Settings()
     parser = argparse.ArgumentParser(
         prog="python -m airflow_provider_uspeedo.sandbox",
-        description="A local stand-in for the USpeedo SMS API. It texts nobody.",
+        description="A local stand-in for the USpeedo SMS API. It sends no SMS.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument

@@ -13,30 +13,30 @@ from typing import NamedTuple
 from .call import Call
 from .inbox import Message
 from .journal import Entry
-from .magic_numbers import BLACK_LIST, Fate, Place, fate_of
+from .magic_numbers import BLACK_LIST, ReasonPlace, Treatment, treatment_of
 from .receipt_store import Sent, Session
 from .segments import segments
 from .state import State
-from .submission import Group, Target
+from .submission import Group, SubmittedTarget
 from .template_store import TEXT_LENGTH
 
 _PHONE = re.compile(r"\(\d{1,4}\)\d{4,15}|\d{4,20}", re.ASCII)
 _BARE = str.maketrans("", "", "()")
-_WRONG_PHONE = Fate(reason="phone number format is wrong")
-_LONG_TEXT = Fate(reason=f"text is longer than {TEXT_LENGTH} characters")
+_WRONG_PHONE = Treatment(reason="phone number format is wrong")
+_LONG_TEXT = Treatment(reason=f"text is longer than {TEXT_LENGTH} characters")
 
 
-class Failure(NamedTuple):
+class RejectedMessage(NamedTuple):
     """One message that was rejected."""
 
     group: int
-    target: Target
-    fate: Fate
+    target: SubmittedTarget
+    treatment: Treatment
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a send request.
+class SendResult:
+    """The result of a send request.
 
     :param session_nos: none if nothing was accepted; one in generation A, one per accepted group in B.
     :param accepted: number of messages accepted.
@@ -45,51 +45,55 @@ class Outcome:
     groups: Sequence[Group]
     session_nos: Sequence[str]
     accepted: int
-    failures: Sequence[Failure]
+    failures: Sequence[RejectedMessage]
 
 
 class _Decision(NamedTuple):
     group: int
-    target: Target
+    target: SubmittedTarget
     text: str
-    fate: Fate
+    treatment: Treatment
 
 
-def accept(state: State, call: Call, groups: Sequence[Group], forced: Sequence[Fate] = ()) -> Outcome:
+def accept(state: State, call: Call, groups: Sequence[Group], forced: Sequence[Treatment] = ()) -> SendResult:
     """Decide on every message, and journal the accepted ones before returning.
 
-    :param forced: fates for the first messages, whatever their numbers.
+    :param forced: the treatments of the first messages; those of their numbers do not count.
     """
     decisions = list(_decide(groups, forced))
-    good = [decision for decision in decisions if not decision.fate.reason]
+    good = [decision for decision in decisions if not decision.treatment.reason]
     session_nos: list[str] = []
     for _, same in groupby(good, key=lambda decision: decision.group if call.generation == "B" else 0):
         session_nos.append(_record(state, call, groups, list(same)))
-    failures = [Failure(group, target, fate) for group, target, _, fate in decisions if fate.reason]
-    return Outcome(groups, session_nos, len(good), failures)
+    failures = [
+        RejectedMessage(group, target, treatment) for group, target, _, treatment in decisions if treatment.reason
+    ]
+    return SendResult(groups, session_nos, len(good), failures)
 
 
-def _decide(groups: Sequence[Group], forced: Sequence[Fate]) -> Iterator[_Decision]:
-    fates = iter(forced)
+def _decide(groups: Sequence[Group], forced: Sequence[Treatment]) -> Iterator[_Decision]:
+    treatments = iter(forced)
     for number, group in enumerate(groups):
         for target in group.targets:
             text = group.template.fill(target.params)
-            yield _Decision(number, target, text, next(fates, None) or _fate(target, text))
+            yield _Decision(number, target, text, next(treatments, None) or _treatment(target, text))
 
 
-def _fate(target: Target, text: str) -> Fate:
+def _treatment(target: SubmittedTarget, text: str) -> Treatment:
     if _PHONE.fullmatch(target.phone) is None:
         return _WRONG_PHONE
     if len(text) > TEXT_LENGTH:
         return _LONG_TEXT
-    return fate_of(target.phone)
+    return treatment_of(target.phone)
 
 
 def _record(state: State, call: Call, groups: Sequence[Group], decisions: Sequence[_Decision]) -> str:
     """Journal the messages of one session first, then make them visible; return its SessionNo."""
     session_no = uuid.uuid4().hex
     state.journal.append([_entry(call, session_no, groups[each.group], each.target) for each in decisions])
-    sent = [Sent(each.target.phone, each.target.user_id, segments(each.text), each.fate.receipt) for each in decisions]
+    sent = [
+        Sent(each.target.phone, each.target.user_id, segments(each.text), each.treatment.receipt) for each in decisions
+    ]
     state.receipts.add(session_no, Session(call.time, sent))
     state.inbox.counters.segments += sum(each.segments for each in sent)
     if state.settings.inbox:
@@ -99,7 +103,7 @@ def _record(state: State, call: Call, groups: Sequence[Group], decisions: Sequen
     return session_no
 
 
-def _entry(call: Call, session_no: str, group: Group, target: Target) -> Entry:
+def _entry(call: Call, session_no: str, group: Group, target: SubmittedTarget) -> Entry:
     return Entry(
         time=call.time,
         request_id=call.request_id,
@@ -130,6 +134,6 @@ def _message(call: Call, session_no: str, group: Group, decision: _Decision, sen
     )
 
 
-def blacklisted(count: int, place: Place) -> list[Fate]:
-    """Return fates that reject the first ``count`` messages and say so at ``place``."""
-    return [Fate(reason=BLACK_LIST, place=place)] * count
+def blacklisted(count: int, place: ReasonPlace) -> list[Treatment]:
+    """Return treatments that reject the first ``count`` messages, with the reason at ``place``."""
+    return [Treatment(reason=BLACK_LIST, place=place)] * count

@@ -7,57 +7,57 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from .accept import Failure, Outcome
+from .accept import RejectedMessage, SendResult
 from .call import NAMES, Action, Call
 from .refusals import PARTIAL_FAILURE, Refusal
 
-Answer = dict[str, object]
+AnswerBody = dict[str, object]
 _NO_DIGIT = re.compile(r"\D")
 
 
-def head(call: Call, action: Action | None, code: int = 0, message: str = "") -> Answer:
+def head(call: Call, action: Action | None, code: int = 0, message: str = "") -> AnswerBody:
     """Return the fields that every answer has; generation A names the action too."""
     named = {"Action": f"{NAMES[action]}Response"} if action and call.generation == "A" else {}
     return {"RetCode": code, **named, "Message": message, "ReqUuid": call.request_id}
 
 
-def refusal(call: Call, action: Action | None, refused: Refusal) -> Answer:
+def refusal(call: Call, action: Action | None, refused: Refusal) -> AnswerBody:
     """Return the answer to a call that was refused as a whole."""
     return head(call, action, refused.code, refused.message)
 
 
-def sent(call: Call, outcome: Outcome, *, code: int | None = None, flat: bool | None = None) -> Answer:
+def sent(call: Call, result: SendResult, *, code: int | None = None, flat: bool | None = None) -> AnswerBody:
     """Return the answer to a send request.
 
     :param code: its RetCode; by default 0, or 18046 when all messages failed.
     :param flat: failures as ``FailedTargetPhones`` (the default in B) instead of the tree ``FailContent`` (in A).
     """
     if code is None:
-        code = 0 if outcome.accepted or not outcome.failures else PARTIAL_FAILURE
-    answer = {**head(call, "send", code), "SuccessCount": outcome.accepted}
-    if outcome.session_nos:
-        answer["SessionNo"] = outcome.session_nos[0] if call.generation == "A" else list(outcome.session_nos)
-    listed = [failure for failure in outcome.failures if failure.fate.place != "nowhere"]
+        code = 0 if result.accepted or not result.failures else PARTIAL_FAILURE
+    answer = {**head(call, "send", code), "SuccessCount": result.accepted}
+    if result.session_nos:
+        answer["SessionNo"] = result.session_nos[0] if call.generation == "A" else list(result.session_nos)
+    listed = [failure for failure in result.failures if failure.treatment.place != "nowhere"]
     if call.generation == "B" if flat is None else flat:
         return {**answer, "FailedTargetPhones": [_flat(failure) for failure in listed]}
-    return {**answer, "FailContent": list(_tree(outcome, listed))}
+    return {**answer, "FailContent": list(_tree(result, listed))}
 
 
-def _flat(failure: Failure) -> Answer:
+def _flat(failure: RejectedMessage) -> AnswerBody:
     target = failure.target
     return {
         "Phone": _phone(failure),
         "TemplateParams": list(target.params),
-        "FailureReason": failure.fate.reason,
+        "FailureReason": failure.treatment.reason,
     }
 
 
-def _tree(outcome: Outcome, listed: Sequence[Failure]) -> Iterable[Answer]:
-    def branch(failure: Failure) -> tuple[int, str]:
-        return failure.group, failure.fate.reason if failure.fate.place == "group" else ""
+def _tree(result: SendResult, listed: Sequence[RejectedMessage]) -> Iterable[AnswerBody]:
+    def branch(failure: RejectedMessage) -> tuple[int, str]:
+        return failure.group, failure.treatment.reason if failure.treatment.place == "group" else ""
 
     for (number, reason), failures in groupby(sorted(listed, key=branch), key=branch):
-        group = outcome.groups[number]
+        group = result.groups[number]
         yield {
             "TemplateId": group.template.template_id,
             "SenderId": group.sender_id,
@@ -66,18 +66,18 @@ def _tree(outcome: Outcome, listed: Sequence[Failure]) -> Iterable[Answer]:
         }
 
 
-def _leaf(failure: Failure) -> Answer:
+def _leaf(failure: RejectedMessage) -> AnswerBody:
     target = failure.target
     return {
         "Phone": _phone(failure),
         "TemplateParams": list(target.params),
         "ExtendCode": target.extend_code,
         "UserId": target.user_id,
-        "FailureDetails": "" if failure.fate.place == "group" else failure.fate.reason,
-        "Invalid": failure.fate.reason.startswith("phone number format"),
+        "FailureDetails": "" if failure.treatment.place == "group" else failure.treatment.reason,
+        "Invalid": failure.treatment.reason.startswith("phone number format"),
     }
 
 
-def _phone(failure: Failure) -> str:
+def _phone(failure: RejectedMessage) -> str:
     phone = failure.target.phone
-    return _NO_DIGIT.sub("", phone) if failure.fate.place == "digits" else phone
+    return _NO_DIGIT.sub("", phone) if failure.treatment.place == "digits" else phone

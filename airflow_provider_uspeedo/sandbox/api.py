@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The addresses of both generations: a call is read, performed, recorded, and answered or spoiled by its fault."""
+"""The addresses of both generations: a call is read, handled, recorded, and answered as it or its fault demands."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.routing import Route
 
 from . import answers
 from .call import ACTIONS, Action, Call, Generation
-from .fault_responses import Scene, misbehave
+from .fault_responses import FaultContext, fault_response
 from .faults import Fault
-from .handlers import Result, perform
+from .handlers import Result, handle
 from .inbox import RequestRecord
 from .refusals import Refusal
 from .request_fields import Reader, read_action, read_rest_receipts, read_rest_send, read_rest_templates
@@ -25,8 +25,8 @@ BODY_BYTES = 16 * 1024 * 1024
 _REST = "/api/v1/usms"
 
 
-class _Story(NamedTuple):
-    """What happened to a call; ``result`` is ``None`` if nothing was done because of its fault."""
+class _HandledCall(NamedTuple):
+    """How a call was handled; ``result`` is ``None`` if nothing was done because of its fault."""
 
     action: Action | None
     result: Result | None
@@ -58,17 +58,17 @@ async def _serve(
     action = action or ACTIONS.get(request.query_params.get("Action", "SendBatchUSMSMessage"))
     fault = state.faults.take_refusal(action) if action else None
     if fault:
-        return _finish(state, request, call, _Story(action, None, fault))
+        return _finish(state, request, call, _HandledCall(action, None, fault))
     body = await _read_body(request)
     if body is None:
         return PlainTextResponse(f"the body has more than {BODY_BYTES} bytes", 413, _headers(call))
     try:
         action, asked = read(state, request, body, call)
     except Refusal as refused:
-        return _finish(state, request, call, _Story(None, Result(answers.refusal(call, None, refused)), None))
+        return _finish(state, request, call, _HandledCall(None, Result(answers.refusal(call, None, refused)), None))
     fault = state.faults.take(action)
-    result = perform(state, call, action, asked, fault) if fault is None or fault.accepts else None
-    return _finish(state, request, call, _Story(action, result, fault))
+    result = handle(state, call, action, asked, fault) if fault is None or fault.accepts else None
+    return _finish(state, request, call, _HandledCall(action, result, fault))
 
 
 async def _read_body(request: Request) -> bytes | None:
@@ -81,29 +81,29 @@ async def _read_body(request: Request) -> bytes | None:
     return b"".join(chunks)
 
 
-def _finish(state: State, request: Request, call: Call, story: _Story) -> Response:
+def _finish(state: State, request: Request, call: Call, handled: _HandledCall) -> Response:
     """Record a call and return what its client gets."""
-    state.inbox.record(_record(call, story))
-    answer = story.result.answer if story.result else answers.head(call, story.action)
-    if story.fault is None:
+    state.inbox.record(_record(call, handled))
+    answer = handled.result.answer if handled.result else answers.head(call, handled.action)
+    if handled.fault is None:
         return JSONResponse(answer, headers=_headers(call))
-    return misbehave(story.fault, Scene(answer, _headers(call), str(request.url), state.stopping))
+    return fault_response(handled.fault, FaultContext(answer, _headers(call), str(request.url), state.stopping))
 
 
-def _record(call: Call, story: _Story) -> RequestRecord:
-    answer = story.result.answer if story.result else {}
+def _record(call: Call, handled: _HandledCall) -> RequestRecord:
+    answer = handled.result.answer if handled.result else {}
     code = answer.get("RetCode")
     return RequestRecord(
         time=call.time,
         seconds=time.time() - call.time,
         request_id=call.request_id,
         generation=call.generation,
-        action=story.action or "",
+        action=handled.action or "",
         ret_code=code if isinstance(code, int) else None,
         message=str(answer.get("Message", "")),
-        fault=story.fault.kind if story.fault else "",
-        accepted=story.result.accepted if story.result else 0,
-        rejected=story.result.rejected if story.result else 0,
+        fault=handled.fault.kind if handled.fault else "",
+        accepted=handled.result.accepted if handled.result else 0,
+        rejected=handled.result.rejected if handled.result else 0,
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may call: the signed headers of generation A and the Basic credentials of generation B."""
+"""Authentication: the signed headers of generation A and the Basic credentials of generation B."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NONCE_LENGTH = 32
 """Characters that a nonce may have at most."""
 
 
-class Gate:
-    """Lets in the calls of one key; remembers nonces for as long as their timestamp would be accepted."""
+class Authenticator:
+    """Accepts the calls of one key; remembers nonces for as long as their timestamp would be accepted."""
 
     def __init__(self, access_key_id: str, access_key_secret: str) -> None:
         self._id = access_key_id

@@ -20,7 +20,7 @@ NAMES: dict[Action, str] = {action: name for name, action in ACTIONS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls does not matter; when, and by which generation, does.
+    """When a call came in, and by which generation of the API.
 
     :param time: seconds since the epoch at which the call came in.
     :param request_id: the id that every answer carries.

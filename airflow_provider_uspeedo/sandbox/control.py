@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from .faults import KINDS, Switchboard
+from .faults import KINDS, FaultQueue
 from .local import local
 from .state import State
-from .template_store import APPROVED, NOTIFICATION, Template
+from .template_store import APPROVED, NOTIFICATION, SandboxTemplate
 
 Handler = Callable[[State, Request], Awaitable[Response]]
 
@@ -84,18 +84,18 @@ async def _counters(state: State, _: Request) -> Response:
 
 
 async def _list_templates(state: State, _: Request) -> Response:
-    return JSONResponse({"templates": [template.as_answer() for template in state.catalogue]})
+    return JSONResponse({"templates": [template.as_answer() for template in state.templates]})
 
 
 async def _add_template(state: State, request: Request) -> Response:
     asked = _object(await _json(request))
-    template = Template(
+    template = SandboxTemplate(
         _typed(asked, "id", str, None),
         _typed(asked, "text", str, None),
         _typed(asked, "purpose", int, NOTIFICATION),
         _typed(asked, "status", int, APPROVED),
     )
-    state.catalogue.add(template)
+    state.templates.add(template)
     return JSONResponse(template.as_answer(), 201)
 
 
@@ -104,7 +104,7 @@ async def _ripen(state: State, _: Request) -> Response:
     return JSONResponse({})
 
 
-def _queued(faults: Switchboard) -> list[dict[str, object]]:
+def _queued(faults: FaultQueue) -> list[dict[str, object]]:
     return [each.as_answer() for each in faults.waiting()]
 
 

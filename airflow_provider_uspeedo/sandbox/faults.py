@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The switchboard: which fault befalls which coming call."""
+"""The queue of faults: which fault applies to which future call."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Value = str | int | float | bool
 class Kind:
     """One kind of fault.
 
-    :param says: what it does, for people.
+    :param says: what it does, in words.
     :param params: its parameters with their defaults.
-    :param accepts: whether messages are accepted before it strikes; ``None`` if the parameter ``accepted`` says so.
+    :param accepts: whether messages are accepted before it applies; ``None`` if the parameter ``accepted`` says so.
     :param send_only: whether it makes no sense for receipts and templates.
     """
 
@@ -72,16 +72,16 @@ class Fault:
 
     @property
     def accepts(self) -> bool:
-        """Whether messages are accepted before it strikes."""
+        """Whether messages are accepted before it applies."""
         always = KINDS[self.kind].accepts
         return bool(self.params["accepted"]) if always is None else always
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """A fault that waits for its calls.
+    """A fault that is queued for future calls.
 
-    :param first: the call that it befalls first, counted from 1 since the sandbox started, per action.
+    :param first: the first call that it applies to, counted from 1 since the sandbox started, per action.
     :param last: the last one; infinity for every call from the first on.
     """
 
@@ -117,8 +117,8 @@ class Queued:
         return {"kind": self.fault.kind, "on": self.on, "first": self.first, "last": last, **self.fault.params}
 
 
-class Switchboard:
-    """Queued faults; each call takes the first one that is meant for it."""
+class FaultQueue:
+    """Queued faults; each call takes the first one that applies to it."""
 
     def __init__(self) -> None:
         self._seen: Counter[Action] = Counter()
@@ -149,7 +149,7 @@ class Switchboard:
         return fault
 
     def take_refusal(self, action: Action) -> Fault | None:
-        """Count a call and return its fault only if that strikes before the body is read; else leave all as it is."""
+        """Count a call and return its fault only if it applies before the body is read; else change nothing."""
         due = self._due(action)
         return self.take(action) if due is not None and due.kind == "refuse" else None
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Performing an action that was read, and answering it honestly."""
+"""Handles an action that was read, and makes the regular answer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from . import answers
 from .accept import accept, blacklisted
-from .answers import Answer
+from .answers import AnswerBody
 from .call import Action, Call
 from .faults import Fault
-from .magic_numbers import Fate, Place
+from .magic_numbers import ReasonPlace, Treatment
 from .receipt_store import read_session_nos
 from .refusals import NOT_FOUND, Refusal, missing, wrong
 from .request_fields import Asked
@@ -21,14 +21,14 @@ from .submission import read_groups
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The honest answer to a call, and how many messages it accepted and rejected."""
+    """The regular answer to a call, and how many messages it accepted and rejected."""
 
-    answer: Answer
+    answer: AnswerBody
     accepted: int = 0
     rejected: int = 0
 
 
-def perform(state: State, call: Call, action: Action, asked: Asked, fault: Fault | None) -> Result:
+def handle(state: State, call: Call, action: Action, asked: Asked, fault: Fault | None) -> Result:
     """Do what a call asks for; a refusal is an answer too.
 
     :param fault: only its effect on what is accepted matters here.
@@ -40,19 +40,19 @@ def perform(state: State, call: Call, action: Action, asked: Asked, fault: Fault
 
 
 def _send(state: State, call: Call, asked: Asked, fault: Fault | None) -> Result:
-    groups = read_groups(asked, state.catalogue, sender_required=call.generation == "B")
-    outcome = accept(state, call, groups, _forced(fault))
+    groups = read_groups(asked, state.templates, sender_required=call.generation == "B")
+    result = accept(state, call, groups, _forced(fault))
     code = flat = None
     if fault is not None and fault.kind == "partial":
         code, flat = fault.params["code"], fault.params["shape"] == "flat"
-    answer = answers.sent(call, outcome, code=code, flat=flat)
-    return Result(answer, outcome.accepted, len(outcome.failures))
+    answer = answers.sent(call, result, code=code, flat=flat)
+    return Result(answer, result.accepted, len(result.failures))
 
 
-def _forced(fault: Fault | None) -> list[Fate]:
+def _forced(fault: Fault | None) -> list[Treatment]:
     if fault is None or fault.kind not in {"partial", "unlisted"}:
         return []
-    place: Place = "nowhere" if fault.kind == "unlisted" else "phone"
+    place: ReasonPlace = "nowhere" if fault.kind == "unlisted" else "phone"
     if fault.params.get("shape") == "group":
         place = "group"
     return blacklisted(fault.params["count"], place)
@@ -72,7 +72,7 @@ def _templates(state: State, call: Call, asked: Asked, _: Fault | None) -> Resul
         raise missing(where)
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
         raise wrong(where, "must be an array of strings")
-    found = [template.as_answer() for each in dict.fromkeys(ids) if (template := state.catalogue.find(each))]
+    found = [template.as_answer() for each in dict.fromkeys(ids) if (template := state.templates.find(each))]
     if not found:
         raise Refusal(NOT_FOUND, f"Params [{where}] template not found")
     # The document shows an object, four SDKs a list: A answers with the one, B with the other where it can.

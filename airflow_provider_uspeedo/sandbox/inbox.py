@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
-from .magic_numbers import Receipt
+from .magic_numbers import FinalReceipt
 
 PAGE = 50
 """Messages or requests on one page."""
@@ -19,7 +19,7 @@ _Kept = TypeVar("_Kept")
 
 
 class Message(NamedTuple):
-    """One accepted message with the text that its person gets."""
+    """One accepted message with its filled-in text."""
 
     time: float
     phone: str
@@ -30,7 +30,7 @@ class Message(NamedTuple):
     segments: int
     session_no: str
     request_id: str
-    receipt: Receipt
+    receipt: FinalReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class RequestRecord:
     :param time: seconds since the epoch.
     :param seconds: time that the answer took to make.
     :param ret_code: the answer's code, or ``None`` if none was made.
-    :param fault: the kind of fault that befell it, or ``""``.
+    :param fault: the kind of fault that applied to it, or ``""``.
     """
 
     time: float

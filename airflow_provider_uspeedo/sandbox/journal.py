@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The journal: one JSON line for every number that was accepted, written before the answer leaves.
 
-It is the witness of tests that ask whether somebody was texted twice, so it only ever grows.
+Tests prove by it that no message was sent twice, so it only ever grows.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages and control are for the person at this machine: no other machine, and no other web site in the browser."""
+"""Restricts pages and control to this machine: no other machine, and no other web site in the browser."""
 
 from __future__ import annotations
 

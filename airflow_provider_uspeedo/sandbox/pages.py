@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages for people: inbox, requests, faults. Rendered here, without scripts and without anything from elsewhere."""
+"""The web pages: inbox, requests, faults. Rendered here, without scripts and without anything from elsewhere."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _show_faults(state: State, problem: str, status: int = 200) -> Response:
 
 
 def _read_form(fields: dict[str, str]) -> dict[str, Any]:
-    """Return the fields of the form as the switchboard takes them; texts become what the kind's defaults are.
+    """Return the fields of the form as the queue takes them; texts become what the kind's defaults are.
 
     :raises ValueError: when a number is not one, or the kind is unknown.
     """

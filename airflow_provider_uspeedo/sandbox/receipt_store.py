@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .magic_numbers import Receipt
+from .magic_numbers import FinalReceipt
 from .refusals import missing, wrong
 
 SESSIONS = 100
@@ -27,7 +27,7 @@ class Sent(NamedTuple):
     phone: str
     user_id: str
     segments: int
-    receipt: Receipt
+    receipt: FinalReceipt
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Receipts:
         self._ripened_until = now
 
     def answer(self, session_nos: Sequence[str], now: float, *, time_as_text: bool) -> list[dict[str, object]]:
-        """Return the ``Data`` of a receipt call; sessions that nobody knows are missing from it.
+        """Return the ``Data`` of a receipt call; unknown sessions are missing from it.
 
         :param time_as_text: ``ReceiptTime`` as a string instead of an integer; the vendor's sources show both.
         """
@@ -77,7 +77,7 @@ class Receipts:
             if (session := self._sessions.get(number)) is not None
         ]
 
-    def state(self, session_no: str, receipt: Receipt, now: float) -> str:
+    def state(self, session_no: str, receipt: FinalReceipt, now: float) -> str:
         """Return in a word how far a message is, for the inbox."""
         session = self._sessions.get(session_no)
         if session is None or self._ripeness(session, now) != "final":
@@ -117,7 +117,7 @@ def read_session_nos(value: object, where: str) -> list[str]:
     return value
 
 
-def _receipt(sent: Sent, result: Receipt, at: int | str) -> dict[str, object]:
+def _receipt(sent: Sent, result: FinalReceipt, at: int | str) -> dict[str, object]:
     code, description = _DESCRIPTIONS.get(result, ("", ""))
     country = _COUNTRY.match(sent.phone)
     return {

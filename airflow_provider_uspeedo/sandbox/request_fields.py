@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a call: who calls (checked first), which action, and its parameters as parsed JSON."""
+"""Reads a call: its authentication (checked first), its action, and its parameters as parsed JSON."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from .state import State
 
 Asked = dict[str, Any]
 Reader = Callable[[State, Request, bytes, Call], tuple[Action, Asked]]
-"""Checks who calls and reads what for; raises :class:`.refusals.Refusal`."""
+"""Checks the authentication and reads the action; raises :class:`.refusals.Refusal`."""
 
 
 def read_action(state: State, request: Request, body: bytes, call: Call) -> tuple[Action, Asked]:
     """Read a call of generation A."""
     asked = _object(body)
-    state.gate.check_signed(request.headers, asked, call.time)
+    state.authenticator.check_signed(request.headers, asked, call.time)
     name, account = asked.get("Action"), asked.get("AccountId")
     if name is None:
         raise Refusal(refusals.MISSING_ACTION, "Params [Action] is missing")
@@ -42,19 +42,19 @@ def _check_account(account: object, own: int | None) -> None:
 
 def read_rest_send(state: State, request: Request, body: bytes, _: Call) -> tuple[Action, Asked]:
     """Read a send request of generation B."""
-    state.gate.check_basic(request.headers)
+    state.authenticator.check_basic(request.headers)
     return "send", _object(body)
 
 
 def read_rest_receipts(state: State, request: Request, _: bytes, __: Call) -> tuple[Action, Asked]:
     """Read a receipt call of generation B."""
-    state.gate.check_basic(request.headers)
+    state.authenticator.check_basic(request.headers)
     return "receipts", {"id": request.query_params.getlist("id")}
 
 
 def read_rest_templates(state: State, request: Request, _: bytes, __: Call) -> tuple[Action, Asked]:
     """Read a template call of generation B."""
-    state.gate.check_basic(request.headers)
+    state.authenticator.check_basic(request.headers)
     return "templates", {"id": request.query_params.getlist("id")}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running a sandbox: in the foreground for people, in a thread for tests and the demo."""
+"""Runs a sandbox: in the foreground as a command, in a thread for tests and the demo."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let waiting faults go, then stop."""
+        """End waiting faults, then stop."""
         self._state.stopping.set()
         await super().shutdown(sockets)
 

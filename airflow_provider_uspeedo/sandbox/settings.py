@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What one sandbox can be told when it starts."""
+"""The settings with which a sandbox starts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The choices of one sandbox; every one has a working default.
+    """The settings of one sandbox; each has a working default.
 
     :param account_id: the only ``AccountId`` that generation A accepts, or ``None`` for any.
     :param receipt_delay: seconds from acceptance to the final receipt.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that an answer may cut: what HTTP cannot say is done to the socket itself."""
+"""Connections that a response may cut: what HTTP cannot express is done to the socket itself."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class OpenProtocol(H11Protocol):
 
 
 class Cut(Response):
-    """No answer, or the beginning of one, and then the end of the connection.
+    """No answer, or the beginning of one, then the connection is closed.
 
     :param raw: bytes to write before the end, status line included.
-    :param after: seconds to wait first; it ends early when the client goes away or the sandbox stops.
+    :param after: seconds to wait first; it ends early when the client disconnects or the sandbox stops.
     :param reset: end it with RST instead of FIN; unwritten bytes are lost then.
     """
 
@@ -61,7 +61,7 @@ class Cut(Response):
 
 
 def raw_answer(response: Response) -> tuple[bytes, bytes]:
-    """Return head and body of an answer as they go over the wire, for answers that HTTP libraries refuse to send."""
+    """Return head and body of a response as HTTP/1.1 bytes, for responses that HTTP libraries refuse to send."""
     lines = [b"HTTP/1.1 %d OK" % response.status_code, *(b"%s: %s" % pair for pair in response.raw_headers)]
     return b"\r\n".join(lines) + b"\r\n\r\n", bytes(response.body)
 

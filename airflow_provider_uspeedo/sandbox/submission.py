@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .refusals import missing, wrong
-from .template_store import Catalogue, Template
+from .template_store import SandboxTemplate, TemplateStore
 
 NUMBERS = 1000
 """Numbers in one request at most, over all groups."""
@@ -17,7 +17,7 @@ USER_ID_LENGTH = 32
 _NOT_IN_USER_ID = re.compile("['\"\U00010000-\U0010ffff]")
 
 
-class Target(NamedTuple):
+class SubmittedTarget(NamedTuple):
     """One message to one phone; texts that were left out are ``""``, parameters ``()``."""
 
     phone: str
@@ -29,19 +29,19 @@ class Target(NamedTuple):
 class Group(NamedTuple):
     """Targets that share a template and a sender."""
 
-    template: Template
+    template: SandboxTemplate
     sender_id: str
-    targets: Sequence[Target]
+    targets: Sequence[SubmittedTarget]
 
 
-def read_groups(body: dict[str, object], catalogue: Catalogue, *, sender_required: bool) -> list[Group]:
+def read_groups(body: dict[str, object], templates: TemplateStore, *, sender_required: bool) -> list[Group]:
     """Return the groups of a send request.
 
     :param sender_required: generation B requires a ``SenderId``, generation A does not.
     :raises Refusal: naming the parameter that is wrong or missing.
     """
     groups = [
-        _read_group(raw, f"TaskContent[{number}]", catalogue, sender_required)
+        _read_group(raw, f"TaskContent[{number}]", templates, sender_required)
         for number, raw in enumerate(_objects(body, "TaskContent", "TaskContent"))
     ]
     if sum(len(group.targets) for group in groups) > NUMBERS:
@@ -49,9 +49,9 @@ def read_groups(body: dict[str, object], catalogue: Catalogue, *, sender_require
     return groups
 
 
-def _read_group(raw: dict[str, object], where: str, catalogue: Catalogue, sender_required: bool) -> Group:
+def _read_group(raw: dict[str, object], where: str, templates: TemplateStore, sender_required: bool) -> Group:
     template_id = _text(raw, "TemplateId", where, required=True)
-    template = catalogue.approved(template_id, f"{where}.TemplateId")
+    template = templates.approved(template_id, f"{where}.TemplateId")
     if sender_required and raw.get("SenderId") is None:
         raise missing(f"{where}.SenderId")
     sender_id = _text(raw, "SenderId", where)
@@ -65,7 +65,7 @@ def _read_group(raw: dict[str, object], where: str, catalogue: Catalogue, sender
     return Group(template, sender_id, targets)
 
 
-def _read_target(raw: dict[str, object], where: str, variables: int | None) -> Target:
+def _read_target(raw: dict[str, object], where: str, variables: int | None) -> SubmittedTarget:
     user_id = _text(raw, "UserId", where)
     if user_id:
         _check_user_id(user_id, where)
@@ -73,7 +73,7 @@ def _read_target(raw: dict[str, object], where: str, variables: int | None) -> T
     if extend_code and not (extend_code.isascii() and extend_code.isdigit()):
         raise wrong(f"{where}.ExtendCode", "must be digits")
     phone = _text(raw, "Phone", where, required=True)
-    return Target(phone, _read_params(raw, where, variables), user_id, extend_code)
+    return SubmittedTarget(phone, _read_params(raw, where, variables), user_id, extend_code)
 
 
 def _read_params(raw: dict[str, object], where: str, variables: int | None) -> tuple[str, ...]:

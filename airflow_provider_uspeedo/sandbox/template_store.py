@@ -19,7 +19,7 @@ _VARIABLE = re.compile(r"\{(\d+)\}")
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class SandboxTemplate:
     """A text with variables ``{1}``, ``{2}``, ...
 
     :param text: ``None`` for a template of which only the id is known (``any_template``).
@@ -42,7 +42,7 @@ class Template:
         return None if self.text is None else len(set(_VARIABLE.findall(self.text)))
 
     def fill(self, params: Sequence[str]) -> str:
-        """Return the text that a person gets; there must be one parameter per variable."""
+        """Return the filled-in text; there must be one parameter per variable."""
         if self.text is None:
             return " ".join(params)
         pieces = list(_pieces(self.text))
@@ -79,34 +79,34 @@ def _pieces(text: str) -> tuple[str, ...]:
 
 
 BUILT_IN = (
-    Template("UTA_PLAIN", "The library opens at nine tomorrow."),
-    Template("UTA_CODE", "Your code is {1}. It is valid for 10 minutes.", VERIFICATION),
-    Template("UTA_REMINDER", "Dear {1}, your invoice of {2} is due this week."),
-    Template("UTA_PROMO", "Hi {1}, {2} off until {3}. Reply STOP to opt out.", PROMOTION),
-    Template("UTA_PENDING", "Dear {1}, this text waits for review.", NOTIFICATION, PENDING),
-    Template("UTA_DISABLED", "Dear {1}, this text was switched off.", NOTIFICATION, DISABLED),
+    SandboxTemplate("UTA_PLAIN", "The library opens at nine tomorrow."),
+    SandboxTemplate("UTA_CODE", "Your code is {1}. It is valid for 10 minutes.", VERIFICATION),
+    SandboxTemplate("UTA_REMINDER", "Dear {1}, your invoice of {2} is due this week."),
+    SandboxTemplate("UTA_PROMO", "Hi {1}, {2} off until {3}. Reply STOP to opt out.", PROMOTION),
+    SandboxTemplate("UTA_PENDING", "Dear {1}, this text waits for review.", NOTIFICATION, PENDING),
+    SandboxTemplate("UTA_DISABLED", "Dear {1}, this text was switched off.", NOTIFICATION, DISABLED),
 )
 
 
-class Catalogue:
+class TemplateStore:
     """All templates by id."""
 
     def __init__(self, more: Iterable[tuple[str, str]] = (), *, any_template: bool = False) -> None:
         self._templates = {template.template_id: template for template in BUILT_IN}
         self._any = any_template
         for template_id, text in more:
-            self.add(Template(template_id, text))
+            self.add(SandboxTemplate(template_id, text))
 
-    def add(self, template: Template) -> None:
+    def add(self, template: SandboxTemplate) -> None:
         """Add a template, or replace the one with the same id."""
         self._templates[template.template_id] = template
 
-    def find(self, template_id: str) -> Template | None:
+    def find(self, template_id: str) -> SandboxTemplate | None:
         """Return the template with this id, or ``None``."""
         found = self._templates.get(template_id)
-        return Template(template_id, None) if found is None and self._any and template_id else found
+        return SandboxTemplate(template_id, None) if found is None and self._any and template_id else found
 
-    def approved(self, template_id: str, where: str) -> Template:
+    def approved(self, template_id: str, where: str) -> SandboxTemplate:
         """Return a template that may be sent.
 
         :param where: the path of the id in the request, for the refusal.
@@ -119,5 +119,5 @@ class Catalogue:
             raise Refusal(NOT_FOUND, f"Params [{where}] template is not approved (status {template.status})")
         return template
 
-    def __iter__(self) -> Iterator[Template]:
+    def __iter__(self) -> Iterator[SandboxTemplate]:
         return iter(self._templates.values())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever holds rows, read as batches of text: streaming, the needed columns only, in flat memory."""
+"""Tables of any kind, read as batches of text: streaming, the needed columns only, in flat memory."""
 
 from __future__ import annotations
 

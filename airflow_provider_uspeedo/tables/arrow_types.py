@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Arrow type means here: whether it can be text or a list of texts, and how it makes keys.
+"""Classifies Arrow types: which can be text or a list of texts, and which kind of key they make.
 
 The text of a date, a timestamp, a time or a boolean differs from what the same column would give as a string or a
 number, so a recipient key depends on the *kind* of its columns. All strings and numbers are one kind: ``text``.
@@ -18,7 +18,7 @@ _READABLE_EXTENSIONS = frozenset({"arrow.json", "arrow.uuid"})
 def kind_of(arrow_type: pa.DataType) -> str | None:
     """Return ``text``, ``date``, ``timestamp``, ``time``, ``boolean`` or ``null``.
 
-    :returns: ``None`` for what has no text (durations, structs, maps, lists, intervals, unions, unknown extensions).
+    :returns: ``None`` for types without text (durations, structs, maps, lists, intervals, unions, unknown extensions).
     """
     inner = value_type(arrow_type)
     for test, kind in _TESTS:
@@ -75,7 +75,7 @@ def is_list_view(arrow_type: pa.DataType) -> bool:
 
 
 def can_be_list(arrow_type: pa.DataType) -> bool:
-    """Return whether a list of texts can be read: a list of what has text, or JSON text, or nothing but nulls."""
+    """Return whether lists of texts can be read from it: lists of a type that has text, JSON text, or only nulls."""
     inner = value_type(arrow_type)
     if is_list(inner):
         return kind_of(inner.value_type) is not None
@@ -83,7 +83,7 @@ def can_be_list(arrow_type: pa.DataType) -> bool:
 
 
 def is_short_float(arrow_type: pa.DataType) -> bool:
-    """Return whether the type is float32 or float16, which hold about 7 and 3 digits: a phone has more."""
+    """Return whether the type is float32 or float16, which hold about 7 and 3 digits, fewer than a phone has."""
     inner = value_type(arrow_type)
     return bool(pt.is_float32(inner) or pt.is_float16(inner))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_uspeedo.core.arrays import cells_of
+from airflow_provider_uspeedo.core.row_rules import NUL
 
 Cell = TypeVar("Cell")
 
@@ -35,23 +36,25 @@ TextList: TypeAlias = list[str | None] | Unreadable | None
 
 
 class ArrowTexts(Sequence[Text]):
-    """A column of texts as Arrow has it; a text is made when it is asked for.
+    """A column of texts as Arrow has it; a Python text is made when it is accessed.
 
     :param array: of strings, all of them UTF-8.
     """
 
     def __init__(self, array: pa.Array) -> None:
-        self.array = array.cast(pa.large_string())  # of the same texts in memory: only where they end is written anew
+        self.array = array.cast(
+            pa.large_string()
+        )  # shares the memory of the texts; only their offsets are written anew
 
     @property
     def clean(self) -> pa.Array | None:
         """The column itself, if every cell is a text that can be stored and sent: none is null, or has a NUL."""
-        if self.array.null_count or b"\0" in cells_of(self.array)[1].tobytes():
+        if self.array.null_count or NUL.encode() in cells_of(self.array)[1].tobytes():
             return None
         return self.array
 
     def different(self) -> Sequence[Text]:
-        """Each text once."""
+        """The distinct texts."""
         return ArrowTexts(pc.unique(self.array))
 
     def followed_by(self, others: Iterable[ArrowTexts]) -> ArrowTexts:
@@ -71,7 +74,7 @@ class ArrowTexts(Sequence[Text]):
         return self.array[index].as_py()  # type: ignore[no-any-return]
 
     def __iter__(self) -> Iterator[Text]:
-        return iter(self.array.to_pylist())  # by way of numpy it would load pandas, of which nothing is used
+        return iter(self.array.to_pylist())  # by way of numpy it would load pandas, which is not needed
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and list(self) == list(other)
@@ -87,10 +90,10 @@ class TextBatch:
     """Rows ``first_row`` to ``first_row + length - 1`` of a table. Its ``repr`` shows no value.
 
     :param first_row: the number of its first row in the table, counted from 1.
-    :param length: how many rows; every sequence below has this length.
-    :param columns: the asked columns as text.
-    :param lists: the asked list columns, a list of texts for each row.
-    :param keys: the asked key columns as text in which 1, 1.0 and ``Decimal("1.00")`` are the same ``"1"``.
+    :param length: the number of rows; every sequence below has this length.
+    :param columns: the requested columns as text.
+    :param lists: the requested list columns, a list of texts for each row.
+    :param keys: the requested key columns as text in which 1, 1.0 and ``Decimal("1.00")`` are the same ``"1"``.
     """
 
     first_row: int
@@ -103,15 +106,15 @@ class TextBatch:
         return f"<rows {self.first_row:,} to {self.first_row + self.length - 1:,}>"
 
 
-def join(batches: Iterable[TextBatch], most_rows: int) -> Iterator[TextBatch]:
-    """Give the same rows in fewer batches: small neighbours become one batch of at most ``most_rows`` rows.
+def join(batches: Iterable[TextBatch], max_rows: int) -> Iterator[TextBatch]:
+    """Give the same rows in fewer batches: neighbouring small ones become one batch of at most ``most_rows`` rows.
 
-    A folder of many small files would otherwise be read in crumbs.
+    A folder of many small files would otherwise be read in many small batches.
     """
     held: list[TextBatch] = []
     rows = 0
     for batch in batches:
-        if held and rows + batch.length > most_rows:
+        if held and rows + batch.length > max_rows:
             yield _merge(held)
             held, rows = [], 0
         held.append(batch)

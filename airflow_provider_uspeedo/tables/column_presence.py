@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a part of a table must have before any row of it is used: the columns, once each, of types that can be read."""
+"""Checks a part of a table before any row is used: each column exists once and is of a type that can be read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.arrow_types import can_be_list, kind_of
 from airflow_provider_uspeedo.tables.source import Part
 
-MOST_NAMES = 30
-"""So many columns are listed in an error; a wide table has thousands."""
+MAX_NAMES_SHOWN = 30
+"""Columns listed in an error; a wide table has thousands."""
 
 
 def check_columns(part: Part, needed: Sequence[str]) -> None:
     """Refuse a part that lacks a column, or has it twice.
 
-    :raises TableError: naming the missing columns, those that come close, and those that are there.
+    :raises TableError: naming the missing columns, similar names, and the existing columns.
     """
     missing = [name for name in dict.fromkeys(needed) if name not in part.types]
     if missing:
@@ -70,5 +70,5 @@ def _meant(missing: Sequence[str], part: Part) -> str:
 def _has(part: Part) -> str:
     if not part.names:
         return "It has no columns at all."
-    more = f" and {len(part.names) - MOST_NAMES:,} more" if len(part.names) > MOST_NAMES else ""
-    return "It has: " + ", ".join(map(repr, part.names[:MOST_NAMES])) + more + "."
+    more = f" and {len(part.names) - MAX_NAMES_SHOWN:,} more" if len(part.names) > MAX_NAMES_SHOWN else ""
+    return "It has: " + ", ".join(map(repr, part.names[:MAX_NAMES_SHOWN])) + more + "."

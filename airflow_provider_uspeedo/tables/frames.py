@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pandas and polars frames as sources: column by column and slice by slice; the pandas index is ignored."""
+"""pandas and polars frames as sources: column by column and batch by batch; the pandas index is ignored."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from airflow_provider_uspeedo.tables.errors import reading_rows
-from airflow_provider_uspeedo.tables.source import Cells, Part, Slice
+from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
+from airflow_provider_uspeedo.tables.source import Cells, Part, RawBatch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,13 +29,13 @@ class PandasFrame:
         types = {name: _pandas_type(self._frame.iloc[:0, place]) for place, name in enumerate(self._names)}
         return (Part(self.description, self._names, types, len(self._frame)),)
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         places = {name: self._names.index(name) for name in columns}
         for start in range(0, len(self._frame), rows):
             stop = min(start + rows, len(self._frame))
-            with reading_rows(self.description):
+            with mapped_row_errors(self.description):
                 cells = {name: _pandas_cells(self._frame.iloc[start:stop, place]) for name, place in places.items()}
-            yield Slice(self.description, stop - start, cells)
+            yield RawBatch(self.description, stop - start, cells)
 
 
 def _pandas_type(empty: pd.Series[Any]) -> pa.DataType | None:
@@ -44,7 +44,7 @@ def _pandas_type(empty: pd.Series[Any]) -> pa.DataType | None:
 
 
 def _pandas_cells(series: pd.Series[Any]) -> Cells:
-    """As Arrow if it has such a type; else the objects: an object column may hold another type in every slice."""
+    """As Arrow if it has such a type; else the objects: an object column may hold another type in every batch."""
     if series.dtype == object:
         return series.tolist()
     try:
@@ -63,7 +63,7 @@ def whole_array(found: pa.Array | pa.ChunkedArray) -> pa.Array:
 class PolarsFrame:
     """A ``polars.DataFrame``.
 
-    Its Object columns never go through Arrow: polars exports their addresses, or ends the whole Python run.
+    Its Object columns never go through Arrow: polars exports their addresses, or ends the whole process.
     """
 
     def __init__(self, frame: Any) -> None:
@@ -74,23 +74,22 @@ class PolarsFrame:
     @cached_property
     def parts(self) -> Sequence[Part]:
         names = tuple(self._frame.columns)
-        with reading_rows(self.description):
+        with mapped_row_errors(self.description):
             schema = self._frame.clear().select(self._arrow_names(names)).to_arrow().schema
         types = {name: None if name in self._objects else schema.field(name).type for name in names}
         return (Part(self.description, names, types, self._frame.height),)
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         for start in range(0, self._frame.height, rows):
-            with reading_rows(self.description):
-                piece = self._frame.select(columns).slice(start, rows)
-                cells = self._cells(piece, columns)
-            yield Slice(self.description, min(rows, self._frame.height - start), cells)
+            with mapped_row_errors(self.description):
+                raw = self._frame.select(columns).slice(start, rows)
+                cells = self._cells(raw, columns)
+            yield RawBatch(self.description, min(rows, self._frame.height - start), cells)
 
-    def _cells(self, piece: Any, columns: Sequence[str]) -> dict[str, Cells]:
-        table = piece.select(self._arrow_names(columns)).to_arrow()
+    def _cells(self, raw: Any, columns: Sequence[str]) -> dict[str, Cells]:
+        table = raw.select(self._arrow_names(columns)).to_arrow()
         return {
-            name: piece[name].to_list() if name in self._objects else whole_array(table.column(name))
-            for name in columns
+            name: raw[name].to_list() if name in self._objects else whole_array(table.column(name)) for name in columns
         }
 
     def _arrow_names(self, columns: Sequence[str]) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From whatever a DAG author hands over to a table."""
+"""Opens what a DAG author passes as ``recipients``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.frames import PandasFrame, PolarsFrame
 from airflow_provider_uspeedo.tables.parquet import ParquetFiles
-from airflow_provider_uspeedo.tables.row_list import Rows
+from airflow_provider_uspeedo.tables.row_list import RowList
 from airflow_provider_uspeedo.tables.source import Source
 from airflow_provider_uspeedo.tables.storage import find, is_path
 from airflow_provider_uspeedo.tables.streams import ArrowStream, ArrowTable, DuckRelation, read_once
@@ -25,7 +25,7 @@ ACCEPTED = (
 
 
 def open_table(recipients: object) -> Table:
-    """Return the table, of which names, types and, where it is known, the number of rows have been read.
+    """Return the table; its names, types and, where it is known, its number of rows have been read.
 
     :param recipients: a path as text or :class:`os.PathLike` (a Parquet file; a folder, read with all below it in the
         order of the paths, names that start with ``_`` or ``.`` left out; a glob), a URI with a scheme or an
@@ -41,10 +41,10 @@ def _source(recipients: Any) -> Source:
     if is_path(recipients):
         return ParquetFiles(find(recipients))
     if isinstance(recipients, list | tuple):
-        return Rows(recipients)
+        return RowList(recipients)
     frame = _frame(recipients)
     if frame is None and isinstance(recipients, Sequence) and not isinstance(recipients, bytes):
-        return Rows(list(recipients))  # what Airflow hands over of mapped tasks
+        return RowList(list(recipients))  # the lazy sequence that Airflow passes for mapped tasks
     return frame or _arrow(recipients)
 
 
@@ -54,12 +54,12 @@ def _frame(recipients: Any) -> Source | None:
     if _is_a(recipients, "polars", "DataFrame"):
         return PolarsFrame(recipients)
     if _is_a(recipients, "polars", "LazyFrame"):
-        raise TableError("a polars LazyFrame has not been computed yet. Hand over what its .collect() returns.")
+        raise TableError("a polars LazyFrame has not been computed yet. Pass what its .collect() returns.")
     return None
 
 
 def _is_a(recipients: object, module: str, name: str) -> bool:
-    """Whoever has a frame has imported its library; nobody else should have to."""
+    """Return whether it is one, without importing the library: an object of it exists only after its import."""
     return module in sys.modules and isinstance(recipients, getattr(sys.modules[module], name, ()))
 
 
@@ -72,4 +72,4 @@ def _arrow(recipients: Any) -> Source:
         return DuckRelation(recipients)
     if hasattr(recipients, "__arrow_c_stream__"):
         return ArrowStream(recipients)
-    raise TableError(f"recipients cannot be a {type(recipients).__name__}. Hand over {ACCEPTED}.")
+    raise TableError(f"recipients cannot be a {type(recipients).__name__}. Pass {ACCEPTED}.")

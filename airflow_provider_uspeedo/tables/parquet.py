@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_uspeedo.tables.errors import reading_file
-from airflow_provider_uspeedo.tables.source import Part, Slice
+from airflow_provider_uspeedo.tables.error_mapping import mapped_file_errors
+from airflow_provider_uspeedo.tables.source import Part, RawBatch
 from airflow_provider_uspeedo.tables.storage import Found, Storage
 
-FOOTERS_AT_ONCE = 8
+MAX_CONCURRENT_FOOTERS = 8
 """A remote folder may have thousands of files; each footer is a round trip or two."""
 READ_AHEAD = 1 << 20
-"""Bytes read at a time from each column of a local file: keeps memory flat however large a row group is."""
+"""Bytes read at a time from each column of a local file: keeps memory flat for row groups of any size."""
 
 
 class ParquetFiles:
@@ -32,23 +32,23 @@ class ParquetFiles:
         self.description = found.description
         self.parts = _footers(found.storage, found.paths)
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         for path, part in zip(self._paths, self.parts, strict=True):
-            if part.rows == 0:  # it may even have no columns
+            if part.rows == 0:  # it may have no columns
                 continue
-            with reading_file(part.place), self._storage.open(path) as file:
+            with mapped_file_errors(part.place), self._storage.open(path) as file:
                 for batch in _batches(_parquet(file, self._storage), columns, rows):
-                    yield Slice.from_batch(part.place, batch, columns)
+                    yield RawBatch.from_batch(part.place, batch, columns)
 
 
 def _batches(file: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-    for group in range(file.num_row_groups):  # one at a time: what is fetched ahead is never more than that
+    for group in range(file.num_row_groups):  # one at a time, which bounds what is prefetched
         left = file.metadata.row_group(group).num_rows
-        # In this thread: what Arrow's own threads keep of the memory they had is more than they save in time.
+        # In this thread: Arrow's own threads save little time and keep more memory.
         for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=list(columns), use_threads=False):
             left -= batch.num_rows
             yield batch
-        if left:  # Arrow takes pages that are gone, because the file was cut off meanwhile, for the end of the group
+        if left:  # Arrow takes missing pages of a file that was truncated meanwhile for the end of the group
             raise pa.ArrowInvalid("a row group ended early")
 
 
@@ -59,12 +59,12 @@ def _parquet(file: object, storage: Storage) -> pq.ParquetFile:
 
 
 def _footers(storage: Storage, paths: Sequence[str]) -> tuple[Part, ...]:
-    with ThreadPoolExecutor(max_workers=min(FOOTERS_AT_ONCE, len(paths))) as pool:
+    with ThreadPoolExecutor(max_workers=min(MAX_CONCURRENT_FOOTERS, len(paths))) as pool:
         return tuple(pool.map(lambda path: _footer(storage, path), paths))
 
 
 def _footer(storage: Storage, path: str) -> Part:
     place = storage.shown(path)
-    with reading_file(place), storage.open(path) as file:
+    with mapped_file_errors(place), storage.open(path) as file:
         parquet = pq.ParquetFile(file)
         return Part.from_schema(place, parquet.schema_arrow, parquet.metadata.num_rows)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every source of rows gives: its parts (with their columns and types), and slices of chosen columns."""
+"""What every source of rows gives: its parts (with their columns and types), and batches of chosen columns."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Protocol, TypeAlias
 import pyarrow as pa
 
 Cells: TypeAlias = pa.Array | list[object]
-"""One column of a slice: an Arrow array, or Python objects of any type where Arrow has none for them."""
+"""One column of a batch: an Arrow array, or Python objects of any type where Arrow has none for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """A stretch of the table with one schema: a file of a folder, or all of a frame.
 
-    :param place: what an error calls it: a description, never a value.
+    :param place: how an error names it: a description, never a value.
     :param names: its columns in order, as often as they occur.
     :param types: the Arrow type of each; ``None`` where the column holds Python objects.
-    :param rows: how many, or ``None`` if that is not known without reading.
+    :param rows: their number, or ``None`` if it is not known without reading.
     """
 
     place: str
@@ -40,15 +40,15 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Slice:
-    """Some consecutive rows of chosen columns."""
+class RawBatch:
+    """Some consecutive rows of chosen columns, as the source has them: not yet text."""
 
     place: str
     length: int
     columns: Mapping[str, Cells]
 
     @classmethod
-    def from_batch(cls, place: str, batch: pa.RecordBatch, columns: Sequence[str]) -> Slice:
+    def from_batch(cls, place: str, batch: pa.RecordBatch, columns: Sequence[str]) -> RawBatch:
         """Take the columns from a record batch that may have more."""
         return cls(place, batch.num_rows, {name: batch.column(batch.schema.get_field_index(name)) for name in columns})
 
@@ -64,9 +64,9 @@ class Source(Protocol):
     def parts(self) -> Sequence[Part]:
         """Its parts in reading order; at least one."""
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         """Read these columns of all rows, in order.
 
         :param columns: names that every part has exactly once.
-        :param rows: at most so many rows in one slice.
+        :param rows: the maximum number of rows in one batch.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Parquet files are found: a file, a folder with all that is below it, or a glob; local or in object storage."""
+"""Finds Parquet files: a file, all files below a folder, or a glob; local or in object storage."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import SourceNotFound, TableError
-from airflow_provider_uspeedo.tables.errors import reading_file
+from airflow_provider_uspeedo.tables.error_mapping import mapped_file_errors
 
 SUFFIXES = (".parquet", ".parq")
-"""What a Parquet file in a folder is called. A file that is named itself may have any name."""
+"""Suffixes of Parquet files in a folder. A file that is named itself may have any."""
 HIDDEN = ("_", ".")
 """Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``_delta_log``, ..."""
 
-LONGEST_PATH = 4096
+MAX_PATH_CHARACTERS = 4096
 _ROWS_AS_TEXT = re.compile(r"""[\n\r\0]|\A\s*(\[\s*[{\['"]|\[.*,.*\]|[{(<"'])|\A[\d\s+().,;-]+\Z""", re.DOTALL)
-"""How the text of a list, a dict, a frame or a phone begins or looks; ``[ab]*.parquet`` is a pattern."""
+"""Matches the text of a list, a dict, a frame or a phone, but not the pattern ``[ab]*.parquet``."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -38,7 +38,7 @@ class Storage(Protocol):
     def is_folder(self, path: str) -> bool: ...
 
     def below(self, folder: str) -> Iterable[str]:
-        """Every file below, however deep."""
+        """Every file below the folder, at any depth."""
 
     def matching(self, pattern: str) -> Iterable[str]:
         """Files and folders that match; ``**`` stands for any number of folders."""
@@ -47,7 +47,7 @@ class Storage(Protocol):
         """Open a file as what Arrow reads from."""
 
     def shown(self, path: str) -> str:
-        """Return the path for people: without credentials."""
+        """Return the path without credentials, for messages."""
 
 
 class LocalStorage:
@@ -125,7 +125,7 @@ def find(place: str | os.PathLike[str] | Any) -> Found:
     """
     storage, path = _storage_and_path(place)
     shown = storage.shown(path)
-    with reading_file(shown):
+    with mapped_file_errors(shown):
         if storage.is_file(path):
             return Found(storage, [path], f"<Parquet file {shown}>")
         if storage.is_folder(path):
@@ -153,7 +153,7 @@ def _in_folder(storage: Storage, folder: str) -> Iterator[str]:
 
 
 def _in_pattern(storage: Storage, pattern: str) -> Iterator[str]:
-    """Take matching files as they are called, and what is in matching folders (``**`` has matched it already)."""
+    """Take matching files of any suffix, and the Parquet files in matching folders (``**`` has matched them)."""
     root = _folder_before_magic(pattern)
     for path in storage.matching(pattern):
         if _is_hidden(path, root) and not _is_hidden(pattern, root):
@@ -183,22 +183,22 @@ def _storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str
     _check_path(place)
     if _SCHEME.match(place):
         return _object_storage(place)
-    return LocalStorage(), os.path.expanduser(place)  # noqa: PTH111 - stays text: a trailing part may be a pattern
+    return LocalStorage(), os.path.expanduser(place)  # noqa: PTH111 - stays text: its last part may be a pattern
 
 
 def _check_path(place: object) -> None:
-    """Refuse text that is no path, without showing it: rows that a template turned into text are full of phones."""
+    """Refuse text that is not a path, without showing it: rows that a template turned into text hold phones."""
     if not isinstance(place, str) or not place.strip():
         raise TableError("the path of the recipients is empty. Give the path of a Parquet file or folder.")
-    if _ROWS_AS_TEXT.search(place) or len(place) > LONGEST_PATH:
+    if _ROWS_AS_TEXT.search(place) or len(place) > MAX_PATH_CHARACTERS:
         raise TableError(
-            "recipients is a text, but not a path: it looks like rows turned into text by a template. Hand over the "
+            "recipients is a text, but not a path: it looks like rows that a template turned into text. Pass the "
             "output of the task itself (my_task.output), or set render_template_as_native_obj=True on the DAG."
         )
 
 
 def is_path(place: object) -> bool:
-    """Return whether this names a place: text, a path, or an ``ObjectStoragePath`` (known by what it has)."""
+    """Return whether this is text, a path, or an ``ObjectStoragePath`` (recognised by its attributes)."""
     return isinstance(place, str | os.PathLike) or _is_object_storage_path(place)
 
 
@@ -212,14 +212,14 @@ def _object_storage(place: Any) -> tuple[Storage, str]:
         path = _airflow_path(place) if scheme else place
         protocol = str(path.protocol or "file")
         files = path.fs
-        files.invalidate_cache()  # a listing kept from an earlier look would hide what was written since
+        files.invalidate_cache()  # a cached listing would hide files that were written since
         return ObjectStorage(files, protocol), str(files._strip_protocol(str(path.path)))  # noqa: SLF001 - as find() gives them
     except (ValueError, ImportError) as error:
         raise TableError(
             f"Airflow has no storage for {scheme.group() if scheme else 'this path'!r} ({type(error).__name__}). "
             f"Install the provider that brings it (Amazon for s3://, Google for gs://, ...)."
         ) from None
-    except Exception as error:  # noqa: BLE001 - a connection or its provider; the message may hold credentials
+    except Exception as error:  # noqa: BLE001 - any connection or provider; the message may hold credentials
         raise SourceNotFound(
             f"the storage of {scheme.group() if scheme else 'this path'!r} cannot be opened ({type(error).__name__}). "
             f"Check the connection that the URI names."

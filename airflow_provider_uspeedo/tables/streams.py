@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrow tables, and whatever streams Arrow batches (the PyCapsule interface: duckdb and many more), as sources."""
+"""Arrow tables, and objects that stream Arrow batches (the PyCapsule interface: duckdb and many more), as sources."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
-from airflow_provider_uspeedo.tables.errors import reading_rows
-from airflow_provider_uspeedo.tables.source import Part, Slice
+from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
+from airflow_provider_uspeedo.tables.source import Part, RawBatch
 
 
 class ArrowTable:
@@ -22,13 +22,13 @@ class ArrowTable:
         self._table = table if isinstance(table, pa.Table) else pa.Table.from_batches([table])
         self.parts = (Part.from_schema(self.description, self._table.schema, self._table.num_rows),)
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         for batch in self._table.select(list(columns)).to_batches(max_chunksize=rows):
-            yield Slice.from_batch(self.description, batch, columns)
+            yield RawBatch.from_batch(self.description, batch, columns)
 
 
 class ArrowStream:
-    """Anything that gives a new Arrow stream each time it is asked; its rows are not counted beforehand."""
+    """An object that gives a new Arrow stream on each request; its number of rows is not known beforehand."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -37,20 +37,20 @@ class ArrowStream:
 
     @cached_property
     def parts(self) -> Sequence[Part]:
-        with reading_rows(self.description):
+        with mapped_row_errors(self.description):
             return (Part.from_schema(self.description, self._schema(), None),)
 
-    def slices(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
         """Read the stream anew.
 
-        :raises TableError: also when it had rows before and has none now: it can be read only once.
+        :raises TableError: also when it had rows in an earlier reading and has none now: it can be read only once.
         """
         empty = True
-        with reading_rows(self.description):
+        with mapped_row_errors(self.description):
             for batch in self._open(columns, rows):
                 for start in range(0, batch.num_rows, rows):
                     empty, self._had_rows = False, True
-                    yield Slice.from_batch(self.description, batch.slice(start, rows), columns)
+                    yield RawBatch.from_batch(self.description, batch.slice(start, rows), columns)
         if empty and self._had_rows:
             raise read_once(self.description)
 
@@ -64,7 +64,7 @@ class ArrowStream:
 class DuckRelation(ArrowStream):
     """A relation of duckdb: its query runs again at each reading, for the chosen columns.
 
-    Its Arrow stream would hold the whole result in memory (up to duckdb 1), its reader does not.
+    Up to duckdb 1 its Arrow stream holds the whole result in memory; its reader does not.
     """
 
     def _schema(self) -> pa.Schema:
@@ -76,7 +76,7 @@ class DuckRelation(ArrowStream):
 
     @staticmethod
     def _reader(relation: Any, rows: int) -> pa.RecordBatchReader:
-        # Looked up in the class: the relation itself takes an unknown name for one of its columns.
+        # Looked up in the class: on the relation itself an unknown name means one of its columns.
         read = getattr(type(relation), "to_arrow_reader", None) or type(relation).fetch_arrow_reader
         return read(relation, rows)
 
@@ -84,5 +84,5 @@ class DuckRelation(ArrowStream):
 def read_once(what: str) -> TableError:
     """Return the error for rows that are gone once they have been read."""
     return TableError(
-        f"{what} can be read only once, and may have to be read again. Hand over a Table, as .read_all()."
+        f"{what} can be read only once, but may have to be read again. Pass a Table, such as .read_all() returns."
     )

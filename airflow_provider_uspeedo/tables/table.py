@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table of recipients: what it is, which columns it has, and its rows as batches of text."""
+"""A table of recipients: its description, its columns, and its rows as batches of text."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from airflow_provider_uspeedo.tables.arrow_types import NULL, TEXT, is_short_flo
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text, TextBatch, TextList, join
 from airflow_provider_uspeedo.tables.column_presence import check_columns, check_lists, check_texts
 from airflow_provider_uspeedo.tables.digest import TableDigest
-from airflow_provider_uspeedo.tables.errors import converting
+from airflow_provider_uspeedo.tables.error_mapping import mapped_conversion_errors
 from airflow_provider_uspeedo.tables.lists import lists, lists_of
-from airflow_provider_uspeedo.tables.source import Cells, Part, Slice, Source
+from airflow_provider_uspeedo.tables.source import Cells, Part, RawBatch, Source
 from airflow_provider_uspeedo.tables.text import differs_as_key, key_texts, texts
 from airflow_provider_uspeedo.tables.values import is_short_float_value, key_texts_of, kind, texts_of
 
 BATCH_ROWS = 20_000
 OBJECTS = "object"
-"""What stands for an Arrow type where a column holds Python objects of any type."""
+"""Named instead of an Arrow type where a column holds Python objects of any type."""
 
 
 class Table:
@@ -35,7 +35,7 @@ class Table:
 
     @property
     def description(self) -> str:
-        """What it is, such as ``<Parquet file /lake/due.parquet>``; no value, no credentials."""
+        """Such as ``<Parquet file /lake/due.parquet>``; holds no value and no credentials."""
         return self._source.description
 
     @cached_property
@@ -45,7 +45,7 @@ class Table:
         return tuple(name for name in names if all(name in part.types for part in self._parts))
 
     def rows_at_most(self) -> int | None:
-        """Return how many rows it has, from metadata alone; ``None`` if only reading tells."""
+        """Return the number of rows, from metadata alone; ``None`` if it is not known without reading."""
         counts = [part.rows for part in self._source.parts]
         return None if None in counts else sum(count for count in counts if count is not None)
 
@@ -58,7 +58,7 @@ class Table:
         return " | ".join(dict.fromkeys(_type_name(part.types[column]) for part in self._parts)) or NULL
 
     def loses_digits(self, column: str) -> bool:
-        """Return whether some of the column is float32 or float16: those hold 7 or 3 digits, a phone has more.
+        """Return whether some of the column is float32 or float16: these hold 7 or 3 digits, fewer than a phone has.
 
         :raises TableError: there is no such column.
         """
@@ -69,7 +69,7 @@ class Table:
         return any(is_short_float_value(value) for value in self._objects(column))
 
     def kinds(self, columns: Sequence[str]) -> dict[str, str]:
-        """Return for each column what a recipient key depends on.
+        """Return the kind of each column, on which recipient keys depend.
 
         :returns: ``text`` (strings, numbers, nothing but nulls, or several kinds), ``date``, ``timestamp``, ``time``
             or ``boolean``. A column of Python objects is read for it.
@@ -92,27 +92,27 @@ class Table:
         :param columns: read as text, into :attr:`.TextBatch.columns`.
         :param list_columns: read as lists of text, into :attr:`.TextBatch.lists`.
         :param key_columns: read as text that is the same for 1, 1.0 and "1", into :attr:`.TextBatch.keys`.
-        :param batch_rows: at most so many rows in a batch. There is no batch without rows.
-        :param digest: takes in what is read.
-        :raises TableError: here, if a column is missing, there twice, or of a type that cannot be text; later, if a
-            file is damaged.
-        :raises SourceNotFound: later, if a file has vanished.
+        :param batch_rows: the maximum number of rows in a batch. No batch is empty.
+        :param digest: is updated with what is read.
+        :raises TableError: at once, if a column is missing, exists twice, or is of a type that cannot be text; while
+            reading, if a file is damaged.
+        :raises SourceNotFound: while reading, if a file no longer exists.
         """
         self._check((*columns, *list_columns, *key_columns), texts=(*columns, *key_columns), lists=list_columns)
         return join(self._read(columns, list_columns, key_columns, batch_rows, digest), batch_rows)
 
     def digest(self, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> TableDigest:
-        """Read these columns without making text of them.
+        """Read these columns without converting them to text.
 
-        :returns: what :meth:`batches` gives to its ``digest`` when it reads the same columns, in the same order.
+        :returns: the digest that :meth:`batches` computes when it reads the same columns, in the same order.
         """
         digest = TableDigest()
-        for piece in self._pieces(columns, batch_rows):
-            digest.add(piece)
+        for raw in self._raw_batches(columns, batch_rows):
+            digest.add(raw)
         return digest
 
     def distinct(self, column: str, limit: int = 1000) -> set[str]:
-        """Return the different texts of a column; nulls and unreadable cells are left out.
+        """Return the distinct texts of a column, without nulls and unreadable cells.
 
         :raises TableError: there are more than ``limit``, or the column cannot be read.
         """
@@ -123,7 +123,7 @@ class Table:
             found.update(cell for cell in different if isinstance(cell, str))
             if len(found) > limit:
                 raise TableError(
-                    f"column {column!r} of {self.description} has more than {limit:,} different values. "
+                    f"column {column!r} of {self.description} has more than {limit:,} distinct values. "
                     f"Name another column.",
                     column=column,
                 )
@@ -149,8 +149,8 @@ class Table:
     def _objects(self, column: str) -> Iterator[object]:
         if all(part.types[column] is not None for part in self._parts):
             return
-        for piece in self._source.slices([column], BATCH_ROWS):
-            cells = piece.columns[column]
+        for raw in self._source.raw_batches([column], BATCH_ROWS):
+            cells = raw.columns[column]
             yield from cells if isinstance(cells, list) else ()
 
     def _read(
@@ -162,45 +162,45 @@ class Table:
         digest: TableDigest | None,
     ) -> Iterator[TextBatch]:
         first_row = 1
-        for piece in self._pieces((*columns, *list_columns, *key_columns), rows):
+        for raw in self._raw_batches((*columns, *list_columns, *key_columns), rows):
             if digest:
-                digest.add(piece)
-            yield _batch(piece, first_row, columns, list_columns, key_columns)
-            first_row += piece.length
+                digest.add(raw)
+            yield _batch(raw, first_row, columns, list_columns, key_columns)
+            first_row += raw.length
 
-    def _pieces(self, columns: Sequence[str], rows: int) -> Iterator[Slice]:
-        """Slices of these columns that have rows."""
-        pieces = self._source.slices(list(dict.fromkeys(columns)), rows) if self._parts else ()
-        return (piece for piece in pieces if piece.length)
+    def _raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
+        """The batches of these columns that have rows."""
+        batches = self._source.raw_batches(list(dict.fromkeys(columns)), rows) if self._parts else ()
+        return (raw for raw in batches if raw.length)
 
 
 def _batch(
-    piece: Slice, first_row: int, columns: Sequence[str], list_columns: Sequence[str], key_columns: Sequence[str]
+    raw: RawBatch, first_row: int, columns: Sequence[str], list_columns: Sequence[str], key_columns: Sequence[str]
 ) -> TextBatch:
-    found = {name: _texts(piece, name, first_row) for name in columns}
-    found_lists = {name: _lists(piece, name, first_row) for name in list_columns}
+    found = {name: _texts(raw, name, first_row) for name in columns}
+    found_lists = {name: _lists(raw, name, first_row) for name in list_columns}
     keys = {
-        name: found[name] if name in found and not _differs(piece.columns[name]) else _keys(piece, name, first_row)
+        name: found[name] if name in found and not _differs(raw.columns[name]) else _keys(raw, name, first_row)
         for name in key_columns
     }
-    return TextBatch(first_row, piece.length, found, found_lists, keys)
+    return TextBatch(first_row, raw.length, found, found_lists, keys)
 
 
-def _texts(piece: Slice, name: str, first_row: int) -> Sequence[Text]:
-    cells = piece.columns[name]
-    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+def _texts(raw: RawBatch, name: str, first_row: int) -> Sequence[Text]:
+    cells = raw.columns[name]
+    with mapped_conversion_errors(name, _cells_type(cells), raw.place, first_row, raw.length):
         return texts_of(cells) if isinstance(cells, list) else texts(cells)
 
 
-def _keys(piece: Slice, name: str, first_row: int) -> Sequence[Text]:
-    cells = piece.columns[name]
-    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+def _keys(raw: RawBatch, name: str, first_row: int) -> Sequence[Text]:
+    cells = raw.columns[name]
+    with mapped_conversion_errors(name, _cells_type(cells), raw.place, first_row, raw.length):
         return key_texts_of(cells) if isinstance(cells, list) else key_texts(cells)
 
 
-def _lists(piece: Slice, name: str, first_row: int) -> list[TextList]:
-    cells = piece.columns[name]
-    with converting(name, _cells_type(cells), piece.place, first_row, piece.length):
+def _lists(raw: RawBatch, name: str, first_row: int) -> list[TextList]:
+    cells = raw.columns[name]
+    with mapped_conversion_errors(name, _cells_type(cells), raw.place, first_row, raw.length):
         return lists_of(cells) if isinstance(cells, list) else lists(cells)
 
 

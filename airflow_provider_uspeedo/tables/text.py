@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The text that a person would expect of a column, made by Arrow for a whole array at a time.
+"""Converts cells to text as people write them, by Arrow and for a whole array at a time.
 
 ===========================  ==========================================================================
 strings, bytes               as they are; bytes must be UTF-8
@@ -38,7 +38,7 @@ from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text
 from airflow_provider_uspeedo.tables.values import INFINITE, short, shortest, text, texts_of
 
 _WHOLE_LIMIT = {"double": 2.0**53, "float": 2.0**24}
-"""From here on an integer would show digits that the float does not hold."""
+"""From here on an integer would show more digits than the float holds."""
 
 
 def texts(array: pa.Array) -> Sequence[Text]:
@@ -80,12 +80,12 @@ def _strings(array: pa.Array) -> Sequence[Text]:
         return ArrowTexts(array)
     try:
         return _listed(array)
-    except (pa.ArrowException, UnicodeDecodeError):  # a careless writer: bytes that are not UTF-8
+    except (pa.ArrowException, UnicodeDecodeError):  # written without a check: bytes that are not UTF-8
         return _bytes(array.view(_BYTES_BEHIND[str(array.type)]))
 
 
 def is_utf8(array: pa.Array) -> bool:
-    """Return whether each cell is a string of UTF-8, or null; false of an array of another type, string views too."""
+    """Return whether each cell is UTF-8 text or null; false for arrays of other types, including string views."""
     if not (pt.is_string(array.type) or pt.is_large_string(array.type)):
         return False
     try:
@@ -111,13 +111,13 @@ def _nulls(array: pa.Array) -> Sequence[Text]:
 
 
 def _dictionary(array: pa.DictionaryArray) -> Sequence[Text]:
-    # A slice of a large one: only what the slice uses (but not every Arrow can pick from string views).
+    # A slice of a large dictionary: only the values in use (but not every Arrow can take from string views).
     if len(array.dictionary) > len(array) and not pt.is_string_view(array.dictionary.type):
         return texts(array.dictionary_decode())
     if is_utf8(array.dictionary):
         return ArrowTexts(array.dictionary_decode())
     words = np.array([*texts(array.dictionary), None], object)
-    # A null is the last word. Numpy picks words at half the price of a loop.
+    # A null is the last word. Numpy takes half the time of a loop.
     return words[array.indices.cast(pa.int64()).fill_null(-1).to_numpy()].tolist()  # type: ignore[no-any-return]
 
 
@@ -143,7 +143,7 @@ def _floats(array: pa.Array) -> Sequence[Text]:
     if array.null_count == integers.null_count:
         return ArrowTexts(integers)
     others = pc.cast(pc.if_else(whole, null, array), pa.string())
-    return _mend(pc.coalesce(integers, others), pc.match_substring_regex(others, "[en]"), _float_text)
+    return _with_odd_texts(pc.coalesce(integers, others), pc.match_substring_regex(others, "[en]"), _float_text)
 
 
 def _float_text(number: str) -> Text:
@@ -154,14 +154,14 @@ def _float_text(number: str) -> Text:
 
 def _decimals(array: pa.Array) -> Sequence[Text]:
     found = pc.cast(array, pa.string())
-    return _mend(found, pc.match_substring(found, "E"), _decimal_text)
+    return _with_odd_texts(found, pc.match_substring(found, "E"), _decimal_text)
 
 
 def _decimal_text(number: str) -> Text:
     return text(Decimal(number))
 
 
-def _mend(found: pa.Array, odd: pa.Array, make: Callable[[str], Text]) -> Sequence[Text]:
+def _with_odd_texts(found: pa.Array, odd: pa.Array, make: Callable[[str], Text]) -> Sequence[Text]:
     """Replace the texts that are marked odd."""
     places = pc.indices_nonzero(odd).to_pylist()
     if not places:
@@ -177,13 +177,13 @@ def _timestamps(array: pa.Array) -> Sequence[Text]:
         return ArrowTexts(_clock(array))
     try:
         there = pc.local_timestamp(array)
-    except pa.ArrowInvalid:  # Arrow knows no such zone (no zone database, or a bare offset in an old one); Python may
+    except pa.ArrowInvalid:  # Arrow has no such zone (no zone database, or an offset in an old version); Python may
         return texts_of(array.to_pylist())
     return ArrowTexts(pc.binary_join_element_wise(_clock(there), _offsets(array, there), ""))
 
 
 def _offsets(array: pa.Array, there: pa.Array) -> pa.Array:
-    """Return how far the wall clock is ahead of UTC; computed as numbers, ten times faster than Arrow's ``%z``."""
+    """Return the offset of the wall clock from UTC; computed as numbers, ten times faster than Arrow's ``%z``."""
     ahead = pc.cast(pc.subtract(there, pc.cast(array, there.type)), pa.duration("s")).cast(pa.int64())
     few = ahead.dictionary_encode()
     return pa.array([_offset_text(seconds) for seconds in few.dictionary.to_pylist()], pa.string()).take(few.indices)
@@ -235,4 +235,4 @@ _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence
     (is_uuid, _uuids),
     (lambda arrow_type: extension_name(arrow_type) is not None, _storage),
 )
-"""The first that fits; integers, booleans and dates are as Arrow casts them."""
+"""The first match applies; integers, booleans and dates are cast by Arrow."""

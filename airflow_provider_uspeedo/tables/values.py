@@ -20,8 +20,8 @@ from airflow_provider_uspeedo.tables.batch import NOT_UTF8, Text, Unreadable
 
 INFINITE = Unreadable("an infinite number")
 OUT_OF_RANGE = Unreadable("a number too large or too small to write out")
-MOST_DIGITS = 400
-"""More digits than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
+MAX_DIGITS = 400
+"""More than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
 
 
 @singledispatch
@@ -89,7 +89,7 @@ def _(value: Decimal) -> Text:
     if value.is_infinite():
         return INFINITE
     written = str(value or value.copy_abs())
-    if len(written) > MOST_DIGITS or abs(value.adjusted()) > MOST_DIGITS:
+    if len(written) > MAX_DIGITS or abs(value.adjusted()) > MAX_DIGITS:
         return OUT_OF_RANGE
     return format(Decimal(written), "f") if "E" in written else written
 
@@ -113,7 +113,7 @@ def key_text(value: object) -> Text:
 
 
 def is_short_float_value(value: object) -> bool:
-    """Return whether this is a float32 or float16 of numpy: too few digits for a phone."""
+    """Return whether this is a float32 or float16 of numpy, which have too few digits for a phone."""
     return isinstance(value, np.float32 | np.float16)
 
 
@@ -137,7 +137,7 @@ def short(number: str) -> str:
 
 
 def shortest(number: str) -> str:
-    """Cut the zeros that end a fraction.
+    """Remove the zeros at the end of a fraction.
 
     >>> shortest("12.50"), shortest("12.00"), shortest("1200")
     ('12.5', '12', '1200')
@@ -147,7 +147,7 @@ def shortest(number: str) -> str:
 
 
 def kind(value: object) -> str | None:
-    """Return what a key depends on for this value (see :mod:`.arrow_types`), or ``None`` for a null."""
+    """Return the kind of this value, on which keys depend (see :mod:`.arrow_types`), or ``None`` for a null."""
     if text(value) is None:
         return None
     for types, name in _KINDS:

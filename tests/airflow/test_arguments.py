@@ -65,7 +65,7 @@ def test_what_is_no_slice_is_refused(
     """Before anybody is texted, with the way to write one."""
     people.table(tmp_path / "people.parquet", 2)
     run = try_task({**params, "slice": written})
-    assert "is no slice: write it as '1/8'" in str(run.error)
+    assert "is not a slice: write it as '1/8'" in str(run.error)
     assert accepted() == []
 
 

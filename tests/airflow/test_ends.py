@@ -142,7 +142,7 @@ def test_a_lost_answer_fails_for_good_and_is_never_sent_again(
     rows = people.table(tmp_path / "people.parquet", 5)
     sandbox.fault("drop")
     first = try_task(task)
-    assert_failed(first, "5 recipients may or may not have been texted", "docs/runbook.md#unknown")
+    assert_failed(first, "5 recipients are unknown", "docs/runbook.md#unknown")
     assert first.counts == {"unknown": 5}
     assert [failure["status"] for failure in first.instance.xcoms["failures"]] == ["unknown"] * 5
     cleared = try_task(task)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server made of a raw socket, which can misbehave in ways that no HTTP library would."""
+"""A server made of a raw socket, which can break HTTP in ways that no HTTP library would."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 
 Handler = Callable[["Peer"], None]
 
@@ -138,14 +138,14 @@ def make_config() -> Callable[..., ClientConfig]:
 
 @pytest.fixture
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of 127.0.0.1 with its key, which nobody trusts unless told to."""
+    """A certificate of 127.0.0.1 with its key, which no client trusts by default."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.http.messages import HttpAnswer
-from airflow_provider_uspeedo.api.response.codes import RETURN_CODES, Verdict
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
+from airflow_provider_uspeedo.api.response.codes import RETURN_CODES, CodeKind
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
-from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer, read_send_answer
+from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, FailedTarget, SendAnswer, read_send_answer
 from airflow_provider_uspeedo.core.content import Target
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown, Refused
 
@@ -35,7 +35,7 @@ trees = st.recursive(
 
 def http(body, status=200, **headers):
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+    return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
 def read(body, status=200, **headers):
@@ -66,7 +66,7 @@ def test_the_documented_answer_of_the_action_api_is_read():
         ret_code=0,
         session_nos=("nAQDODtO",),
         success_count=2,
-        failures=(Failure("55212345780", "u1", "phone in the black list"),),
+        failures=(FailedTarget("55212345780", "u1", "phone in the black list"),),
         request_id="d3f9b0b8-3c0f",
         message="Send success",
     )
@@ -89,8 +89,8 @@ def test_the_documented_answer_of_the_rest_api_is_read():
     )
     assert answer.session_nos == ("a", "b")
     assert answer.failures == (
-        Failure("(852)55311111", "", "empty number"),
-        Failure("85255311112", "", ""),
+        FailedTarget("(852)55311111", "", "empty number"),
+        FailedTarget("85255311112", "", ""),
     )
     assert answer.request_id == "r-1"
 
@@ -129,7 +129,7 @@ def test_a_success_count_alone_is_never_not_sent(code):
 def test_a_reason_is_the_phones_else_the_groups_else_the_calls(content, reason):
     """Rule 2, in every shape that a tree of failures may take."""
     answer = read({"RetCode": 18046, "Message": "of the call", "FailContent": content})
-    assert answer.failures == (Failure("(852)55311111", "", reason),)
+    assert answer.failures == (FailedTarget("(852)55311111", "", reason),)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_reason_is_the_phones_else_the_groups_else_the_calls(content, reason):
     [["(852)55311111"], [{"Target": ["(852)55311111"]}], [{"Target": [None]}], [7], ["?"], [{"Target": [[]]}]],
 )
 def test_a_failure_that_cannot_be_read_still_counts(content):
-    """An entry of a wrong type is a failure of somebody; it is never passed over."""
+    """An entry of a wrong type is a failure of an unknown target; it is never ignored."""
     assert len(read({"RetCode": 0, "SessionNo": "s", "FailContent": content}).failures) == 1
 
 
@@ -147,13 +147,13 @@ def test_an_empty_tree_lists_nobody(content):
     assert read({"RetCode": 0, "SessionNo": "s", "FailContent": content}).failures == ()
 
 
-@pytest.mark.parametrize("code", [code for code, found in RETURN_CODES.items() if found.verdict is Verdict.REFUSED])
+@pytest.mark.parametrize("code", [code for code, found in RETURN_CODES.items() if found.kind is CodeKind.REFUSED])
 @pytest.mark.parametrize("more", [{}, {"SuccessCount": 0, "SessionNo": ""}, {"FailContent": TREE}, {"SessionNo": []}])
 def test_a_call_refused_for_good_is_refused(code, more):
-    """Nobody was texted, whatever failures a code that concerns the whole call lists."""
+    """No message was sent, whatever failures are listed beside a code that concerns the whole call."""
     with pytest.raises(Refused) as raised:
         read({"RetCode": code, "ReqUuid": "r-1", **more}, 400)
-    assert (raised.value.ret_code, raised.value.request_id, raised.value.http_status) == (code, "r-1", 400)
+    assert (raised.value.ret_code, raised.value.vendor_request_id, raised.value.http_status) == (code, "r-1", 400)
     assert str(code) in str(raised.value)
 
 
@@ -176,7 +176,7 @@ def test_a_busy_server_has_not_sent(code, status):
 
 
 def test_an_old_timestamp_asks_for_a_new_signature():
-    """215395: not sent, and worth one more try."""
+    """215395: not sent, and worth one more attempt."""
     with pytest.raises(NotSent) as raised:
         read({"RetCode": "215395", "SuccessCount": 0})
     assert raised.value.sign_again
@@ -243,7 +243,7 @@ def test_an_answer_that_settles_nothing_is_unknown(body, status):
 
 
 def test_a_count_that_cannot_be_read_is_a_sign_of_acceptance():
-    """Not even a code that refuses for good makes it *nobody was texted*."""
+    """Not even a code that refuses for good makes it *no message was sent*."""
     answer = read({"RetCode": 18013, "SuccessCount": "many"})
     assert answer.success_count == UNREADABLE
     assert [one.status for one in outcomes(answer, [Target("(852)55311111")])] == ["unknown"]

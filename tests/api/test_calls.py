@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.request import builders
 from airflow_provider_uspeedo.api.request.auth import flat, sign
 from airflow_provider_uspeedo.api.request.content_check import task_content_from
@@ -39,6 +39,10 @@ contents = st.lists(
 ).filter(lambda groups: len({t.phone for g in groups for t in g.targets}) == sum(len(g.targets) for g in groups))
 
 
+def send_batch(config, content, **stamp):
+    return builders.send_batch(config, builders.write_content(content), **stamp)
+
+
 def people(count):
     return [Target(phone=f"(852)5531{number:04d}") for number in range(count)]
 
@@ -65,7 +69,7 @@ def plainly(content):
 def test_the_body_is_the_json_of_what_is_sent(content, api):
     """Whatever the texts hold: quotes, backslashes, control characters, any script."""
     config = ClientConfig(access_key_id="id", access_key_secret="s", api=api)
-    assert json.loads(builders.send_batch(config, content, **STAMP).body)["TaskContent"] == plainly(content)
+    assert json.loads(send_batch(config, content, **STAMP).body)["TaskContent"] == plainly(content)
 
 
 @pytest.mark.parametrize("odd", ['"', "\\", "\n", "\x00", "\x1f", "\x7f", "\u2028", '","', "名", "😀", '\\"'])
@@ -76,7 +80,7 @@ def test_a_character_that_json_escapes_is_signed_as_it_is(make_config, odd, plac
     params = ("x", f"{odd}x{odd}" if place == "template_params" else "x")
     names = {name: f"{odd}x{odd}" if name == place else "x" for name in ("template_id", "sender_id")}
     content = [TaskContent(**names, targets=[Target(**given, template_params=params), Target("y")])]
-    call = builders.send_batch(make_config(), content, **STAMP)
+    call = send_batch(make_config(), content, **STAMP)
     body = json.loads(call.body)
     assert body["TaskContent"] == plainly(content)
     assert call.headers["X-Signature"] == sign(flat(body), "key-secret")
@@ -86,9 +90,7 @@ def test_recipients_are_sent_as_they_are(make_config):
     """The package's own recipients need no copy to be the targets of a request."""
     recipient = Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "7", "UTA1", "Shop")
     target = Target("(852)55311111", ("Ann",), "u", "7")
-    calls_made = [
-        builders.send_batch(make_config(), [TaskContent("UTA1", "", [one])], **STAMP) for one in (recipient, target)
-    ]
+    calls_made = [send_batch(make_config(), [TaskContent("UTA1", "", [one])], **STAMP) for one in (recipient, target)]
     assert calls_made[0].body == calls_made[1].body
     assert calls_made[0] == calls_made[1]
 
@@ -105,7 +107,7 @@ def test_a_target_shows_nothing_of_the_person():
 def test_the_fast_signature_is_the_general_one(content, account_id):
     """The signature made while the body is built equals the one made by walking over the finished body."""
     config = ClientConfig(access_key_id="id", access_key_secret="s", account_id=account_id)
-    call = builders.send_batch(config, content, **STAMP)
+    call = send_batch(config, content, **STAMP)
     assert call.headers["X-Signature"] == sign(flat(json.loads(call.body)), "s")
 
 
@@ -114,7 +116,7 @@ def test_a_send_of_the_action_api_says_everything_and_nothing_empty(make_config)
     full = Target("(852)55311111", ("Ann", "12.50"), "u1", "77")
     bare = Target("(852)55311112")
     content = [TaskContent("UTA1", "USpeedo", [full]), TaskContent("UTA2", "", [bare])]
-    call = builders.send_batch(make_config(account_id=7), content, **STAMP)
+    call = send_batch(make_config(account_id=7), content, **STAMP)
     assert (call.method, call.url) == ("POST", "https://api.uspeedo.com/api")
     assert json.loads(call.body) == {
         "Action": "SendBatchUSMSMessage",
@@ -137,14 +139,14 @@ def test_a_send_of_the_action_api_says_everything_and_nothing_empty(make_config)
 def test_a_send_of_the_rest_api_holds_parameters_only(make_config):
     """No Action, no AccountId, Basic instead of a signature."""
     config = make_config("https://gate.example/sms", api="rest", account_id=7)
-    call = builders.send_batch(config, [TaskContent("UTA1", "", people(1))], **STAMP)
+    call = send_batch(config, [TaskContent("UTA1", "", people(1))], **STAMP)
     assert call.url == "https://gate.example/sms/api/v1/usms/SendBatchUSMSMessage"
     assert set(json.loads(call.body)) == {"TaskContent"}
     assert call.headers["Authorization"].startswith("Basic ")
     assert "X-Signature" not in call.headers
 
 
-def test_questions_of_the_action_api_are_signed(make_config):
+def test_queries_of_the_action_api_are_signed(make_config):
     """Receipts and templates go to the same URL, with the ids in the body."""
     receipts = builders.get_receipts(make_config(account_id=1), ["s1", "s2"], **STAMP)
     templates = builders.query_templates(make_config(), ["t1"], **STAMP)
@@ -153,7 +155,7 @@ def test_questions_of_the_action_api_are_signed(make_config):
     assert receipts.headers["X-Signature"] == sign(flat(json.loads(receipts.body)), "key-secret")
 
 
-def test_questions_of_the_rest_api_are_asked_by_id(make_config):
+def test_queries_of_the_rest_api_name_ids(make_config):
     """Ids are repeated in the query, and quoted."""
     config = make_config(api="rest")
     receipts = builders.get_receipts(config, ["s1", "s&2"], **STAMP)
@@ -165,10 +167,10 @@ def test_questions_of_the_rest_api_are_asked_by_id(make_config):
 
 def test_a_thousand_numbers_fit_and_one_more_does_not(make_config):
     """The limit is over all groups together."""
-    builders.send_batch(make_config(), [TaskContent("UTA1", "", people(1000))], **STAMP)
+    send_batch(make_config(), [TaskContent("UTA1", "", people(1000))], **STAMP)
     groups = [TaskContent("UTA1", "", people(1000)), TaskContent("UTA2", "", [Target("(1)2025550100")])]
     with pytest.raises(ConfigurationError, match="1001 numbers"):
-        builders.send_batch(make_config(), groups, **STAMP)
+        send_batch(make_config(), groups, **STAMP)
 
 
 @pytest.mark.parametrize("twin", ["(852)55310000", "85255310000", "+852 5531-0000"])
@@ -176,15 +178,15 @@ def test_one_phone_twice_is_refused(make_config, twin):
     """However it is written, and in whichever group; the message names positions, not the phone."""
     groups = [TaskContent("UTA1", "", people(3)), TaskContent("UTA2", "", [Target(twin)])]
     with pytest.raises(ConfigurationError, match="targets 1 and 4") as raised:
-        builders.send_batch(make_config(), groups, **STAMP)
+        send_batch(make_config(), groups, **STAMP)
     assert "5531" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ([], "nobody"),
-        ([TaskContent("UTA1", "", [])], "nobody"),
+        ([], "no target"),
+        ([TaskContent("UTA1", "", [])], "no target"),
         ([TaskContent("UTA1", "", [Target("")])], "no phone"),
         ([TaskContent("", "", [Target("(1)2")])], "template"),
         ([TaskContent("UTA1", "x" * 12, [Target("(1)2")])], "sender"),
@@ -202,7 +204,7 @@ def test_one_phone_twice_is_refused(make_config, twin):
 def test_what_must_not_be_sent_is_refused(make_config, content, said):
     """Nothing wrong is left to the server, and no value is quoted."""
     with pytest.raises(ConfigurationError, match=said) as raised:
-        builders.send_batch(make_config(), content, **STAMP)
+        send_batch(make_config(), content, **STAMP)
     assert "secret" not in str(raised.value)
     assert "5551234" not in str(raised.value)
 
@@ -242,6 +244,6 @@ def test_a_group_in_any_other_spelling_is_refused(group):
 
 def test_a_call_shows_nothing_of_its_content(make_config):
     """Neither phones nor keys are in a repr."""
-    call = builders.send_batch(make_config(), [TaskContent("UTA1", "", people(1))], **STAMP)
+    call = send_batch(make_config(), [TaskContent("UTA1", "", people(1))], **STAMP)
     assert "5531" not in repr(call)
     assert "key" not in repr(call)

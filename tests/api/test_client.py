@@ -8,9 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from airflow_provider_uspeedo.api import client as client_module
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.http.backoff import again_asking
+from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.auth import flat, sign
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError, NotSent, OutcomeUnknown, Refused
@@ -19,14 +18,14 @@ CONTENT = [TaskContent("UTA1", "", [Target("(852)55311111", ("Ann",))])]
 
 
 @pytest.fixture
-def connect(serve, make_config, monkeypatch):
+def connect(serve, make_config):
     """Make a client of a server with the given handlers; its waits are short."""
-    monkeypatch.setattr(client_module, "again_asking", lambda: again_asking(first=0.001, most=0.001))
+    backoff = Backoff(attempts=4, first_wait=0.001, max_wait=0.001)
     clients = []
 
     def start(*handlers, **settings):
         server = serve(*handlers)
-        clients.append(USpeedoClient(make_config(server.url, **settings)))
+        clients.append(USpeedoClient(make_config(server.url, **settings), query_backoff=backoff))
         return clients[-1], server
 
     yield start
@@ -113,7 +112,7 @@ def test_templates_are_found_even_if_the_answer_holds_one_at_a_time(connect):
 
 
 def test_a_template_that_is_not_there_is_missing_from_the_list(connect):
-    """Also if it made the API refuse the question about all of them."""
+    """Also if it made the API refuse the query for all of them."""
 
     def strict(first, headers, body):
         asked = json.loads(body)["TemplateId"]
@@ -126,7 +125,7 @@ def test_a_template_that_is_not_there_is_missing_from_the_list(connect):
     assert client.query_templates(["none"]) == []
 
 
-def test_a_question_is_asked_again_after_any_failure(connect):
+def test_a_query_is_repeated_after_any_failure(connect):
     """A lost answer, a busy server, an error page: then the answer."""
 
     def lose(peer):
@@ -134,7 +133,7 @@ def test_a_question_is_asked_again_after_any_failure(connect):
 
     def busy(peer):
         peer.request()
-        peer.answer({"RetCode": 150}, Connection="close")  # else the next try may meet a connection that is closing
+        peer.answer({"RetCode": 150}, Connection="close")  # else the next attempt may meet a connection that is closing
 
     def broken(peer):
         peer.request()
@@ -146,7 +145,7 @@ def test_a_question_is_asked_again_after_any_failure(connect):
 
 
 @pytest.mark.parametrize("handler", [answers(b"oops"), answers({"RetCode": 215400}), lambda peer: peer.request()])
-def test_a_question_without_an_answer_is_a_failed_call(connect, handler):
+def test_a_query_without_a_response_is_a_failed_call(connect, handler):
     """Not an unknown outcome: nothing can have happened twice."""
     client, server = connect(handler)
     with pytest.raises(CallError) as raised:
@@ -161,5 +160,5 @@ def test_a_refused_question_is_not_asked_again(connect):
     with pytest.raises(Refused, match="password") as raised:
         client.query_templates(["a"])
     assert "85255311111" not in str(raised.value)
-    assert raised.value.request_id == "r-1"
+    assert raised.value.vendor_request_id == "r-1"
     assert len(server.requests) == 1

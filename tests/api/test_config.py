@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests.exceptions
 import urllib3.exceptions
 
-from airflow_provider_uspeedo.api.http.transport_errors import FATES, Fate, fate_by_class, name_of
+from airflow_provider_uspeedo.api.http.transport_errors import DELIVERY_BY_CLASS, Delivery, delivery_by_class, name_of
 
 
 def classes_of(module):
@@ -18,15 +18,17 @@ def classes_of(module):
 
 @pytest.mark.parametrize("module", [requests.exceptions, urllib3.exceptions], ids=["requests", "urllib3"])
 def test_every_exception_of_the_libraries_is_named(module):
-    """A new version with a new class fails here until somebody decides what the class means."""
-    missing = {name_of(kind) for kind in classes_of(module)} - set(FATES)
+    """A new version with a new class fails here until it is decided what the class means."""
+    missing = {name_of(kind) for kind in classes_of(module)} - set(DELIVERY_BY_CLASS)
     assert not missing, "decide for each: can it be raised after the first byte went out?"
 
 
 def test_a_class_that_is_not_named_may_have_arrived():
     """The safe side is never to send again."""
-    assert fate_by_class(type("Surprise", (urllib3.exceptions.NewConnectionError,), {})) is Fate.MAY_HAVE_ARRIVED
-    assert fate_by_class(KeyError) is Fate.MAY_HAVE_ARRIVED
+    assert (
+        delivery_by_class(type("Surprise", (urllib3.exceptions.NewConnectionError,), {})) is Delivery.MAY_HAVE_ARRIVED
+    )
+    assert delivery_by_class(KeyError) is Delivery.MAY_HAVE_ARRIVED
 
 
 @pytest.mark.parametrize(
@@ -43,12 +45,12 @@ def test_a_class_that_is_not_named_may_have_arrived():
 )
 def test_what_may_happen_after_the_first_byte_may_have_arrived(kind):
     """Also if it mostly happens before."""
-    assert fate_by_class(kind) is Fate.MAY_HAVE_ARRIVED
+    assert delivery_by_class(kind) is Delivery.MAY_HAVE_ARRIVED
 
 
-def test_no_class_named_as_never_left_has_a_doubtful_child():
+def test_no_class_named_as_never_left_has_a_less_certain_child():
     """A class is judged by itself, so a child must not be less certain than its parent looks."""
     kinds = [kind for module in (requests.exceptions, urllib3.exceptions) for kind in classes_of(module)]
-    never = [kind for kind in kinds if fate_by_class(kind) is Fate.NEVER_LEFT]
+    never = [kind for kind in kinds if delivery_by_class(kind) is Delivery.NEVER_LEFT]
     assert never
-    assert all(fate_by_class(kind) is Fate.NEVER_LEFT for kind in kinds if issubclass(kind, tuple(never)))
+    assert all(delivery_by_class(kind) is Delivery.NEVER_LEFT for kind in kinds if issubclass(kind, tuple(never)))

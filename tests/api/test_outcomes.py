@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED, NO_REASON, outcomes, rejected
-from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer
+from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, FailedTarget, SendAnswer
 from airflow_provider_uspeedo.core.content import Target
 
 THREE = [Target("(852)55310001"), Target("(852)55310002"), Target("(852)55310003")]
@@ -19,7 +19,7 @@ def answer(*failures, code=0, sessions=("s",), count=None):
 
 
 def failed(phone="", user_id="", reason="no"):
-    return Failure(phone, user_id, reason)
+    return FailedTarget(phone, user_id, reason)
 
 
 def statuses(found):
@@ -53,7 +53,7 @@ def test_without_a_count_code_0_and_a_session_suffice():
 
 
 def test_without_a_count_any_other_code_leaves_the_unlisted_unknown():
-    """Rule 3: partial, and nobody says how far."""
+    """Rule 3: partial, and the answer does not say how far."""
     found = outcomes(answer(failed("(852)55310003"), code=18046), THREE)
     assert statuses(found) == ["unknown", "unknown", "rejected"]
 
@@ -146,7 +146,7 @@ def test_a_mark_that_several_share_leaves_the_choice_to_the_phone():
 
 @given(
     failures=st.lists(
-        st.builds(Failure, st.sampled_from([*(t.phone for t in THREE), "7", ""]), st.just(""), st.text(max_size=3))
+        st.builds(FailedTarget, st.sampled_from([*(t.phone for t in THREE), "7", ""]), st.just(""), st.text(max_size=3))
     ),
     code=st.sampled_from([0, 18046, 99999, -1]),
     sessions=st.sampled_from([(), ("s",)]),

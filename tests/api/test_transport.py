@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTTP exchange, over real sockets: an answer, *not sent*, or *unknown*."""
+"""One HTTP request, over real sockets: a response, *not sent*, or *unknown*."""
 
 from __future__ import annotations
 
@@ -17,9 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_uspeedo.api.http import tracked_connection
-from airflow_provider_uspeedo.api.http import transport as transport_module
-from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 from airflow_provider_uspeedo.errors import ConfigurationError, NotSent, OutcomeUnknown
 
@@ -33,8 +31,9 @@ def send(make_config):
     transports = []
 
     def once(base_url, body=BODY, **settings):
-        transports.append(Transport(make_config(base_url, **settings)))
-        return transports[-1].send(Call("POST", f"{base_url}/api", {"Content-Type": "application/json"}, body))
+        limits = {"max_response_bytes": settings.pop("limit")} if "limit" in settings else {}
+        transports.append(Transport(make_config(base_url, **settings), **limits))
+        return transports[-1].send(HttpRequest("POST", f"{base_url}/api", {"Content-Type": "application/json"}, body))
 
     yield once
     for transport in transports:
@@ -136,7 +135,7 @@ def test_a_redirect_is_not_followed(serve, send):
 
 
 def test_a_refused_connection_never_left(send, free_port):
-    """Nobody listens."""
+    """No server listens."""
     with pytest.raises(NotSent, match=r"127\.0\.0\.1") as raised:
         send(f"http://127.0.0.1:{free_port}")
     assert quiet(raised.value)
@@ -275,26 +274,24 @@ def test_a_server_that_does_not_read_is_given_up(serve, send):
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 3000", "Transfer-Encoding: chunked", "Connection: close"])
-def test_an_answer_over_the_limit_is_not_read(serve, send, monkeypatch, framing):
+def test_an_answer_over_the_limit_is_not_read(serve, send, framing):
     """A server cannot fill the memory; what it said stays unknown."""
-    monkeypatch.setattr(transport_module, "LARGEST_ANSWER", 2000)
     body = b"x" * 3000
     if "chunked" in framing:
         body = b"bb8\r\n" + body + b"\r\n0\r\n\r\n"
     with pytest.raises(OutcomeUnknown, match="larger than 2000"):
-        send(serve(raw(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode() + body)).url)
+        send(serve(raw(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode() + body)).url, limit=2000)
 
 
-def test_a_compressed_answer_counts_by_what_it_unpacks_to(serve, send, monkeypatch):
-    """Small on the wire, large in memory: over the limit."""
-    monkeypatch.setattr(transport_module, "LARGEST_ANSWER", 2000)
+def test_a_compressed_answer_counts_by_what_it_unpacks_to(serve, send):
+    """Small as it is sent, large in memory: over the limit."""
 
     def handler(peer):
         peer.request()
         peer.answer(gzip.compress(b"x" * 3000), Content_Encoding="gzip")
 
     with pytest.raises(OutcomeUnknown, match="larger"):
-        send(serve(handler).url)
+        send(serve(handler).url, limit=2000)
 
 
 def test_a_chunked_answer_is_read(serve, send):
@@ -325,18 +322,17 @@ def test_a_connection_is_used_again(serve, make_config):
     server = serve(good)
     transport = Transport(make_config(server.url))
     for _ in range(3):
-        transport.send(Call("POST", f"{server.url}/api", {}, BODY))
+        transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY))
     transport.close()
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
-def test_a_connection_that_was_idle_is_not_used_again(serve, make_config, monkeypatch):
+def test_a_connection_that_was_idle_is_not_used_again(serve, make_config):
     """After the limit a new one is made: an old one may be half dead."""
     server = serve(good)
-    transport = Transport(make_config(server.url))
-    transport.send(Call("POST", f"{server.url}/api", {}, BODY))
-    monkeypatch.setattr(tracked_connection, "IDLE_LIMIT", -1.0)
-    transport.send(Call("POST", f"{server.url}/api", {}, BODY))
+    transport = Transport(make_config(server.url), max_idle=-1.0)
+    transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY))
+    transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY))
     transport.close()
     assert server.connections == 2
 
@@ -353,9 +349,9 @@ def test_a_connection_that_the_server_closed_is_not_used_again(serve, make_confi
 
     server = serve(once, good)
     transport = Transport(make_config(server.url))
-    transport.send(Call("POST", f"{server.url}/api", {}, BODY))
+    transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY))
     assert closed.wait(5)
-    assert transport.send(Call("POST", f"{server.url}/api", {}, BODY)).status == 200
+    assert transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY)).status == 200
     transport.close()
 
 
@@ -367,7 +363,7 @@ def test_every_thread_has_its_own_connection(serve, make_config):
 
     def one(_):
         together.wait(5)
-        status = transport.send(Call("POST", f"{server.url}/api", {}, BODY)).status
+        status = transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY)).status
         together.wait(5)
         return status
 
@@ -376,7 +372,7 @@ def test_every_thread_has_its_own_connection(serve, make_config):
     assert server.connections == 4
     transport.close()
     transport.close()
-    assert transport.send(Call("POST", f"{server.url}/api", {}, BODY)).status == 200
+    assert transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY)).status == 200
     transport.close()
 
 
@@ -401,7 +397,7 @@ def test_cookies_are_not_sent_back(serve, make_config):
     server = serve(handler)
     transport = Transport(make_config(server.url))
     for _ in range(2):
-        transport.send(Call("POST", f"{server.url}/api", {}, BODY))
+        transport.send(HttpRequest("POST", f"{server.url}/api", {}, BODY))
     transport.close()
     assert "cookie" not in server.requests[1][1]
 
@@ -495,7 +491,7 @@ def test_a_request_through_a_proxy_is_answered(serve, send, tls, certificate):
 
 @pytest.mark.parametrize("handler", [drop, reset, silent])
 def test_a_request_lost_by_a_forwarding_proxy_is_unknown(serve, send, handler):
-    """The proxy has it, and nobody knows what it did with it."""
+    """The proxy has it, and what it did with it is not known."""
     with pytest.raises(OutcomeUnknown):
         send("http://127.0.0.1:9", proxies={"http": serve(handler).url}, timeout=0.3)
 
@@ -529,12 +525,12 @@ def test_verify_off_accepts_any_certificate(serve, send, tls):
 
 FROZEN = """
 import sys
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 
 config = ClientConfig(sys.argv[1], "id", "secret", timeout=0.5)
-print(len(Transport(config).send(Call("POST", sys.argv[1] + "/api", {}, b"{}")).body))
+print(len(Transport(config).send(HttpRequest("POST", sys.argv[1] + "/api", {}, b"{}")).body))
 """
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_uspeedo.api import client
 from airflow_provider_uspeedo.api.http import backoff
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.sandbox.server import Sandbox, running
-from tests.campaign.stage import Scene
+from tests.campaign.stage import SHORT_BACKOFF, Scene
 
 
 @pytest.fixture(scope="session")
@@ -32,5 +31,4 @@ def scene(shared_sandbox: Sandbox, tmp_path: Path) -> Iterator[Scene]:
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits are tested with the policy itself; here only their number counts."""
-    monkeypatch.setattr(sending, "again", partial(backoff.again, first=0.001, most=0.002))
-    monkeypatch.setattr(client, "again_asking", partial(backoff.again_asking, first=0.001, most=0.002))
+    monkeypatch.setattr(sending, "retry_not_sent", partial(backoff.retry_not_sent, backoff=SHORT_BACKOFF))

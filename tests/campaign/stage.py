@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.dry_run import rehearse
@@ -32,6 +33,7 @@ from airflow_provider_uspeedo.sandbox.server import Sandbox
 CAMPAIGN = "due/2026-11-22"
 TIMEOUT = 20.0
 """Seconds after which the client gives an answer up: more than a busy machine takes."""
+SHORT_BACKOFF = Backoff(attempts=5, first_wait=0.001, max_wait=0.002)
 
 
 class Line(NamedTuple):
@@ -74,7 +76,8 @@ class Scene:
     @contextlib.contextmanager
     def client(self, **settings: Any) -> Iterator[USpeedoClient]:
         known = {"access_key_id": "sandbox", "access_key_secret": "sandbox-secret", "api": self.api}
-        client = USpeedoClient(ClientConfig(**{"base_url": self.sandbox.url, "timeout": TIMEOUT, **known, **settings}))
+        config = ClientConfig(**{"base_url": self.sandbox.url, "timeout": TIMEOUT, **known, **settings})
+        client = USpeedoClient(config, query_backoff=SHORT_BACKOFF)
         try:
             yield client
         finally:
@@ -96,7 +99,7 @@ class Scene:
         """
         with self.client(**settings) as client:
             query = {"query": client.query_templates} if ask else {}
-            return self.run_with(client.send_batch, table, order, halt=halt, **query)
+            return self.run_with(client.send_written, table, order, halt=halt, **query)
 
     def run_with(
         self,

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people
@@ -64,11 +63,11 @@ def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(sce
         halt.event = Meanwhile(newer)
         begun: list[bool] = []
 
-        def send(content: Sequence[TaskContent]) -> Any:
+        def send(content: WrittenContent) -> Any:
             if not begun:
                 begun.append(True)
                 newer.begin()
-            return client.send_batch(content)
+            return client.send_written(content)
 
         reading = prepare(make_order(), TABLE, lambda _ids: [])
         ledger.prepare()

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.guards import least_answered
+from airflow_provider_uspeedo.campaign.guards import min_answered
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.campaign.stage import TIMEOUT, Scene, make_order, people
@@ -103,7 +103,7 @@ def test_what_is_in_flight_is_settled_when_the_brake_is_pulled(scene: Scene) -> 
 @pytest.mark.parametrize(("most", "least"), [(0.5, 20), (0.1, 20), (0.05, 40), (0.001, 2000), (0.0, 1)])
 def test_a_small_share_needs_more_answers(most: float, least: int) -> None:
     """One failure is never a share."""
-    assert least_answered(most) == least
+    assert min_answered(most) == least
 
 
 @pytest.mark.parametrize("given", [-0.1, 1.01, 5.0])
@@ -150,10 +150,10 @@ def test_nobody_else_is_texted_before_the_canary_is_answered(scene: Scene) -> No
     under_way, most = [0], [0]
 
     def counting(send: Callable[..., Any]) -> Callable[..., Any]:
-        def call(content: Sequence[TaskContent]) -> Any:
+        def call(content: WrittenContent) -> Any:
             under_way[0] += 1
             most[0] = max(most[0], under_way[0]) if len(seen) < 2 else most[0]
-            seen.append(sum(len(group.targets) for group in content))
+            seen.append(sum(len(group.targets) for group in content.groups))
             try:
                 return send(content)
             finally:
@@ -163,7 +163,7 @@ def test_nobody_else_is_texted_before_the_canary_is_answered(scene: Scene) -> No
 
     seen: list[int] = []
     with scene.client() as client:
-        report = scene.run_with(counting(client.send_batch), people(40), make_order(canary=2, concurrency=8))
+        report = scene.run_with(counting(client.send_written), people(40), make_order(canary=2, concurrency=8))
     assert report.cause is None
     assert seen[0] == 2
     scene.check(report, 40)
@@ -222,11 +222,11 @@ def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
     rows, order = people(30), make_order(canary=3, chunk_size=10)
     inside: list[Any] = []
 
-    def call(content: Sequence[TaskContent]) -> Any:
+    def call(content: WrittenContent) -> Any:
         if not inside:
             inside.append(None)  # the canary of the first try is under way: another try of the campaign comes
-            inside[0] = scene.run_with(client.send_batch, rows, order)
-        return client.send_batch(content)
+            inside[0] = scene.run_with(client.send_written, rows, order)
+        return client.send_written(content)
 
     with scene.client() as client:
         report = scene.run_with(call, rows, order)
@@ -241,7 +241,7 @@ def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene:
     with scene.ledger() as ledger, scene.client() as client:
         reading = prepare(order, rows, lambda _ids: [])
         ledger.prepare()
-        campaign = Campaign(order, reading, ledger, client.send_batch, StopSignal(), patience=0.0)
+        campaign = Campaign(order, reading, ledger, client.send_written, StopSignal(), patience=0.0)
         real = ledger.claim
 
         def claim_late(attempt: Any, portion: Any) -> Any:
@@ -284,7 +284,7 @@ def test_a_stop_is_honoured_before_the_next_request(scene: Scene, concurrency: i
     stopped = threading.Event()
 
     def stopping(send: Callable[..., Any]) -> Callable[..., Any]:
-        def call(content: Sequence[TaskContent]) -> Any:
+        def call(content: WrittenContent) -> Any:
             number = next(calls)
             if number == 2:
                 say(scene, STOPPED)
@@ -296,7 +296,7 @@ def test_a_stop_is_honoured_before_the_next_request(scene: Scene, concurrency: i
         return call
 
     with scene.client() as client:
-        report = scene.run_with(stopping(client.send_batch), people(60), make_order(concurrency=concurrency))
+        report = scene.run_with(stopping(client.send_written), people(60), make_order(concurrency=concurrency))
     assert str(halt_of(report)) == (
         "Campaign 'due/2026-11-22' was stopped by Pat at 2026-11-22 03:04:05 UTC. To go on, run `airflow-uspeedo "
         "resume`, then clear the task."

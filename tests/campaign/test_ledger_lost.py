@@ -6,19 +6,19 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from sqlalchemy import event
 
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
@@ -43,10 +43,10 @@ class Spoiled:
             table = prepare(order, people(PEOPLE), lambda _ids: [])
             ledger.prepare()
 
-            def send(content: Sequence[TaskContent]) -> Any:
+            def send(content: WrittenContent) -> Any:
                 self.calls += 1
                 self.calls_after += self.calls > self.at
-                answer = client.send_batch(content)
+                answer = client.send_written(content)
                 if self.calls == self.at:
                     self.spoil(engine)
                 return answer
@@ -145,7 +145,7 @@ def test_a_mark_that_was_taken_without_a_word_is_taken_back(scene: Scene, at: in
     with contextlib.closing(Forgetful(scene, at)) as ledger, scene.client() as client:
         table = prepare(order, people(9), lambda _ids: [])
         ledger.prepare()
-        report = Campaign(order, table, ledger, client.send_batch, StopSignal(), patience=0.0).run()
+        report = Campaign(order, table, ledger, client.send_written, StopSignal(), patience=0.0).run()
     assert isinstance(report.cause, LedgerUnavailable)
     assert report.summary["unknown"] == 0
     assert report.summary["accepted"] == 3 * (at - 1)

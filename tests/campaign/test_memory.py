@@ -33,7 +33,7 @@ ledger = Ledger(open_engine(f"sqlite:///{ledger_file}"))
 order = CampaignConfig("c", Columns("phone", ("name", "text")), template_id="T", max_recipients=10**9)
 
 def send(content):
-    return SendAnswer(0, ("s",), sum(len(group.targets) for group in content), (), "r")
+    return SendAnswer(0, ("s",), sum(len(group.targets) for group in content.groups), (), "r")
 
 reading = prepare(order, table, lambda ids: [])
 rehearse(order, reading, ledger)

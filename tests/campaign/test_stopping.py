@@ -6,16 +6,15 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.errors import NotSent, Refused, TableError
 from tests.campaign.stage import Scene, make_order, people, phones
 
@@ -108,8 +107,8 @@ def test_a_stop_lets_nothing_more_leave(scene: Scene, monkeypatch: pytest.Monkey
     halt = StopSignal()
     with scene.client() as client:
 
-        def send(content: Sequence[TaskContent]) -> Any:
-            answer = client.send_batch(content)
+        def send(content: WrittenContent) -> Any:
+            answer = client.send_written(content)
             halt.stop()
             return answer
 
@@ -129,9 +128,9 @@ def test_a_stop_ends_a_back_off(scene: Scene) -> None:
     scene.sandbox.fault("too_many", retry_after="250", at="every")
     with scene.client() as client:
 
-        def send(content: Sequence[TaskContent]) -> Any:
+        def send(content: WrittenContent) -> Any:
             try:
-                return client.send_batch(content)
+                return client.send_written(content)
             finally:
                 halt.stop()
 
@@ -166,7 +165,7 @@ def test_an_error_that_nobody_foresaw_leaves_the_request_unknown_and_stops(
 ) -> None:
     """It may have left; its text may quote anything, so it is not told."""
 
-    def send(_content: Sequence[TaskContent]) -> Any:
+    def send(_content: WrittenContent) -> Any:
         raise error("canary +85255000000")
 
     report = scene.run_with(send, people(9))
@@ -188,9 +187,9 @@ def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(
     whole = file.read_bytes()
     with scene.client() as client:
 
-        def send(content: Sequence[TaskContent]) -> Any:
+        def send(content: WrittenContent) -> Any:
             os.truncate(file, size)
-            return client.send_batch(content)
+            return client.send_written(content)
 
         report = scene.run_with(send, str(file), make_order(chunk_size=1000))
     assert isinstance(report.cause, TableError)
@@ -217,10 +216,10 @@ def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, mo
     monkeypatch.setattr(campaign.Ledger, "claim", claim_once)
     with scene.client() as client:
 
-        def send(content: Sequence[TaskContent]) -> Any:
+        def send(content: WrittenContent) -> Any:
             sending.set()
             halt.event.wait(5)
-            return client.send_batch(content)
+            return client.send_written(content)
 
         with pytest.raises(ZeroDivisionError):
             scene.run_with(send, people(18), halt=halt)

@@ -71,6 +71,6 @@ def test_a_template_that_does_not_exist_is_refused_by_the_first_request(scene: S
 def test_a_template_column_with_a_different_text_in_every_row_is_refused(scene: Scene) -> None:
     """It is the wrong column."""
     table = [{**row, "template": f"T{number}"} for number, row in enumerate(people(1001))]
-    with pytest.raises(TableError, match="more than 1,000 different values") as raised:
+    with pytest.raises(TableError, match="more than 1,000 distinct values") as raised:
         scene.run(table, make_order(TWO))
     assert raised.value.column == "template"

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A batch that is read column by column gives what its rows give one by one, and only odd rows are read alone."""
+"""A batch that is read column by column gives what the rules say of its rows one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.core import row_rules
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
-from airflow_provider_uspeedo.core.phones import PhoneReader
+from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.rows import Batch, Columns, RowReader, in_order
-from airflow_provider_uspeedo.tables import TextBatch, Unreadable
+from airflow_provider_uspeedo.core.rows import Columns, RowReader, in_order
+from airflow_provider_uspeedo.tables import TextBatch, Unreadable, open_table
 
 ANY = st.characters(exclude_categories=())
 GOOD_TEXTS = st.text(max_size=5)
@@ -34,18 +36,8 @@ CODES = st.sampled_from(["1", "007", "", None, "\N{ARABIC-INDIC DIGIT ONE}", "-1
 LISTS = st.lists(GOOD_TEXTS, max_size=3) | st.lists(TEXTS, max_size=3) | st.none() | st.just(Unreadable("odd"))
 
 
-class WatchedReader(RowReader):
-    """Counts the rows that are read alone."""
-
-    read_alone = 0
-
-    def read_one(self, batch: Batch, index: int) -> Recipient | BadRow:
-        self.read_alone += 1
-        return super().read_one(batch, index)
-
-
-def reader(columns: Columns, region: str | None = None, variables: dict[str, int] | None = None) -> WatchedReader:
-    made = WatchedReader(
+def reader(columns: Columns, region: str | None = None, variables: dict[str, int] | None = None) -> RowReader:
+    made = RowReader(
         columns,
         template_id="" if columns.template_id else "T",
         sender_id="" if columns.sender_id else "Shop",
@@ -105,6 +97,57 @@ def tables(draw: st.DrawFn) -> dict[str, Sequence[Any]]:
     }
 
 
+def one_by_one(read: RowReader, columns: Columns, batch: TextBatch) -> list[Recipient | BadRow]:
+    """Every row as the rules say, value after value: slow and obvious."""
+    return [one_row(read, columns, batch, index) for index in range(batch.length)]
+
+
+def one_row(read: RowReader, columns: Columns, batch: TextBatch, index: int) -> Recipient | BadRow:
+    def cell(name: str | None, constant: str = "") -> Any:
+        return constant if name is None else batch.columns[name][index]
+
+    template, sender = cell(columns.template_id, "T"), cell(columns.sender_id, "Shop")
+    user_id, code = cell(columns.user_id), cell(columns.extend_code)
+    values = [(f"key column {name!r}", batch.keys[name][index]) for name in columns.keys or ()]
+    reasons = [row_rules.missing(name, value) for name, value in values if type(value) is not str]
+    key = None if reasons or not columns.keys else read._keys.of_values([value for _, value in values])
+    phone, fault = one_phone(read, columns, cell(columns.phone))
+    if phone and not columns.keys:
+        key = read._keys.of_phone(phone)
+    params, wrong = one_rows_params(columns, batch, index)
+    reasons += [fault, wrong, row_rules.wrong_template(f"template (column {columns.template_id!r})", template)]
+    if not any(reasons) and read.variables.get(template.strip(), len(params)) != len(params):
+        reasons.append(row_rules.wrong_count(template.strip(), read.variables[template.strip()], len(params)))
+    reasons += [
+        row_rules.wrong_user_id(f"user id (column {columns.user_id!r})", user_id),
+        row_rules.wrong_extend_code(f"extend code (column {columns.extend_code!r})", code),
+        row_rules.wrong_sender(f"sender (column {columns.sender_id!r})", sender),
+    ]
+    number = batch.first_row + index
+    if reason := next(filter(None, reasons), None):
+        shown = [phone or row_rules.shown(cell(columns.phone)), *map(row_rules.shown, (user_id, template, sender))]
+        return BadRow(number, "invalid", reason, *shown, key)
+    return Recipient(number, key or b"", phone, params, user_id or "", code or "", template.strip(), sender or "")
+
+
+def one_phone(read: RowReader, columns: Columns, text: Any) -> tuple[str, str | None]:
+    name = f"phone (column {columns.phone!r})"
+    try:
+        return (read._phones.read(text), None) if type(text) is str else ("", row_rules.missing(name, text))
+    except BadPhone as bad:
+        return "", f"{name}: {bad}"
+
+
+def one_rows_params(columns: Columns, batch: TextBatch, index: int) -> tuple[tuple[str, ...], str | None]:
+    if columns.params_list:
+        params = batch.lists[columns.params_list][index]
+        fault = row_rules.wrong_parameters(columns.params_list, params)
+        return () if fault else tuple(params), fault
+    params = tuple(batch.columns[name][index] for name in columns.params)
+    named = [f"parameter {{{n}}} (column {name!r})" for n, name in enumerate(columns.params, 1)]
+    return params, next(filter(None, map(row_rules.wrong_parameter, named, params)), None)
+
+
 @settings(deadline=None, max_examples=500)
 @given(
     columns(),
@@ -112,75 +155,34 @@ def tables(draw: st.DrawFn) -> dict[str, Sequence[Any]]:
     st.sampled_from([None, "HK", "US", "GB"]),
     st.dictionaries(st.sampled_from(["A", "B", "T"]), st.integers(0, 3)),
 )
-def test_columns_give_what_rows_give(
+def test_columns_give_what_the_rules_say_of_each_row(
     columns: Columns, table: dict[str, Sequence[Any]], region: str | None, variables: dict[str, int]
 ) -> None:
     """Every recipient, every bad row and every reason is the same, in every kind of table."""
-    batch = batch_of(table)
-    alone = [reader(columns, region, variables).read_one(batch, index) for index in range(batch.length)]
-    good, bad = reader(columns, region, variables).read(batch)
+    batch, read = batch_of(table), reader(columns, region, variables)
+    alone = one_by_one(read, columns, batch)
+    good, bad = read.read(batch)
     assert list(good) == [row for row in alone if isinstance(row, Recipient)]
     assert bad == [row for row in alone if isinstance(row, BadRow)]
 
 
-ALL = Columns("phone", ("a", "b"), template_id="t", sender_id="s", user_id="u", extend_code="x", keys=("k",))
-CLEAN: dict[str, list[Any]] = {
-    "phone": ["+85255311111", "+8613800138000", "+44 7911 123456"] * 10,
-    "a": ["Ann", "", "\N{CJK UNIFIED IDEOGRAPH-738B}"] * 10,
-    "b": ["1.50", "it's", "\N{GRINNING FACE}"] * 10,
-    "t": ["A", " A ", "B"] * 10,
-    "s": ["Shop", None, ""] * 10,
-    "u": ["u-1", None, "\N{CJK UNIFIED IDEOGRAPH-738B} \N{LATIN SMALL LETTER SHARP S}"] * 10,
-    "x": ["007", "", None] * 10,
-    "k": ["1", "\ud83d", ""] * 10,
-    "l": [["a", "b"], ["", "c"], ["d", "e"]] * 10,
-}
-ODD_CELLS = [
-    ("phone", None),
-    ("phone", "+852 553"),
-    ("phone", "1\n2"),
-    ("a", None),
-    ("a", "\0"),
-    ("t", None),
-    ("t", ""),
-    ("s", "x" * 12),
-    ("u", "it's"),
-    ("u", "\N{GRINNING FACE}"),
-    ("u", "x" * 33),
-    ("x", "1a"),
-    ("k", None),
-]
+CLEAN = pa.table(
+    {
+        "phone": ["+85255311111", "+8613800138000", "+44 7911 123456"] * 10,
+        "a": ["Ann", "", "\N{CJK UNIFIED IDEOGRAPH-738B}"] * 10,
+        "t": ["A", " A ", "B"] * 10,
+    }
+)
 
 
-@pytest.mark.parametrize("columns", [ALL, Columns("phone"), Columns("phone", params_list="l", template_id="t")])
-def test_no_row_of_a_clean_table_is_read_alone(columns: Columns) -> None:
-    """A table of a million rows takes long otherwise."""
-    watched = reader(columns, variables={"A": len(columns.params) or 2})
-    assert watched.read(batch_of(CLEAN))[1] == []
-    assert watched.read_alone == 0
-
-
-@pytest.mark.parametrize(("name", "cell"), ODD_CELLS)
-def test_one_odd_cell_sends_no_other_row_the_slow_way(name: str, cell: Any) -> None:
-    """Most tables have a few bad rows in every batch."""
-    table = {**CLEAN, name: [*CLEAN[name][:7], cell, *CLEAN[name][8:]]}
-    watched = reader(ALL, variables={"A": 2})
-    rows = in_order(*watched.read(batch_of(table)))
-    assert [index for index, row in enumerate(rows) if isinstance(row, BadRow)] == [7]
-    assert watched.read_alone == 1
-
-
-def test_one_list_that_cannot_be_sent_sends_no_other_row_the_slow_way() -> None:
-    """A null among the parameters is the fault of one row."""
-    columns = Columns("phone", params_list="l", template_id="t")
-    watched = reader(columns, variables={"A": 2, "B": 2})
-    watched.read(batch_of({**CLEAN, "l": [*CLEAN["l"][:-3], None, ["a", None], Unreadable("odd")]}))
-    assert watched.read_alone == 3
-
-
-def test_rows_with_a_wrong_number_of_parameters_are_the_only_ones_read_alone() -> None:
-    """Only the template that they belong to is concerned."""
-    watched = reader(ALL, variables={"A": 2, "B": 3})
-    rows = in_order(*watched.read(batch_of(CLEAN)))
-    assert [isinstance(row, BadRow) for row in rows] == [False, False, True] * 10
-    assert watched.read_alone == 10
+@pytest.mark.parametrize(("name", "cell"), [("phone", None), ("phone", "x"), ("a", None), ("a", "\0"), ("t", "")])
+def test_a_column_that_arrow_has_reads_as_its_texts_do(name: str, cell: str | None) -> None:
+    """Clean columns are taken as Arrow has them, and one bad cell in them makes one row invalid."""
+    columns = Columns("phone", ("a",), template_id="t")
+    cells = [*CLEAN[name].to_pylist()[:7], cell, *CLEAN[name].to_pylist()[8:]]
+    for table in (CLEAN, CLEAN.set_column(CLEAN.schema.get_field_index(name), name, pa.array(cells))):
+        (batch,) = open_table(table).batches(columns.texts())
+        (plain,) = open_table(table.to_pylist()).batches(columns.texts())
+        rows = in_order(*reader(columns).read(batch))
+        assert rows == in_order(*reader(columns).read(plain))
+        assert [number for number, row in enumerate(rows) if isinstance(row, BadRow)] == [7] * (table is not CLEAN)

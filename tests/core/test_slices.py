@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.core.recipients import BadRow
-from airflow_provider_uspeedo.core.slices import MOST_SLICES, WHOLE, Slice, slice_of
+from airflow_provider_uspeedo.core.slices import MAX_SLICES, WHOLE, Slice, slice_of
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 KEYS = st.none() | st.binary(min_size=16, max_size=16)
 
 
-@given(key=KEYS, row=st.integers(1, 2**40), count=st.integers(1, MOST_SLICES))
+@given(key=KEYS, row=st.integers(1, 2**40), count=st.integers(1, MAX_SLICES))
 def test_every_row_is_in_exactly_one_slice(key: bytes | None, row: int, count: int) -> None:
     """Whatever it is, and however many slices there are."""
     one = BadRow(row, "invalid", "", "", "", "", "", key)
@@ -56,5 +56,5 @@ def test_one_of_one_is_the_whole_table() -> None:
 @pytest.mark.parametrize("text", ["0/8", "9/8", "1/0", "8", "", "1/2/3", "-1/8", "1/1025", "a/b", "٣/٨", "1.0/8"])
 def test_what_is_no_slice_is_refused(text: str) -> None:
     """A slice that nobody sends would leave people out without a word."""
-    with pytest.raises(ConfigurationError, match=r"slice=.* is no slice: write it as"):
+    with pytest.raises(ConfigurationError, match=r"slice=.* is not a slice: write it as"):
         Slice.parse(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.core.summary import MOST_FAILURES, MOST_SESSIONS, ListedFailure, Summary
+from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
 
 KEYS = [
     "campaign_id", "rows", "accepted", "rejected", "invalid", "duplicate", "suppressed", "unknown", "not_sent",
@@ -47,26 +47,26 @@ def test_the_rows_are_the_sum_of_the_statuses() -> None:
     assert [told[status] for status in KEYS[2:9]] == [5, 0, 2, 0, 0, 1, 0]
 
 
-@pytest.mark.parametrize("number", [MOST_FAILURES, MOST_FAILURES + 1])
+@pytest.mark.parametrize("number", [MAX_FAILURES, MAX_FAILURES + 1])
 @pytest.mark.parametrize("status", ["rejected", "invalid", "unknown"])
 def test_failures_are_cut_at_a_stated_size_and_it_says_so(number: int, status: str) -> None:
     """The list holds the first ones; ``truncated`` is true only if there are more than it holds."""
     told = summary(counts={status: number}, failures=failures(number, status)).to_xcom()
-    assert [failure["row_number"] for failure in told["failures"]] == list(range(1, MOST_FAILURES + 1))
-    assert told["truncated"] is (number > MOST_FAILURES)
+    assert [failure["row_number"] for failure in told["failures"]] == list(range(1, MAX_FAILURES + 1))
+    assert told["truncated"] is (number > MAX_FAILURES)
 
 
 def test_failures_that_were_never_listed_are_not_passed_over_in_silence() -> None:
     """The ledger hands out the first thousand: if it counted more, the list is cut."""
-    assert summary(counts={"rejected": 5000}, failures=failures(MOST_FAILURES)).truncated
+    assert summary(counts={"rejected": 5000}, failures=failures(MAX_FAILURES)).truncated
 
 
-@pytest.mark.parametrize("number", [MOST_SESSIONS, MOST_SESSIONS + 1])
+@pytest.mark.parametrize("number", [MAX_SESSIONS, MAX_SESSIONS + 1])
 def test_sessions_are_cut_at_a_stated_size_and_it_says_so(number: int) -> None:
     """A campaign of a million has a thousand sessions; larger ones read the results table."""
     told = summary(session_nos=[f"s{n}" for n in range(number)]).to_xcom()
-    assert len(told["session_nos"]) == MOST_SESSIONS
-    assert told["truncated"] is (number > MOST_SESSIONS)
+    assert len(told["session_nos"]) == MAX_SESSIONS
+    assert told["truncated"] is (number > MAX_SESSIONS)
 
 
 def test_rows_that_did_not_fail_do_not_make_it_truncated() -> None:

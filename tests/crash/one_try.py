@@ -18,14 +18,14 @@ from typing import Any, Self
 from unittest.mock import patch
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.http.backoff import again
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.backoff import Backoff, retry_not_sent
+from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
 from airflow_provider_uspeedo.campaign import campaign, prefetch, sending
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.core.content import TaskContent
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
@@ -35,6 +35,7 @@ from tests.crash.people import BATCH_ROWS, CHUNK_SIZE, LATER
 
 CAMPAIGN = "crash"
 NO_CONNECTION = "no connection"
+SHORT_BACKOFF = Backoff(attempts=5, first_wait=0.001, max_wait=0.002)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _run(one: Try, ledger: Ledger, gaps: Gaps) -> dict[str, Any]:
     )
     people = [row.as_dict() for row in LATER[one.table]]
     with (
-        patch.object(sending, "again", partial(again, first=0.001, most=0.002)),
+        patch.object(sending, "retry_not_sent", partial(retry_not_sent, backoff=SHORT_BACKOFF)),
         patch.object(campaign, "ThreadPoolExecutor", THREADS[one.threads]),
         patch.object(prefetch, "ThreadPoolExecutor", ThreadPoolExecutor if one.threads == "real" else InTurn),
         MISTAKES[one.mistake](),
@@ -137,9 +138,9 @@ class Sends:
         self._hasty = USpeedoClient(config(f"{one.vendor}/{self._scene.name}", timeout=0.15))
         self._nowhere = USpeedoClient(config(f"http://127.0.0.1:{one.nowhere}"))
 
-    def __call__(self, content: Sequence[TaskContent]) -> SendAnswer:
+    def __call__(self, content: WrittenContent) -> SendAnswer:
         self._gaps.before("send")
-        answer = self._for_next().send_batch(content)
+        answer = self._for_next().send_written(content)
         self._gaps.before("use the answer")
         return answer
 

@@ -12,11 +12,11 @@ import re
 import pytest
 
 from airflow_provider_uspeedo import errors
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.core.exit_policy import End, judge, tell
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
-from airflow_provider_uspeedo.core.summary import MOST_FAILURES, MOST_SESSIONS, ListedFailure, Summary
+from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
@@ -37,7 +37,7 @@ def _endings():
     for present in itertools.product((0, 1), repeat=len(statuses)):
         summary = Summary("c", dict(zip(statuses, present, strict=True)), 0, 0)
         for cause, stopped, elsewhere in itertools.product(("", "It."), (False, True), (False, True)):
-            yield judge(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
+            yield decide(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
 
 
 def _sections_in_code():
@@ -73,8 +73,8 @@ def test_every_key_of_the_xcom_is_described(key):
 def test_the_sizes_of_the_lists_in_the_xcom_are_those_of_the_code():
     """The rows of the two lists say at which size they are cut."""
     described = rows("operator.md", "What comes back")
-    assert f"at most {MOST_SESSIONS:,}" in described["session_nos"][0]
-    assert f"at most {MOST_FAILURES:,}" in described["failures"][0]
+    assert f"at most {MAX_SESSIONS:,}" in described["session_nos"][0]
+    assert f"at most {MAX_FAILURES:,}" in described["failures"][0]
 
 
 @pytest.mark.parametrize("status", STATUSES)
@@ -135,7 +135,7 @@ def test_the_table_of_the_runbook_finds_the_section_of_every_message(message):
 def test_the_quickstart_quotes_the_log():
     """What its DAG tells at its end."""
     counts = {"accepted": 2, "invalid": 1}
-    told = tell(Summary("c", counts, accepted_now=2, requests=1))
+    told = describe(Summary("c", counts, accepted_now=2, requests=1))
     assert f"`{told[: told.index(' Campaign')]}`" in read("quickstart.md")
 
 

@@ -38,7 +38,7 @@ def text_people(ledger, hook):
     order = CampaignConfig(CAMPAIGN, Columns(phone="phone"), template_id="UTA_PLAIN")
     reading = prepare(order, pa.table({"phone": PEOPLE}), hook.query_templates)
     ledger.prepare()
-    campaign = Campaign(order, reading, ledger, hook.client.send_batch, StopSignal(), patience=0.1)
+    campaign = Campaign(order, reading, ledger, hook.client.send_written, StopSignal(), patience=0.1)
     return {status: rows for status, rows in campaign.run().summary.counts.items() if rows}
 
 

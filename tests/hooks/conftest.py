@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ if "AIRFLOW_HOME" not in os.environ:
     os.environ["AIRFLOW_HOME"] = HOME
 
 Connect = Callable[..., str]
+SHORT_WAITS = {"first_wait": 0.001, "max_wait": 0.002}
 
 
 @pytest.fixture(scope="session")
@@ -64,5 +66,6 @@ def to_sandbox(connect: Connect, sandbox: Sandbox) -> Connect:
 @pytest.fixture(autouse=True)
 def _short_back_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """The waits are tested with the policy itself; here only their number counts."""
-    monkeypatch.setattr(backoff, "again", partial(backoff.again, first=0.001, most=0.002))
-    monkeypatch.setattr(client, "again_asking", partial(backoff.again_asking, first=0.001, most=0.002))
+    send, query = (replace(one, **SHORT_WAITS) for one in (backoff.SEND_BACKOFF, backoff.QUERY_BACKOFF))
+    monkeypatch.setattr(backoff, "retry_not_sent", partial(backoff.retry_not_sent, backoff=send))
+    monkeypatch.setattr(client, "USpeedoClient", partial(client.USpeedoClient, query_backoff=query))

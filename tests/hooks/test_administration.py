@@ -28,7 +28,7 @@ from airflow_provider_uspeedo.administration import (
 )
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
-from airflow_provider_uspeedo.ledger.store.migrations import Migration
+from airflow_provider_uspeedo.ledger.store.version import Migration
 from tests.ledger.acting import Try, people
 
 Connect = Callable[..., str]

@@ -46,7 +46,7 @@ def run(ledger: Any, uspeedo_conn_id: str) -> None:
     order = CampaignConfig("c", Columns("phone", ("code",), user_id="id"), template_id="UTA_CODE")
     ledger.prepare()
     with_client = USpeedoHook(uspeedo_conn_id).client
-    Campaign(order, prepare(order, TABLE, lambda _ids: []), ledger, with_client.send_batch, StopSignal()).run()
+    Campaign(order, prepare(order, TABLE, lambda _ids: []), ledger, with_client.send_written, StopSignal()).run()
     with_client.close()
     ledger.close()
 

@@ -29,12 +29,12 @@ def one_input(text: bytes) -> None:
         oracle.assert_read_rightly(text, status)
 
 
-def change(text: bytes, longest: int, seed: int) -> bytes:
+def change(text: bytes, max_size: int, seed: int) -> bytes:
     """Half of the changes are libFuzzer's, half know what an answer looks like."""
     dice = random.Random(seed)
     if seed % 2:
-        return bytes(atheris.Mutate(text, longest))
-    return oracle.mutate(text, CORPUS, dice)[:longest]
+        return bytes(atheris.Mutate(text, max_size))
+    return oracle.mutate(text, CORPUS, dice)[:max_size]
 
 
 def main() -> None:

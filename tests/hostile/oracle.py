@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Both readers on one answer: they agree, nobody is called accepted or safe to send again without proof."""
+"""Both readers on one answer: they agree, and nothing is called accepted or safe to send again without proof."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.api.response.send_answer import read_send_answer
 from airflow_provider_uspeedo.core.content import Target
@@ -34,12 +34,12 @@ _KINDS = {Refused: "refused", NotSent: "not sent", OutcomeUnknown: "unknown"}
 def read(body: bytes, status: int) -> reference.Reading:
     """What the package makes of an answer, in the words of the reference."""
     try:
-        answer = read_send_answer(HttpAnswer(status, {}, body), NOW)
+        answer = read_send_answer(HttpResponse(status, {}, body), NOW)
     except (Refused, NotSent, OutcomeUnknown) as error:
-        _assert_tells_nobody(str(error).replace(error.request_id or "?", ""))
+        _assert_shows_no_phone(str(error).replace(error.vendor_request_id or "?", ""))
         return reference.Reading(_KINDS[type(error)], [])
     found = outcomes(answer, TARGETS)
-    _assert_tells_nobody(answer.failures, *found)
+    _assert_shows_no_phone(answer.failures, *found)
     return reference.Reading("answer", [one.status for one in found])
 
 
@@ -51,7 +51,7 @@ def assert_read_rightly(body: bytes, status: int) -> reference.Reading:
     return found
 
 
-def _assert_tells_nobody(*shown: object) -> None:
+def _assert_shows_no_phone(*shown: object) -> None:
     """No phone of the request stands in what a log would show; only ids of sessions and calls are shown as they are."""
     text = " ".join(f"{one} {one!r}" for one in shown)
     for target in TARGETS:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A second reader of answers, slow and obvious, written from the vendor's documents; shares nothing with the first.
 
-It says of an answer what a careful person would: was the call answered, refused, not taken, or does nobody know; and
-who of the people in it was accepted. Where the two readers differ, one of them is wrong.
+It gives for an answer what a careful person would: answered, refused, not sent or unknown; and for each person in the
+request one status. Where the two readers differ, one of them is wrong.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ REFUSED = {160, 161, 170, 171, 172, 173, 174, *range(290, 300), 18013, 215392, 2
 REFUSED |= {215398, 215399}
 REFUSED_FOR_PHONES = {18014, 18016, 18017, 18018, 18019, 18023, 18033}
 LATER = {150, 153, 215395}
-DOUBTFUL = {0, 110, 130, 151, 200, 18004, 18007, 18046, 215400}
-DOCUMENTED = REFUSED | REFUSED_FOR_PHONES | LATER | DOUBTFUL
+UNCERTAIN = {0, 110, 130, 151, 200, 18004, 18007, 18046, 215400}
+DOCUMENTED = REFUSED | REFUSED_FOR_PHONES | LATER | UNCERTAIN
 
 
 @dataclass
 class Person:
-    """Somebody in the request: a phone as it was sent, and our own mark."""
+    """One recipient of the request: a phone as it was sent, and our own mark."""
 
     phone: str
     mark: str = ""
@@ -78,7 +78,7 @@ def _verdict(code: int | None, status: int, *, nothing_accepted: bool, listed: b
 
 
 class _Twice(Exception):
-    """A name stands in one object twice."""
+    """An object has a name twice."""
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

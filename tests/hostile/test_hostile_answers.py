@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers nobody expects: the reader and its slow reference agree on each of them."""
+"""Unexpected answers: the reader and its slow reference agree on each of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
-from airflow_provider_uspeedo.api.response.send_answer import MOST_FAILURES, read_send_answer
+from airflow_provider_uspeedo.api.response.send_answer import MAX_FAILURES, read_send_answer
 from tests.hostile import oracle, reference
 from tests.hostile.oracle import NOW, PEOPLE, STATUSES, TARGETS, assert_read_rightly
 
@@ -140,16 +140,16 @@ def test_where_anything_says_accepted_nothing_is_sent_again(status, sign):
 )
 def test_more_failures_than_anybody_can_have_sent_are_not_all_read(body):
     """A few megabytes must not become gigabytes, nor may what is cut off be forgotten."""
-    answer = read_send_answer(HttpAnswer(200, {}, body), NOW)
-    assert len(answer.failures) == MOST_FAILURES + 1
+    answer = read_send_answer(HttpResponse(200, {}, body), NOW)
+    assert len(answer.failures) == MAX_FAILURES + 1
     assert {one.status for one in outcomes(answer, TARGETS)} == {"unknown"}
 
 
 def test_a_failure_behind_the_cut_makes_nobody_accepted():
-    """The answer lists one person so often that another is cut off: nobody else is sure."""
+    """The answer lists one target so often that another is cut off: the outcome of all others is unknown."""
     one, other = '"(852)55310001"', '"(852)55310002"'
-    body = f'{{"RetCode":0,"SessionNo":"s","FailedTargetPhones":[{(one + ",") * MOST_FAILURES}{other}]}}'
-    found = outcomes(read_send_answer(HttpAnswer(200, {}, body.encode()), NOW), TARGETS)
+    body = f'{{"RetCode":0,"SessionNo":"s","FailedTargetPhones":[{(one + ",") * MAX_FAILURES}{other}]}}'
+    found = outcomes(read_send_answer(HttpResponse(200, {}, body.encode()), NOW), TARGETS)
     assert [outcome.status for outcome in found] == ["rejected", "unknown", "unknown", "unknown"]
 
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, NotSent, OutcomeUnknown
 from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
@@ -136,7 +136,7 @@ def test_what_a_connection_cannot_reach_is_told_in_our_words(host, extra):
         return
     transport = Transport(config)
     with pytest.raises((NotSent, OutcomeUnknown)) as raised:
-        transport.send(Call("POST", f"{config.base_url}/api", {"X": "y"}, b"{}"))
+        transport.send(HttpRequest("POST", f"{config.base_url}/api", {"X": "y"}, b"{}"))
     transport.close()
     assert SECRET not in everything_shown(raised.value)
 
@@ -250,6 +250,6 @@ def test_json_extras_of_airflow_reach_the_client_as_they_are(tmp_path: Path):
         config = ClientConfig.from_connection(login="id", password=SECRET, host="https://127.0.0.1:1", extra=extra)
         transport = Transport(config)
         with pytest.raises(NotSent) as raised:
-            transport.send(Call("POST", "https://127.0.0.1:1/api", {}, b"{}"))
+            transport.send(HttpRequest("POST", "https://127.0.0.1:1/api", {}, b"{}"))
         transport.close()
         assert SECRET not in everything_shown(raised.value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that mean harm or make no sense: a send ends, in the error that fits, and the key goes to nobody else."""
+"""Hostile and broken servers: a send ends with the error that fits, and the key goes to no other server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.config import ClientConfig
+from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
@@ -34,7 +34,7 @@ BOTH = pytest.mark.parametrize("api", ["action", "rest"])
 
 @pytest.fixture
 def text(caplog):
-    """Send one message to a server, and see that nobody is told the key or the person."""
+    """Send one message to a server, and check that no error shows the key or the recipient."""
     caplog.set_level(logging.DEBUG)
     clients = []
 
@@ -117,7 +117,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_is_given_up_as_unknown(serve, text, name):
-    """Each wait is short and the whole has no end: the time-out is that of the whole exchange."""
+    """Each wait is short and the whole has no end: the time-out is that of the whole request."""
     server = serve(ENDLESS[name])
     with pytest.raises(OutcomeUnknown):
         text(server.url, timeout=0.15)
@@ -209,15 +209,15 @@ def test_a_bomb_does_not_go_off(serve, coding):
 
 BOMBED = """
 import resource, sys
-from airflow_provider_uspeedo.api.config import ClientConfig
-from airflow_provider_uspeedo.api.http.messages import Call
+from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 
 transport = Transport(ClientConfig(sys.argv[1], "id", "secret", timeout=5))
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 150_000_000,) * 2)
 try:
-    print(len(transport.send(Call("POST", sys.argv[1] + "/api", {}, b"{}")).body))
+    print(len(transport.send(HttpRequest("POST", sys.argv[1] + "/api", {}, b"{}")).body))
 except Exception as error:
     print(type(error).__name__)
 """

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_uspeedo.api.http.transport import LARGEST_ANSWER
+from airflow_provider_uspeedo.api.http.transport import MAX_RESPONSE_BYTES
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
-from airflow_provider_uspeedo.core.rows import LONGEST_SHOWN
+from airflow_provider_uspeedo.core.row_rules import MAX_SHOWN_CHARACTERS
 from airflow_provider_uspeedo.ledger.admin.grants import ROLES
 from airflow_provider_uspeedo.ledger.store.schema import PREFIX, Tables
 
@@ -26,9 +26,9 @@ def test_every_column_of_the_ledger_is_said_to_tell_of_a_person_or_not(name):
 
 def test_the_numbers_of_the_page_are_those_of_the_code():
     """Sizes change; pages forget."""
-    assert f"up to {LARGEST_ANSWER // 2**20} MiB" in PAGE
+    assert f"up to {MAX_RESPONSE_BYTES // 2**20} MiB" in PAGE
     assert f"is {KEY_BYTES} bytes" in PAGE
-    assert f"cut to {LONGEST_SHOWN} characters" in PAGE
+    assert f"cut to {MAX_SHOWN_CHARACTERS} characters" in PAGE
 
 
 def test_the_roles_that_the_page_shows_can_be_granted():

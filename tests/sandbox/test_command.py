@@ -137,7 +137,7 @@ def test_one_account_only_if_told_so(client_of):
 
 
 def test_any_template_takes_any_number_of_parameters(client_of):
-    """An id that nobody knows is accepted; asked for, it has no text to show."""
+    """An unknown id is accepted; asked for, it has no text to show."""
     with running(any_template=True) as sandbox:
         client = client_of(sandbox.url)
         for params in ({}, {"TemplateParams": ["a", "b", "c", "d"]}):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each fault does on the wire what it says, and the journal tells whether anybody was texted."""
+"""Each fault does to the connection what it says, and the journal shows whether messages were accepted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import socket
 
 import pytest
 
-from airflow_provider_uspeedo.sandbox.fault_responses import _ACTS
-from airflow_provider_uspeedo.sandbox.faults import KINDS, Switchboard
+from airflow_provider_uspeedo.sandbox.fault_responses import _RESPONSES
+from airflow_provider_uspeedo.sandbox.faults import KINDS, FaultQueue
 
 
 def _split(raw):
@@ -21,7 +21,7 @@ def _split(raw):
 
 def test_every_kind_of_fault_is_carried_out():
     """The table of kinds and the table of acts name the same faults."""
-    assert KINDS.keys() == _ACTS.keys()
+    assert KINDS.keys() == _RESPONSES.keys()
 
 
 def test_refuse_resets_the_connection_and_accepts_nobody(sandbox, client, target, accepted):
@@ -124,7 +124,7 @@ def test_too_many_says_when_to_come_back(sandbox, client, target, accepted):
 
 @pytest.mark.parametrize("took", [True, False])
 def test_server_error_comes_before_or_after_accepting(sandbox, client, target, accepted, took):
-    """The client cannot tell the two apart; the journal can."""
+    """The client cannot distinguish the two; the journal can."""
     sandbox.fault("server_error", status=502, accepted=took)
     reply = client.send(target())
     assert (reply.status, reply.body) == (502, None)
@@ -203,7 +203,7 @@ def _failures(body):
 
 
 def test_unlisted_rejects_without_naming_anybody(sandbox, client, target, accepted):
-    """SuccessCount is right, the list is empty: nobody can tell who was texted."""
+    """SuccessCount is right, the list is empty: it does not show which messages were accepted."""
     sandbox.fault("unlisted", count=1)
     body = client.send(target(), target()).body
     assert (body["SuccessCount"], body["FailContent"]) == (1, [])
@@ -268,7 +268,7 @@ def test_a_call_that_is_turned_away_does_not_use_up_a_fault(sandbox, client, tar
 )
 def test_a_fault_that_makes_no_sense_is_refused(asked):
     """Nothing is queued, and the error says what would be right."""
-    switchboard = Switchboard()
+    queue = FaultQueue()
     with pytest.raises(ValueError, match=r"must|this kind has no|on must"):
-        switchboard.queue(asked)
-    assert switchboard.waiting() == []
+        queue.queue(asked)
+    assert queue.waiting() == []

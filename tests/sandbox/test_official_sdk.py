@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The vendor's own SDK, a real client that nobody here wrote, works against the sandbox."""
+"""The vendor's own SDK, a real client that is not ours, works against the sandbox."""
 
 from __future__ import annotations
 

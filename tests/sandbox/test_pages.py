@@ -37,7 +37,7 @@ def test_the_pages_escape_everything(client, target):
 
 
 def test_the_pages_load_nothing_from_elsewhere(client):
-    """No script, no foreign address; the browser is told to allow neither."""
+    """No script, no foreign address; the browser is instructed to allow neither."""
     for path in ("/", "/requests", "/faults"):
         page = client.http("GET", path)
         assert page.status == 200

@@ -66,13 +66,13 @@ def test_a_hundred_sessions_can_be_asked_at_once_and_no_more(client):
 
 
 def test_templates_tell_text_and_status(client):
-    """A answers with a list; B with an object for one template; ids that nobody knows are left out."""
-    found = client.action("QueryUSMSTemplate", TemplateId=["UTA_REMINDER", "UTA_PENDING", "NOBODY"]).body["Data"]
+    """A answers with a list; B with an object for one template; unknown ids are left out."""
+    found = client.action("QueryUSMSTemplate", TemplateId=["UTA_REMINDER", "UTA_PENDING", "UTA_NONE"]).body["Data"]
     assert [(each["TemplateId"], each["Status"]) for each in found] == [("UTA_REMINDER", 2), ("UTA_PENDING", 0)]
     assert "{2}" in found[0]["Template"]
     assert client.rest("GET", "USMSTemplate", id=["UTA_CODE"]).body["Data"]["TemplateId"] == "UTA_CODE"
     assert len(client.rest("GET", "USMSTemplate", id=["UTA_CODE", "UTA_PROMO"]).body["Data"]) == 2
-    assert client.action("QueryUSMSTemplate", TemplateId=["NOBODY"]).body["RetCode"] == 215396
+    assert client.action("QueryUSMSTemplate", TemplateId=["UTA_NONE"]).body["RetCode"] == 215396
     assert client.action("QueryUSMSTemplate").body["RetCode"] == 215397
 
 

@@ -28,7 +28,7 @@ def test_the_journal_keeps_any_text_as_it_was(sandbox, client, target):
 
 
 def test_a_thousand_numbers_are_taken_and_one_more_is_refused(client, target, accepted):
-    """The limit counts over all groups of a request; a refused request accepts nobody."""
+    """The limit counts over all groups of a request; of a refused request no message is accepted."""
     half = [[target() for _ in range(500)] for _ in range(2)]
     content = [{"TemplateId": "UTA_PLAIN", "Target": each} for each in half]
     assert client.action("SendBatchUSMSMessage", TaskContent=content).body["SuccessCount"] == 1000
@@ -65,7 +65,7 @@ def test_the_same_phone_twice_in_one_request_is_texted_twice(client, target, acc
     ],
 )
 def test_a_wrong_parameter_refuses_the_whole_request(client, target, accepted, template, more, code):
-    """One wrong target among good ones, and nobody is texted; the message names the place and not the value."""
+    """One wrong target among good ones, and no message is accepted; the message names the place and not the value."""
     good = {} if template == "UTA_PLAIN" else {"TemplateParams": ["1"]}
     reply = client.send(target(**good), {**target(), **more}, template=template)
     assert reply.body["RetCode"] == code
@@ -119,16 +119,16 @@ def test_magic_numbers_are_rejected_where_the_answer_says(client, target, accept
     good = target()
     on_phone, on_group, as_digits, unlisted = (target(ending) for ending in ("99991", "99992", "99997", "99998"))
     body = client.send(good, on_phone, on_group, as_digits, unlisted).body
-    told = {
+    reported = {
         each["Phone"]: (each["FailureDetails"], branch["FailureDetails"])
         for branch in body["FailContent"]
         for each in branch["Target"]
     }
     reason = "phone in the black list"
-    assert told[on_phone["Phone"]] == (reason, "")
-    assert told[on_group["Phone"]] == ("", reason)
-    assert told[as_digits["Phone"].replace("(", "").replace(")", "")] == (reason, "")
-    assert len(told) == 3
+    assert reported[on_phone["Phone"]] == (reason, "")
+    assert reported[on_group["Phone"]] == ("", reason)
+    assert reported[as_digits["Phone"].replace("(", "").replace(")", "")] == (reason, "")
+    assert len(reported) == 3
     assert (body["RetCode"], body["SuccessCount"]) == (0, 1)
     assert accepted() == {good["Phone"]: 1}
 

@@ -297,7 +297,7 @@ def test_a_query_of_duckdb_may_have_any_column_names():
 
 def test_a_reader_that_can_be_read_once_is_refused():
     """A campaign may read its table twice, and would find nobody the second time."""
-    with pytest.raises(TableError, match="Hand over a Table"):
+    with pytest.raises(TableError, match="Pass a Table"):
         open_table(ROWS.to_reader())
 
 

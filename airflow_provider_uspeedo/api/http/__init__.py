@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HTTP exchange, and what is certain about it afterwards."""
+"""Sends one HTTP request, and knows whether it may have arrived if no response came."""

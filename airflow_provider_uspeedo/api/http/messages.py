@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes over the wire once, and what comes back; neither shows its content in a ``repr``."""
+"""One HTTP request and its response; neither shows its content in a ``repr``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One HTTP request, ready to go.
+class HttpRequest:
+    """One HTTP request, ready to be sent.
 
     :param url: holds no phone, parameter or secret.
     :param body: JSON in UTF-8, or ``None`` for a request without a body.
@@ -23,8 +23,8 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """One complete HTTP answer.
+class HttpResponse:
+    """One complete HTTP response.
 
     :param headers: their names in lower case.
     """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that note whether a request was given to a socket, and that keep to its deadline.
+"""Connections that note whether a request was handed to a socket, and that keep to its deadline.
 
-The HTTP libraries tell a failed TLS handshake and a TLS error in mid-answer by the same exception; only the connection
-itself knows which it was. It works for plain and TLS connections, directly and through proxies, with urllib3 1 and 2.
+The HTTP libraries report a failed TLS handshake and a TLS error in the middle of a response by the same exception; only
+the connection itself knows which it was. It works for plain and TLS connections, directly and through proxies, with
+urllib3 1 and 2.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from urllib3.connectionpool import HTTPConnectionPool
 
-IDLE_LIMIT = 3.0
-"""Seconds. A connection unused for longer may be half dead, which would look like a lost answer: a new one is made."""
+MAX_IDLE = 3.0
+"""Seconds. A connection unused for longer may be half dead, which would look like a lost response: it is replaced."""
 
 LATE_WAIT = 0.01
 """Seconds that a read may take after the deadline."""
-MOST_LATE_READS = 50
-"""Reads after the deadline; a whole answer needs few, and a drip gets no further."""
+MAX_LATE_READS = 50
+"""Reads after the deadline; a whole response needs few, and one that comes byte by byte gets no further."""
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection as _Connection
@@ -36,29 +37,31 @@ else:
 
 
 @dataclass
-class Witness:
-    """What was seen of one exchange.
+class RequestTracker:
+    """What is known about one HTTP request while it is made.
 
-    :param timeout: seconds that one wait for the other side may take.
-    :param seen: a watched connection was used.
-    :param given: the request was given to a socket, wholly or in part: from here on it may have arrived.
-    :param deadline: monotonic time at which everything ends: twice the time-out, counted anew from ``given``.
+    :param timeout: seconds that one wait for the server may take.
+    :param max_idle: seconds; a connection that was unused for longer is not used for it.
+    :param connecting: a tracked connection was asked to connect.
+    :param handed_over: the request was handed to a socket, wholly or in part: from here on it may have arrived.
+    :param deadline: monotonic time at which everything ends: twice the time-out, counted anew from the hand-over.
     """
 
     timeout: float
-    seen: bool = False
-    given: bool = False
+    max_idle: float = MAX_IDLE
+    connecting: bool = False
+    handed_over: bool = False
     deadline: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self._wind_up()
+        self._start_deadline()
 
-    def give(self) -> None:
+    def mark_handed_over(self) -> None:
         """Note that the next byte belongs to the request."""
-        self.given = True
-        self._wind_up()
+        self.handed_over = True
+        self._start_deadline()
 
-    def patience(self) -> float:
+    def next_timeout(self) -> float:
         """Give the seconds that the next wait may take.
 
         :raises TimeoutError: if no time is left.
@@ -68,49 +71,50 @@ class Witness:
             raise TimeoutError("timed out")
         return min(left, self.timeout)
 
-    def _wind_up(self) -> None:
+    def _start_deadline(self) -> None:
         self.deadline = time.monotonic() + 2 * self.timeout
 
 
-_WITNESS: ContextVar[Witness] = ContextVar("uspeedo_witness")
+_TRACKER: ContextVar[RequestTracker] = ContextVar("uspeedo_request_tracker")
 
 
 @contextmanager
-def watching(timeout: float) -> Iterator[Witness]:
-    """Watch the exchange that this thread makes inside the block.
+def tracking(timeout: float, max_idle: float = MAX_IDLE) -> Iterator[RequestTracker]:
+    """Track the request that this thread makes inside the block.
 
     :param timeout: seconds.
+    :param max_idle: seconds.
     """
-    witness = Witness(timeout)
-    token = _WITNESS.set(witness)
+    tracker = RequestTracker(timeout, max_idle)
+    token = _TRACKER.set(tracker)
     try:
-        yield witness
+        yield tracker
     finally:
-        _WITNESS.reset(token)
+        _TRACKER.reset(token)
 
 
 @cache
-def watched(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
-    """Make a kind of pool whose connections are watched; its requests must run inside :func:`watching`.
+def tracked(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
+    """Make a kind of pool whose connections are tracked; its requests must run inside :func:`tracking`.
 
-    A kind that is watched already is given back as it is.
+    A kind that is tracked already is given back as it is.
     """
-    if issubclass(pool, _WatchedPool):
+    if issubclass(pool, _TrackedPool):
         return pool
-    connection = type(f"Watched{pool.ConnectionCls.__name__}", (_WatchedConnection, pool.ConnectionCls), {})
-    made = type(f"Watched{pool.__name__}", (_WatchedPool, pool), {"ConnectionCls": connection})
+    connection = type(f"Tracked{pool.ConnectionCls.__name__}", (_TrackedConnection, pool.ConnectionCls), {})
+    made = type(f"Tracked{pool.__name__}", (_TrackedPool, pool), {"ConnectionCls": connection})
     return cast("type[HTTPConnectionPool]", made)
 
 
-def _patient_answer(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
-    return _FinalAnswer(cast("socket.socket", _Patient(sock)), *args, **kwargs)
+def _response_with_deadline(sock: socket.socket, *args: Any, **kwargs: Any) -> http.client.HTTPResponse:
+    return _FinalResponse(cast("socket.socket", _DeadlineSocket(sock)), *args, **kwargs)
 
 
-class _FinalAnswer(http.client.HTTPResponse):
-    """Passes over what comes before the answer, such as *103 Early Hints*.
+class _FinalResponse(http.client.HTTPResponse):
+    """Passes over what comes before the response, such as *103 Early Hints*.
 
-    The library does so for 100 alone; any other would be taken for the answer, and the answer itself for that to the
-    next request on this connection.
+    The library does so for 100 alone; any other would be taken for the response, and the response itself for that to
+    the next request on this connection.
     """
 
     def _read_status(self) -> tuple[str, int, str]:
@@ -121,11 +125,11 @@ class _FinalAnswer(http.client.HTTPResponse):
             http.client.parse_headers(self.fp)
 
 
-class _WatchedPool(_Pool):
+class _TrackedPool(_Pool):
     def _get_conn(self, timeout: float | None = None) -> Any:
         connection = super()._get_conn(timeout)
         idle_since = getattr(connection, "idle_since", None)
-        if idle_since is None or time.monotonic() - idle_since <= IDLE_LIMIT:
+        if idle_since is None or time.monotonic() - idle_since <= _TRACKER.get().max_idle:
             return connection
         connection.close()
         return self._new_conn()
@@ -136,12 +140,12 @@ class _WatchedPool(_Pool):
         super()._put_conn(conn)
 
 
-class _WatchedConnection(_Connection):
+class _TrackedConnection(_Connection):
     idle_since: float | None = None
-    response_class: Any = staticmethod(_patient_answer)
+    response_class: Any = staticmethod(_response_with_deadline)
 
     def connect(self) -> None:
-        _WITNESS.get().seen = True
+        _TRACKER.get().connecting = True
         try:
             super().connect()
         except BaseException:
@@ -152,7 +156,7 @@ class _WatchedConnection(_Connection):
         # The libraries connect inside the first send; done here, everything before the next line is "never left".
         if self.sock is None:
             self.connect()
-        _WITNESS.get().give()
+        _TRACKER.get().mark_handed_over()
         super().endheaders(*args, **kwargs)
 
     def send(self, data: Any) -> None:
@@ -162,26 +166,26 @@ class _WatchedConnection(_Connection):
         # socket.sendall over TLS starts the time-out again for every record of 16 KiB.
         rest = memoryview(data)
         while rest:
-            self.sock.settimeout(_WITNESS.get().patience())
+            self.sock.settimeout(_TRACKER.get().next_timeout())
             rest = rest[self.sock.send(rest) :]
 
 
-class _Patient:
-    """A socket as far as an HTTP answer uses it: something that can be read."""
+class _DeadlineSocket:
+    """A socket as far as an HTTP response uses it: something that can be read, until the deadline."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_DeadlineReader(self._sock, _WITNESS.get()))
+        return io.BufferedReader(_DeadlineReader(self._sock, _TRACKER.get()))
 
 
 class _DeadlineReader(io.RawIOBase):
-    """Reads from a socket, each time no longer than the whole exchange may still take."""
+    """Reads from a socket, each time no longer than the request as a whole may still take."""
 
-    def __init__(self, sock: socket.socket, witness: Witness) -> None:
+    def __init__(self, sock: socket.socket, tracker: RequestTracker) -> None:
         self._sock = sock
-        self._witness = witness
+        self._tracker = tracker
         self._raw = sock.makefile("rb", buffering=0)
         self._late_reads = 0
 
@@ -189,19 +193,19 @@ class _DeadlineReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._patience())
+        self._sock.settimeout(self._next_timeout())
         return self._raw.readinto(buffer)
 
-    def _patience(self) -> float:
-        """Give the seconds for the next read; after the deadline a moment for what has long been waiting here.
+    def _next_timeout(self) -> float:
+        """Give the seconds for the next read; after the deadline a moment for what has already been received.
 
-        A frozen machine that goes on finds the deadline passed and the whole answer in the socket's buffer.
+        A frozen machine that goes on finds the deadline passed and the whole response in the socket's buffer.
         """
         try:
-            return self._witness.patience()
+            return self._tracker.next_timeout()
         except TimeoutError:
             self._late_reads += 1
-            if self._late_reads > MOST_LATE_READS:
+            if self._late_reads > MAX_LATE_READS:
                 raise
             return LATE_WAIT
 

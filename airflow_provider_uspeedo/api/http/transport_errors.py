@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one table that says of a failure of the HTTP libraries whether the request may have arrived.
+"""The one table of whether a request may have arrived, for each error class of the HTTP libraries.
 
 A class is named by its module and name, since not every version of the libraries has every class. The table judges a
-class by the latest moment at which any supported version raises it. It is asked only where nobody saw the connection:
-a request that was given to a socket may have arrived whatever the class says, and one that was watched and never
-given to a socket has not (see :mod:`.tracked_connection`).
+class by the latest moment at which any supported version raises it. It is used only where no tracked connection was
+asked to connect: a request that was handed to a socket may have arrived whatever the class says, and one whose
+connection was tracked and that was never handed to a socket has not (see :mod:`.tracked_connection`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from __future__ import annotations
 from enum import Enum
 
 
-class Fate(Enum):
-    """Where a request ended whose exchange failed."""
+class Delivery(Enum):
+    """Whether a request without a complete response may have arrived."""
 
     NEVER_LEFT = "never left"
     MAY_HAVE_ARRIVED = "may have arrived"
 
 
-_NEVER = Fate.NEVER_LEFT
-_MAYBE = Fate.MAY_HAVE_ARRIVED
+_NEVER = Delivery.NEVER_LEFT
+_MAYBE = Delivery.MAY_HAVE_ARRIVED
 
-FATES = {
+DELIVERY_BY_CLASS = {
     # requests, before a connection is asked for or while it is made
     "requests.exceptions.ConnectTimeout": _NEVER,
     "requests.exceptions.InvalidProxyURL": _NEVER,
@@ -30,13 +30,13 @@ FATES = {
     "requests.exceptions.InvalidURL": _NEVER,
     "requests.exceptions.MissingSchema": _NEVER,
     "requests.exceptions.URLRequired": _NEVER,
-    # requests, at any time or after the answer began
+    # requests, at any time or after the response began
     "requests.exceptions.ChunkedEncodingError": _MAYBE,
     "requests.exceptions.ConnectionError": _MAYBE,
     "requests.exceptions.ContentDecodingError": _MAYBE,
     "requests.exceptions.FileModeWarning": _MAYBE,
     "requests.exceptions.HTTPError": _MAYBE,
-    "requests.exceptions.InvalidHeader": _MAYBE,  # also for a header of the answer
+    "requests.exceptions.InvalidHeader": _MAYBE,  # also for a header of the response
     "requests.exceptions.InvalidJSONError": _MAYBE,
     "requests.exceptions.JSONDecodeError": _MAYBE,
     "requests.exceptions.ProxyError": _MAYBE,  # urllib3 1.26 wraps any socket error behind a proxy in it
@@ -45,7 +45,7 @@ FATES = {
     "requests.exceptions.RequestsDependencyWarning": _MAYBE,
     "requests.exceptions.RequestsWarning": _MAYBE,
     "requests.exceptions.RetryError": _MAYBE,
-    "requests.exceptions.SSLError": _MAYBE,  # a handshake, or a record in mid-answer
+    "requests.exceptions.SSLError": _MAYBE,  # a handshake, or a record in the middle of the response
     "requests.exceptions.StreamConsumedError": _MAYBE,
     "requests.exceptions.Timeout": _MAYBE,
     "requests.exceptions.TooManyRedirects": _MAYBE,
@@ -62,11 +62,11 @@ FATES = {
     "urllib3.exceptions.ProxySchemeUnknown": _NEVER,
     "urllib3.exceptions.ProxySchemeUnsupported": _NEVER,
     "urllib3.exceptions.URLSchemeUnknown": _NEVER,
-    # urllib3, at any time or after the answer began
+    # urllib3, at any time or after the response began
     "urllib3.exceptions.BodyNotHttplibCompatible": _MAYBE,
     "urllib3.exceptions.DecodeError": _MAYBE,
     "urllib3.exceptions.DependencyWarning": _MAYBE,
-    "urllib3.exceptions.FullPoolError": _MAYBE,  # raised when a connection is given back
+    "urllib3.exceptions.FullPoolError": _MAYBE,  # raised when a connection is returned to the pool
     "urllib3.exceptions.HTTPError": _MAYBE,
     "urllib3.exceptions.HTTPWarning": _MAYBE,
     "urllib3.exceptions.HeaderParsingError": _MAYBE,
@@ -105,6 +105,6 @@ def name_of(kind: type[BaseException]) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
-def fate_by_class(kind: type[BaseException]) -> Fate:
+def delivery_by_class(kind: type[BaseException]) -> Delivery:
     """Look a class up; one that the table does not name may have arrived."""
-    return FATES.get(name_of(kind), Fate.MAY_HAVE_ARRIVED)
+    return DELIVERY_BY_CLASS.get(name_of(kind), Delivery.MAY_HAVE_ARRIVED)

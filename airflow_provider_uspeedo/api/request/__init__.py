@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From groups of targets to an HTTP request; pure."""
+"""Builds HTTP requests: checks what is to be sent, writes it and signs it; pure."""

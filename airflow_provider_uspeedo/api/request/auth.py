@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a request proves who sends it: a SHA-1 signature (``action``) or HTTP Basic (``rest``).
+"""How a request is authenticated: a SHA-1 signature (``action``) or HTTP Basic (``rest``).
 
 Time and nonce come in as arguments, so that the same request always gives the same headers.
 """
@@ -30,7 +30,7 @@ def flat(value: object) -> str:
 def sign(text: str, secret: str) -> str:
     """Give the lower-case hexadecimal SHA-1 of the text followed by the secret.
 
-    SHA-1 is what the API asks for; the choice is not ours.
+    The API prescribes SHA-1.
     """
     return hashlib.sha1((text + secret).encode(), usedforsecurity=False).hexdigest()
 

@@ -1,39 +1,79 @@
 # SPDX-License-Identifier: Apache-2.0
 """The groups of a request as JSON, and as the text that is signed; pure.
 
-Both are written in one walk over the recipients, or by :mod:`.body_columns` where these are kept by column: a general
-JSON writer, and a second walk over what it wrote, cost three times as much.
+Arrow writes the columns of all targets at once: a general JSON writer, and a walk over what it wrote to sign it, cost
+several times as much. Names are written in byte order, the order in which they are signed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from json.encoder import encode_basestring
-from operator import attrgetter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from json.encoder import encode_basestring as _quoted
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.request.auth import flat
-from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent, by_column
+from airflow_provider_uspeedo.core.arrays import (
+    cells_of,
+    column_of_numbers,
+    column_of_text_lists,
+    column_of_texts,
+    numbers_of,
+    one_text,
+    side_by_side,
+)
+from airflow_provider_uspeedo.core.content import Addressee, TaskContent, by_column
 
 
-class WrittenContent(list[TaskContent]):
-    """Groups of targets, and what is written of them.
+@dataclass(frozen=True, slots=True)
+class WrittenContent:
+    """The groups of one request, and what is written of them: work that is done before the moment of sending.
+
+    :param groups: as they were given.
+    :param body: their part of the JSON body, in UTF-8.
+    :param signed: their part of the text that is signed.
+    """
+
+    groups: tuple[TaskContent, ...] = field(repr=False)
+    body: bytes = field(repr=False)
+    signed: str = field(repr=False)
+
+
+class _Columns(NamedTuple):
+    """The targets of all groups, by column."""
+
+    extend_code: pa.Array
+    phone: pa.Array
+    params: pa.Array
+    user_id: pa.Array
+
+
+def write_groups(groups: Sequence[TaskContent]) -> WrittenContent:
+    """Write groups of targets.
+
+    An empty list of parameters, user id or extend code is left out, as the API wants it; a sender is always there.
 
     :raises TypeError: if a phone, parameter, id or code is no text.
     :raises UnicodeEncodeError: if one cannot be written in UTF-8.
     """
+    parts = [_columns(group.targets) for group in groups]
+    columns = _Columns(*map(pa.concat_arrays, zip(*parts, strict=True)))
+    sizes = [len(part.phone) for part in parts]
+    signed = _signed(groups, columns, sizes)
+    if _needs_escapes(signed):
+        columns = _escaped(columns)
+    return WrittenContent(tuple(groups), _json(groups, columns, sizes), signed.decode())
 
-    def __init__(self, content: Iterable[TaskContent]) -> None:
-        super().__init__(content)
-        body, self.signed = _written(self)
-        if _needs_escapes(self.signed):
-            body, _ = _written([_escaped(group) for group in self])
-        self.body = "".join(body).encode()
 
-
-def write(fields: Mapping[str, object], content: WrittenContent) -> tuple[bytes, str]:
-    """Write a body of some fields and the groups, and what :func:`.auth.flat` makes of it.
+def write_body(fields: Mapping[str, object], content: WrittenContent) -> tuple[bytes, str]:
+    """Write the body of a request of some fields and the groups, and what :func:`.auth.flat` makes of it.
 
     :param fields: their names come before the groups' in byte order.
     """
@@ -46,93 +86,94 @@ def as_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-# Names are written in byte order, the order in which they are signed.
-_TASK_CONTENT = f'"{field_names.TASK_CONTENT}":['
-_SENDER_ID = f'{{"{field_names.SENDER_ID}":"'
-_TARGETS = f'","{field_names.TARGET}":['
-_TEMPLATE_ID = f'],"{field_names.TEMPLATE_ID}":"'
-_NEXT = "},"
-"""Stands before each target; the first one of a group loses it."""
-_EXTEND_CODE = f'{_NEXT}{{"{field_names.EXTEND_CODE}":"'
-_PHONE_AFTER_CODE = f'","{field_names.PHONE}":"'
-_PHONE = f'{_NEXT}{{"{field_names.PHONE}":"'
-_TEMPLATE_PARAMS = f'","{field_names.TEMPLATE_PARAMS}":["'
-_USER_ID = f',"{field_names.USER_ID}":"'
-
-_FIELDS: Callable[[Addressee], tuple[str, Sequence[str], str, str]]
-_FIELDS = attrgetter("phone", "params", "user_id", "extend_code")
+def _columns(targets: Sequence[Addressee]) -> _Columns:
+    columns = by_column(targets)
+    if columns:
+        return _Columns(*(columns.column(name) for name in _Columns._fields))
+    return _Columns(
+        column_of_texts([one.extend_code or "" for one in targets]),
+        column_of_texts([one.phone for one in targets]),
+        column_of_text_lists([one.params or () for one in targets]),
+        column_of_texts([one.user_id or "" for one in targets]),
+    )
 
 
-def _written(content: Sequence[TaskContent]) -> tuple[list[str], str]:
-    body = [_TASK_CONTENT]
-    signed = [field_names.TASK_CONTENT]
-    for group, (in_body, in_signed) in zip(content, _targets(content), strict=True):
-        body += (_SENDER_ID, group.sender_id, _TARGETS, in_body, _TEMPLATE_ID, group.template_id, '"},')
-        signed += (
-            field_names.SENDER_ID,
-            group.sender_id,
-            field_names.TARGET,
-            in_signed,
-            field_names.TEMPLATE_ID,
-            group.template_id,
-        )
-    body[-1] = '"}]'
-    return body, "".join(signed)
-
-
-def _targets(content: Sequence[TaskContent]) -> Iterable[tuple[str, str]]:
-    """The targets of each group, as JSON and as the text that is signed."""
-    columns = [targets for group in content if (targets := by_column(group.targets))]
-    if not columns or len(columns) < len(content):
-        return (_row_by_row(group.targets) for group in content)
-    from airflow_provider_uspeedo.api.request import body_columns  # it needs Arrow
-
-    return body_columns.written(columns)
-
-
-def _row_by_row(targets: Sequence[Addressee]) -> tuple[str, str]:
-    body: list[str] = []
-    signed: list[str] = []
-    for phone, params, user_id, extend_code in map(_FIELDS, targets):
-        before_phone = _PHONE
-        if extend_code:
-            body += (_EXTEND_CODE, extend_code)
-            signed += (field_names.EXTEND_CODE, extend_code)
-            before_phone = _PHONE_AFTER_CODE
-        if params:
-            body += (before_phone, phone, _TEMPLATE_PARAMS, '","'.join(params), '"]')
-            signed += (field_names.PHONE, phone, field_names.TEMPLATE_PARAMS)
-            signed += params
-        else:
-            body += (before_phone, phone, '"')
-            signed += (field_names.PHONE, phone)
-        if user_id:
-            body += (_USER_ID, user_id, '"')
-            signed += (field_names.USER_ID, user_id)
-    if targets:
-        body[0] = body[0].removeprefix(_NEXT)
-        body.append("}")
-    return "".join(body), "".join(signed)
-
-
-_ESCAPED = bytes(range(0x20)) + b'"\\'
-"""What JSON escapes inside a text. In UTF-8 none of them is part of another character."""
-
-
-def _needs_escapes(signed: str) -> bool:
-    """Tell by what is signed, which holds every text of the request; few requests hold one that must be escaped."""
-    written = signed.encode()
-    return len(written.translate(None, _ESCAPED)) < len(written)
-
-
-def _escaped(group: TaskContent) -> TaskContent:
+def _signed(groups: Sequence[TaskContent], columns: _Columns, sizes: Sequence[int]) -> bytes:
+    code, phone, params, user_id = columns
     targets = [
-        Target(_inside(phone), [_inside(param) for param in params or ()], _inside(user_id), _inside(extend_code))
-        for phone, params, user_id, extend_code in map(_FIELDS, group.targets)
+        *_where_any(code, field_names.EXTEND_CODE, code),
+        *(field_names.PHONE, phone),
+        *_where_any(params, field_names.TEMPLATE_PARAMS, pc.binary_join(params, one_text(""))),
+        *_where_any(user_id, field_names.USER_ID, user_id),
     ]
-    return TaskContent(_inside(group.template_id), _inside(group.sender_id), targets)
+    signed = [field_names.TASK_CONTENT]
+    for group, text in zip(groups, _text_by_group(targets, sizes), strict=True):
+        signed += (field_names.SENDER_ID, group.sender_id, field_names.TARGET, text)
+        signed += (field_names.TEMPLATE_ID, group.template_id)
+    return "".join(signed).encode()
 
 
-def _inside(text: str) -> str:
-    """Write a text as JSON has it between the quotes."""
-    return encode_basestring(text)[1:-1] if text else ""
+def _json(groups: Sequence[TaskContent], columns: _Columns, sizes: Sequence[int]) -> bytes:
+    code, phone, params, user_id = columns
+    targets = [
+        "{",
+        *_where_any(code, f'"{field_names.EXTEND_CODE}":"', code, '",'),
+        *(f'"{field_names.PHONE}":"', phone, '"'),
+        *_where_any(params, f',"{field_names.TEMPLATE_PARAMS}":["', pc.binary_join(params, one_text('","')), '"]'),
+        *_where_any(user_id, f',"{field_names.USER_ID}":"', user_id, '"'),
+        "},",
+    ]
+    written = [
+        f'{{"{field_names.SENDER_ID}":{_quoted(group.sender_id)},"{field_names.TARGET}":[{text.removesuffix(",")}],'
+        f'"{field_names.TEMPLATE_ID}":{_quoted(group.template_id)}}}'
+        for group, text in zip(groups, _text_by_group(targets, sizes), strict=True)
+    ]
+    return f'"{field_names.TASK_CONTENT}":[{",".join(written)}]'.encode()
+
+
+def _where_any(values: pa.Array, *parts: Any) -> Sequence[Any]:
+    """The parts, and nothing where the value is empty."""
+    sizes = pc.list_value_length(values) if pa.types.is_large_list(values.type) else pc.binary_length(values)
+    filled = numbers_of(sizes) > 0
+    if not filled.any():
+        return ()
+    if filled.all():
+        return parts
+    zero = column_of_numbers(np.zeros(1, int))[0]
+    return [pc.if_else(pc.greater(sizes, zero), side_by_side(parts), one_text(""))]
+
+
+def _text_by_group(parts: Sequence[Any], sizes: Sequence[int]) -> Iterator[str]:
+    """For each group, of ``sizes`` targets, one text: the parts of each target side by side."""
+    offsets, written = cells_of(side_by_side(parts))
+    ends = offsets[np.cumsum([0, *sizes])].tolist()
+    return (str(written[start:end], "utf-8") for start, end in pairwise(ends))
+
+
+_ESCAPED_BYTES = bytes(range(0x20)) + b'"\\'
+"""What JSON escapes inside a text. In UTF-8 none of them is part of another character."""
+_ESCAPED_SIZES = np.array([len(_quoted(chr(byte))) - len('""') if byte < 0x80 else 1 for byte in range(256)])  # noqa: PLR2004
+"""How many bytes each byte of UTF-8 becomes."""
+
+
+def _needs_escapes(text: bytes) -> bool:
+    """Return whether a character must be escaped. A request's signed text shows it for all texts of the request."""
+    return len(text.translate(None, _ESCAPED_BYTES)) < len(text)
+
+
+def _escaped(columns: _Columns) -> _Columns:
+    code, phone, params, user_id = columns
+    ends = np.cumsum(np.concatenate(([0], numbers_of(pc.list_value_length(params)))))
+    lists = pa.LargeListArray.from_arrays(column_of_numbers(ends), _escaped_texts(params.flatten()))
+    return _Columns(_escaped_texts(code), _escaped_texts(phone), lists, _escaped_texts(user_id))
+
+
+def _escaped_texts(column: pa.Array) -> pa.Array:
+    """Write each text as JSON has it between the quotes, all at once."""
+    offsets, cells = cells_of(column)
+    text = bytes(cells)
+    if not _needs_escapes(text):
+        return column
+    escaped = _quoted(text.decode())[1:-1].encode()
+    ends = np.cumsum(np.concatenate(([0], _ESCAPED_SIZES[np.frombuffer(text, np.uint8)])))[offsets]
+    return pa.LargeStringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(escaped))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a caller hands over becomes checked groups of targets, before anything is sent."""
+"""The content of a request, checked before it is sent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.core.content import Addressee, Target, TaskContent, by_column
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-MOST_NUMBERS = 1000
+MAX_NUMBERS = 1000
 """Numbers in one request, over all its groups."""
-LONGEST_SENDER = 11
+MAX_SENDER_LENGTH = 11
 """Characters in a sender id."""
 
-_DRESSING = {ord(character): None for character in "()+-. "}
+_PUNCTUATION = {ord(character): None for character in "()+-. "}
 
 
 def task_content_from(group: object) -> TaskContent:
@@ -42,23 +42,23 @@ def check(content: Sequence[TaskContent]) -> None:
     """Refuse what must never be sent.
 
     :raises ConfigurationError: no number at all, more than 1000 of them, one phone twice, an empty phone, a group
-        without a template, a sender that is too long, parameters that are no list: a text would go out letter by
+        without a template, a sender that is too long, parameters that are no list: a text would be sent letter by
         letter.
     """
     phones = [phone for group in content for phone in _phones(group.targets)]
     if not phones:
-        raise ConfigurationError("task_content holds no target: there is nobody to text.")
-    if len(phones) > MOST_NUMBERS:
+        raise ConfigurationError("task_content holds no target.")
+    if len(phones) > MAX_NUMBERS:
         raise ConfigurationError(
-            f"task_content holds {len(phones)} numbers; one request takes at most {MOST_NUMBERS} over all its groups."
+            f"task_content holds {len(phones)} numbers; one request takes at most {MAX_NUMBERS} over all its groups."
         )
     _check_phones(phones)
     _check_params(content)
     for group in content:
         if not group.template_id:
             raise ConfigurationError("task_content: a group has no template id.")
-        if len(group.sender_id) > LONGEST_SENDER:
-            raise ConfigurationError(f"task_content: a sender id has more than {LONGEST_SENDER} characters.")
+        if len(group.sender_id) > MAX_SENDER_LENGTH:
+            raise ConfigurationError(f"task_content: a sender id has more than {MAX_SENDER_LENGTH} characters.")
 
 
 def _phones(targets: Sequence[Addressee]) -> Sequence[object]:
@@ -71,9 +71,9 @@ def _check_phones(phones: Sequence[object]) -> None:
         return
     first: dict[str, int] = {}
     for position, phone in enumerate(phones, start=1):
-        if not isinstance(phone, str) or not phone.translate(_DRESSING):
+        if not isinstance(phone, str) or not phone.translate(_PUNCTUATION):
             raise ConfigurationError(f"task_content: target {position} has no phone.")
-        earlier = first.setdefault(phone.translate(_DRESSING), position)
+        earlier = first.setdefault(phone.translate(_PUNCTUATION), position)
         if earlier != position:
             raise ConfigurationError(
                 f"task_content: targets {earlier} and {position} are one phone; a request must not hold a phone twice."
@@ -88,12 +88,12 @@ def _check_params(content: Sequence[TaskContent]) -> None:
 
 
 def _all_differ(phones: Sequence[object]) -> bool:
-    """Tell in one pass over all of them whether each is a phone and none stands there twice."""
+    """Return, in one pass over all of them, whether each is a phone and none occurs twice."""
     try:
-        bare = "\n".join(phones).translate(_DRESSING).split("\n")  # type: ignore[arg-type]
+        plain = "\n".join(phones).translate(_PUNCTUATION).split("\n")  # type: ignore[arg-type]
     except TypeError:
         return False
-    return len(bare) == len(phones) == len(set(bare)) and "" not in bare
+    return len(plain) == len(phones) == len(set(plain)) and "" not in plain
 
 
 def _target_from(target: object) -> Target:

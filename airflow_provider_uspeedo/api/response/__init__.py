@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From an HTTP answer to what became of each target; pure."""
+"""Reads HTTP responses: the outcome of each target, receipts, templates, or the error that the response means; pure."""

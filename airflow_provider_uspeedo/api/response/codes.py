@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Verdict(Enum):
-    """What may be concluded from a return code alone; what the answer lists comes first."""
+class CodeKind(Enum):
+    """What may be concluded from a return code alone; what the response lists comes first."""
 
     SUCCESS = "success"
-    REFUSED = "refused as a whole, for good: nobody was texted"
+    REFUSED = "refused as a whole, for good: no message was sent"
     REFUSED_PHONES = "refused for good because of phones, parameters or content"
     RETRY_LATER = "refused before submission: the same request may be sent again later"
     SIGN_AGAIN = "the timestamp was too old: the same request may be sent once more, signed anew"
@@ -23,12 +23,12 @@ class Verdict(Enum):
 class ReturnCode:
     """A return code.
 
-    :param listed: whether any source of the vendor explains it.
+    :param listed: whether a document of the vendor explains it.
     :param meaning: a few words for a message.
     :param advice: what the reader of the message should do.
     """
 
-    verdict: Verdict
+    kind: CodeKind
     meaning: str
     advice: str = ""
     listed: bool = True
@@ -37,29 +37,29 @@ class ReturnCode:
 _KEY = "Check login (AccessKeyId), password (AccessKeySecret) and the extra account_id of the connection."
 _CALL = "Check template, sender and parameters."
 _ASK = "Ask the vendor with the request id."
-_ACCOUNT = ReturnCode(Verdict.REFUSED, "the account or key is not known, not permitted or not signed rightly", _KEY)
-_PHONES = ReturnCode(Verdict.REFUSED_PHONES, "phones, parameters, template or content are wrong", _CALL)
-_ACTION = ReturnCode(Verdict.REFUSED, "the action is missing or not known", "Check the host.")
-_GATEWAY = ReturnCode(Verdict.UNKNOWN, "a gateway failed or gave up waiting", _ASK)
-_UNCLEAR = ReturnCode(Verdict.UNKNOWN, "the vendor does not say what it means", _ASK)
-_UNLISTED = ReturnCode(Verdict.UNKNOWN, "a code that no document explains", _ASK, listed=False)
+_ACCOUNT = ReturnCode(CodeKind.REFUSED, "account or key unknown or not permitted, or a wrong signature", _KEY)
+_PHONES = ReturnCode(CodeKind.REFUSED_PHONES, "phones, parameters, template or content are wrong", _CALL)
+_ACTION = ReturnCode(CodeKind.REFUSED, "the action is missing or not known", "Check the host.")
+_GATEWAY = ReturnCode(CodeKind.UNKNOWN, "a gateway failed or timed out", _ASK)
+_UNCLEAR = ReturnCode(CodeKind.UNKNOWN, "the vendor does not say what it means", _ASK)
+_UNLISTED = ReturnCode(CodeKind.UNKNOWN, "a code that no document explains", _ASK, listed=False)
 
 RETURN_CODES = {
-    0: ReturnCode(Verdict.SUCCESS, "success"),
-    215392: ReturnCode(Verdict.REFUSED, "a parameter is wrong", _CALL),
-    215396: ReturnCode(Verdict.REFUSED, "something named was not found, such as the template", _CALL),
-    215397: ReturnCode(Verdict.REFUSED, "a parameter is missing", _CALL),
+    0: ReturnCode(CodeKind.SUCCESS, "success"),
+    215392: ReturnCode(CodeKind.REFUSED, "a parameter is wrong", _CALL),
+    215396: ReturnCode(CodeKind.REFUSED, "something named was not found, such as the template", _CALL),
+    215397: ReturnCode(CodeKind.REFUSED, "a parameter is missing", _CALL),
     **dict.fromkeys((215393, 215394, 215398, 215399), _ACCOUNT),
-    215395: ReturnCode(Verdict.SIGN_AGAIN, "the timestamp is too old", "Set this machine's clock."),
-    215400: ReturnCode(Verdict.UNKNOWN, "server error", _ASK),
-    150: ReturnCode(Verdict.RETRY_LATER, "the service is not available", "Try again later."),
-    153: ReturnCode(Verdict.RETRY_LATER, "too many requests", "Try again later, with fewer requests per second."),
+    215395: ReturnCode(CodeKind.SIGN_AGAIN, "the timestamp is too old", "Set this machine's clock."),
+    215400: ReturnCode(CodeKind.UNKNOWN, "server error", _ASK),
+    150: ReturnCode(CodeKind.RETRY_LATER, "the service is not available", "Try again later."),
+    153: ReturnCode(CodeKind.RETRY_LATER, "too many requests", "Try again later, with fewer requests per second."),
     **dict.fromkeys((160, 161), _ACTION),
     **dict.fromkeys((*range(170, 175), *range(290, 300)), _ACCOUNT),
     **dict.fromkeys((110, 130, 151, 200), _GATEWAY),
-    18013: ReturnCode(Verdict.REFUSED, "the balance is too low", "Top up the account."),
+    18013: ReturnCode(CodeKind.REFUSED, "the balance is too low", "Top up the account."),
     **dict.fromkeys((18014, *range(18016, 18020), 18023, 18033), _PHONES),
-    18046: ReturnCode(Verdict.PARTIAL, "a part failed", _ASK),
+    18046: ReturnCode(CodeKind.PARTIAL, "a part failed", _ASK),
     **dict.fromkeys((18004, 18007), _UNCLEAR),
 }
 """Codes of the vendor's documents, and of the service it grew out of (3 and 5 digits beginning with 18)."""
@@ -74,5 +74,5 @@ def explain(code: int | None) -> ReturnCode:
 
 
 def refuses_every_call(code: int | None) -> bool:
-    """Tell whether the code means that this key may not call, or that this host is not the API."""
+    """Return whether the code means that this key may not call, or that this host is not the API."""
     return explain(code) in (_ACCOUNT, _ACTION)

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from airflow_provider_uspeedo.api import field_names
-from airflow_provider_uspeedo.api.http.messages import HttpAnswer
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,32}\s*", re.ASCII)
 _BLANK = b"\x00\t\n\r \xef\xbb\xbf\xfe\xff"
 """What may stand before JSON: white space, byte order marks, and the zeros of UTF-16 and UTF-32."""
-_REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
+_VENDOR_REQUEST_ID = re.compile(r"[\w.:\-]{1,128}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,16}(\.\d{1,16})?", re.ASCII)
 _MILLISECONDS_FROM = 100_000_000_000
 
 
 def json_object(body: bytes) -> Mapping[str, object] | None:
-    """Read a JSON object; ``None`` if the body is anything else, or says one thing twice.
+    """Read a JSON object; ``None`` if the body is anything else, or an object in it has a name twice.
 
-    Of a name that stands there twice a reader would have to believe one and forget the other.
+    Of two values with one name, one would be ignored.
     """
     try:
         found = json.loads(body, object_pairs_hook=_once_each)
@@ -34,14 +34,14 @@ def json_object(body: bytes) -> Mapping[str, object] | None:
 
 
 def begins_as_json(body: bytes) -> bool:
-    """Tell whether the body is, or was to be, a JSON object or array."""
+    """Return whether the body is, or was to be, a JSON object or array."""
     return body.lstrip(_BLANK)[:1] in (b"{", b"[")
 
 
 def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name stands there twice")
+        raise ValueError("an object has a name twice")
     return found
 
 
@@ -60,7 +60,7 @@ def whole_number(value: object) -> int | None:
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
-    # Python's own int() takes digits of every script, and underscores: no vendor means those.
+    # Python's own int() takes digits of every script, and underscores: the vendor writes neither.
     return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 
 
@@ -96,20 +96,20 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def request_id(answer: HttpAnswer, body: Mapping[str, object]) -> str:
-    """Find the vendor's id of the call: header first, then the body's two spellings; ``""`` if there is none."""
+def vendor_request_id(response: HttpResponse, body: Mapping[str, object]) -> str:
+    """Find the vendor's id of the request: header first, then the body's two spellings; ``""`` if there is none."""
     for found in (
-        answer.headers.get(field_names.REQUEST_ID_HEADER.lower()),
-        *(body.get(name) for name in field_names.REQUEST_IDS),
+        response.headers.get(field_names.VENDOR_REQUEST_ID_HEADER.lower()),
+        *(body.get(name) for name in field_names.VENDOR_REQUEST_IDS),
     ):
-        if _REQUEST_ID.fullmatch(text(found)):
+        if _VENDOR_REQUEST_ID.fullmatch(text(found)):
             return text(found)
     return ""
 
 
-def retry_after(answer: HttpAnswer, now: datetime) -> float | None:
+def retry_after(response: HttpResponse, now: datetime) -> float | None:
     """Read how many seconds the server asks to wait, from a number or an HTTP date; ``None`` if it does not ask."""
-    asked = answer.headers.get("retry-after", "").strip()
+    asked = response.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(asked):
         return float(asked)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which target the vendor means when it names one: it echoes our mark, or a phone that it may have rewritten."""
+"""Finds the target that a response names: by our mark, which it echoes, or by a phone that it may have rewritten."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _COUNTRY_CODES = (1, 2, 3)
 """How many digits a country code has."""
 
 
-class Directory:
+class TargetIndex:
     """The targets of one request, to be found by mark or phone.
 
-    A name that fits two targets fits none: a wrong match would show a person as failed who was texted.
+    A name that matches two targets matches none: a wrong match would report a sent message as failed.
 
     :param targets: in the order in which they were sent; positions count from 0.
     """
@@ -29,7 +29,7 @@ class Directory:
         self._by_national: dict[str, list[int]] = defaultdict(list)
         self._by_bare: dict[str, list[int]] = defaultdict(list)
         for position, target in enumerate(targets):
-            self._enter(position, target)
+            self._add(position, target)
 
     def find(self, phone: str, user_id: str) -> int | None:
         """Give the position of the one target that is meant, or ``None``.
@@ -41,12 +41,12 @@ class Directory:
         marked = self._by_user_id.get(user_id, []) if user_id else []
         if len(marked) == 1:
             return marked[0]
-        found = set(self._by_text.get(phone, ())) or set(self._readings(phone))
+        found = set(self._by_text.get(phone, ())) or set(self._candidates(phone))
         if marked:
             found &= set(marked)
         return found.pop() if len(found) == 1 else None
 
-    def _enter(self, position: int, target: Named) -> None:
+    def _add(self, position: int, target: Named) -> None:
         if target.user_id:
             self._by_user_id[target.user_id].append(position)
         self._by_text[target.phone].append(position)
@@ -55,7 +55,7 @@ class Directory:
         self._by_number[(country + national).lstrip("0")].append(position)
         (self._by_national if country else self._by_bare)[national.lstrip("0")].append(position)
 
-    def _readings(self, phone: str) -> Iterator[int]:
+    def _candidates(self, phone: str) -> Iterator[int]:
         number = _digits(phone).lstrip("0")
         if not number:
             return

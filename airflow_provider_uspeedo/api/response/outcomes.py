@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the answer to a request to what became of each of its targets; pure."""
+"""From the answer to a request to the outcome of each of its targets; pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_uspeedo.api.response.matching import Directory
-from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, Failure, SendAnswer
+from airflow_provider_uspeedo.api.response.matching import TargetIndex
+from airflow_provider_uspeedo.api.response.send_answer import UNREADABLE, FailedTarget, SendAnswer
 from airflow_provider_uspeedo.core.content import Named
 from airflow_provider_uspeedo.core.statuses import Status
 
@@ -16,7 +16,7 @@ NO_REASON = "the API gave no reason"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one target.
+    """The outcome of one target.
 
     :param status: ``accepted``, ``rejected`` or ``unknown``.
     :param reason: empty if accepted; the vendor's own words, unmasked, if rejected: for the ledger only.
@@ -35,55 +35,55 @@ def rejected(reason: str) -> Outcome:
 
 
 def unknown(reason: str) -> Outcome:
-    """Make the outcome of a target that the answer leaves open."""
+    """Make the outcome of a target whose outcome the answer does not prove."""
     return Outcome(Status.UNKNOWN, reason)
 
 
 def outcomes(answer: SendAnswer, targets: Sequence[Named]) -> list[Outcome]:
-    """Say what became of each target, in their order.
+    """Give the outcome of each target, in their order.
 
     A target that is listed as failed is rejected. The others are accepted only if the answer says so without
     contradiction: there is a session, every listed failure is one of the targets, and the accepted and the failed add
-    up to the targets (or, where no count is given, the return code is 0). Otherwise they cannot be told apart.
+    up to the targets (or, where no count is given, the return code is 0). Otherwise it is not known which were.
 
     :param targets: those of the request that was answered.
     """
-    failed, strangers = _failed(answer.failures, targets)
-    doubt = _doubt(answer, sent=len(targets), failed=len(failed), strangers=strangers)
-    rest = unknown(doubt) if doubt else ACCEPTED
+    failed, not_found = _failed(answer.failures, targets)
+    contradiction = _contradiction(answer, sent=len(targets), failed=len(failed), not_found=not_found)
+    rest = unknown(contradiction) if contradiction else ACCEPTED
     found = [rest] * len(targets)
     for position, outcome in failed.items():
         found[position] = outcome
     return found
 
 
-def _failed(failures: Sequence[Failure], targets: Sequence[Named]) -> tuple[dict[int, Outcome], int]:
+def _failed(failures: Sequence[FailedTarget], targets: Sequence[Named]) -> tuple[dict[int, Outcome], int]:
     if not failures:
         return {}, 0
-    directory = Directory(targets)
+    index = TargetIndex(targets)
     failed: dict[int, Outcome] = {}
-    strangers = 0
+    not_found = 0
     for failure in failures:
-        position = directory.find(failure.phone, failure.user_id)
+        position = index.find(failure.phone, failure.user_id)
         if position is None:
-            strangers += 1
+            not_found += 1
         else:
             failed.setdefault(position, rejected(failure.reason))
-    return failed, strangers
+    return failed, not_found
 
 
-def _doubt(answer: SendAnswer, *, sent: int, failed: int, strangers: int) -> str:
+def _contradiction(answer: SendAnswer, *, sent: int, failed: int, not_found: int) -> str:
     count = answer.success_count
     if count == UNREADABLE:
         return "the API's count of accepted messages cannot be read"
-    if strangers:
-        return f"the API named {strangers} failed phones that are not in the request"
+    if not_found:
+        return f"the API named {not_found} failed phones that are not in the request"
     if count is None:
-        clear = answer.ret_code == 0
+        consistent = answer.ret_code == 0
         text = f"the API named {failed} of {sent} as failed and did not say how many it accepted"
     else:
-        clear = count + failed == sent
+        consistent = count + failed == sent
         text = f"the API accepted {count} of {sent} and named {failed} as failed"
-    if not clear:
+    if not consistent:
         return text
     return "" if answer.session_nos else "the API gave no SessionNo"

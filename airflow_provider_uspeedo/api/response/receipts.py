@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the carrier said later: delivery receipts, read leniently; pure."""
+"""Delivery receipts, read leniently; pure."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
 ReceiptResult = Literal["Success", "Fail", "Unknow", "SubmitFail"]
 
 _RESULTS: Final[dict[str, ReceiptResult]] = {"success": "Success", "fail": "Fail", "submitfail": "SubmitFail"}
-"""The final ones. Anything else, the vendor's ``Unknow`` included, may still change."""
+"""The final ones. Any other value, the vendor's ``Unknow`` included, may still change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of one message.
+    """The delivery receipt of one message.
 
     :param phone: as the API writes it.
     :param user_id: the mark that was sent with it; or ``""``.
@@ -65,9 +65,9 @@ class SessionReceipts:
 
 
 def read_receipts(body: Mapping[str, object], session_nos: Sequence[str]) -> list[SessionReceipts]:
-    """Read the answer's receipts: one entry for each session asked for, in that order.
+    """Read the receipts in a response: one entry for each session asked for, in that order.
 
-    A session that the answer lacks has no receipts yet; one that nobody asked for is passed over.
+    A session that is not in the response has no receipts yet; one that was not asked for is ignored.
     """
     found: dict[str, list[Receipt]] = defaultdict(list)
     for session in listed(body.get(field_names.DATA)):

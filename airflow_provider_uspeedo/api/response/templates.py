@@ -64,7 +64,7 @@ class Template:
 
 
 def read_templates(body: Mapping[str, object]) -> list[Template]:
-    """Read the answer's templates: one object or a list of them."""
+    """Read the templates in a response: one object or a list of them."""
     return [_template(found) for found in listed(body.get(field_names.DATA)) if isinstance(found, Mapping)]
 
 

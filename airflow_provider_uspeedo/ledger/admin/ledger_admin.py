@@ -31,8 +31,8 @@ from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 from airflow_provider_uspeedo.ledger.store.engine import Database
-from airflow_provider_uspeedo.ledger.store.migrations import Migration
 from airflow_provider_uspeedo.ledger.store.records import utc_now
+from airflow_provider_uspeedo.ledger.store.version import Migration
 
 
 class LedgerAdmin(LedgerQueries):

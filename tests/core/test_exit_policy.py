@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a try ends follows from the counts, by fixed rules of fixed precedence, in words that say what to do."""
+"""How an attempt ends follows from the counts, by fixed rules of fixed precedence, in words that say what to do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.core.exit_policy import End, Verdict, judge, tell
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
 from airflow_provider_uspeedo.core.summary import ListedFailure, Summary
 
 
@@ -22,8 +22,8 @@ def summary(requests: int = 2, accepted_now: int = 0, conn: str | None = None, *
 
 def end(found: Summary, **more: Any) -> tuple[End, str]:
     """The end, and the section of the runbook that the message names."""
-    verdict = judge(found, phone_column="tel", **more)
-    return verdict.end, verdict.message.rpartition("docs/runbook.md#")[2].rstrip(".")
+    decision = decide(found, phone_column="tel", **more)
+    return decision.end, decision.message.rpartition("docs/runbook.md#")[2].rstrip(".")
 
 
 @pytest.mark.parametrize(
@@ -38,63 +38,63 @@ def end(found: Summary, **more: Any) -> tuple[End, str]:
     ids=str,
 )
 def test_rejected_and_invalid_rows_alone_are_a_success(counts: dict[str, int]) -> None:
-    """So is an empty table: nothing is left that a retry or a person could mend."""
-    verdict = judge(summary(**counts), phone_column="tel")
-    assert verdict == Verdict(End.SUCCESS, tell(summary(**counts)))
+    """So is an empty table: nothing is left that a retry or an operator could fix."""
+    decision = decide(summary(**counts), phone_column="tel")
+    assert decision == ExitDecision(End.SUCCESS, describe(summary(**counts)))
 
 
 @pytest.mark.parametrize("counts", [{"invalid": 5}, {"invalid": 5, "duplicate": 1}, {"duplicate": 3, "suppressed": 1}])
 def test_a_table_of_which_nothing_can_be_sent_fails_for_good(counts: dict[str, int]) -> None:
-    """No retry mends a wrong phone column."""
+    """No retry fixes a wrong phone column."""
     assert end(summary(**counts)) == (End.FAIL, "no-sendable-row")
 
 
 def test_a_slice_of_which_nothing_can_be_sent_is_a_success() -> None:
-    """It may be one bad row; of the phone column nothing follows."""
+    """It may be one bad row; it says nothing about the phone column."""
     assert end(summary(invalid=1), sliced=True)[0] is End.SUCCESS
 
 
 def test_unknown_outcomes_alone_fail_for_good() -> None:
-    """They are never sent again by themselves, so only a person can go on."""
+    """They are never sent again by themselves, so they need a decision."""
     assert end(summary(accepted=5, unknown=1, invalid=1)) == (End.FAIL, "unknown")
 
 
-def test_a_request_of_another_try_is_looked_at_again() -> None:
+def test_a_request_of_another_attempt_is_looked_at_again() -> None:
     """It may be answered yet."""
     assert end(summary(accepted=5, unknown=1), elsewhere=True) == (End.RETRY, "in-flight")
 
 
-def test_another_tries_request_does_not_matter_once_it_is_answered() -> None:
-    """Whatever was under way: without an unknown row there is nothing to wait for."""
+def test_another_attempts_request_does_not_matter_once_it_is_answered() -> None:
+    """Without an unknown row there is nothing to wait for."""
     assert end(summary(accepted=5), elsewhere=True)[0] is End.SUCCESS
 
 
-def test_what_was_not_sent_is_tried_again_even_beside_unknown_outcomes() -> None:
+def test_what_was_not_sent_is_attempted_again_even_beside_unknown_outcomes() -> None:
     """A retry sends the one and leaves the other alone."""
     assert end(summary(accepted=5, unknown=3, not_sent=1), elsewhere=True) == (End.RETRY, "not-sent")
 
 
 def test_a_cause_comes_before_the_counts() -> None:
-    """It explains them; also when nobody is left over."""
+    """It explains them; also when no recipient is left."""
     found = summary(accepted=5, unknown=3, not_sent=1, invalid=1)
     assert end(found, cause="No balance.", elsewhere=True) == (End.RETRY, "the-campaign-stopped")
     assert end(summary(accepted=5), cause="No balance.") == (End.RETRY, "the-campaign-stopped")
 
 
-def test_what_a_person_or_a_brake_stopped_is_not_tried_again() -> None:
-    """A retry would release the brake that somebody has pulled."""
+def test_a_halted_campaign_is_not_retried() -> None:
+    """A guard that a retry releases would guard nothing."""
     found = summary(accepted=5, not_sent=1)
     assert end(found, cause="No.", halted="too-many-failures", elsewhere=True) == (End.FAIL, "too-many-failures")
 
 
 def test_a_stop_comes_before_everything() -> None:
-    """Somebody wanted it, and the counts describe only what was read by then."""
+    """It was asked for, and the counts describe only what was read by then."""
     found = summary(accepted=5, unknown=3, not_sent=1)
     assert end(found, stopped=True, cause="x", elsewhere=True) == (End.RETRY, "stopped")
     assert end(summary(), stopped=True) == (End.RETRY, "stopped")
 
 
-TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
+PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
 
 
 @pytest.mark.parametrize(
@@ -108,31 +108,32 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
                 "table uspeedo_results in connection 'lake_pg'."
             ),
         ),
-        (summary(requests=0), {}, f"Of 0 rows: none; 0 accepted now, by 0 requests. {TOLD}"),
+        (summary(requests=0), {}, f"Of 0 rows: none; 0 accepted now, by 0 requests. {PLACE}"),
         (
             summary(unknown=1, requests=1),
             {},
             (
-                "1 recipient may or may not have been texted: the answer was lost. Of 1 row: 1 unknown; 0 accepted "
-                f"now, by 1 request. {TOLD} No later try texts them again: find out at USpeedo whether they arrived, "
-                "then resolve them as sent or as not sent. See docs/runbook.md#unknown."
+                "1 recipient is unknown: the API's answer was lost. Of 1 row: 1 unknown; 0 accepted "
+                f"now, by 1 request. {PLACE} No attempt sends to them again by itself: check at USpeedo whether the "
+                "messages were accepted, then run `airflow-uspeedo resolve`. See docs/runbook.md#unknown."
             ),
         ),
         (
             summary(accepted=1, unknown=1000),
             {},
             (
-                "1,000 recipients may or may not have been texted: the answer was lost. Of 1,001 rows: 1 accepted, "
-                f"1,000 unknown; 0 accepted now, by 2 requests. {TOLD} No later try texts them again: find out at "
-                "USpeedo whether they arrived, then resolve them as sent or as not sent. See docs/runbook.md#unknown."
+                "1,000 recipients are unknown: the API's answer was lost. Of 1,001 rows: 1 accepted, "
+                f"1,000 unknown; 0 accepted now, by 2 requests. {PLACE} No attempt sends to them again by itself: "
+                "check at USpeedo whether the messages were accepted, then run `airflow-uspeedo resolve`. See "
+                "docs/runbook.md#unknown."
             ),
         ),
         (
             summary(not_sent=1),
             {},
             (
-                f"1 recipient was not sent. Of 1 row: 1 not_sent; 0 accepted now, by 2 requests. {TOLD} A later try "
-                "sends only those. See docs/runbook.md#not-sent."
+                f"1 recipient was not sent. Of 1 row: 1 not_sent; 0 accepted now, by 2 requests. {PLACE} A later "
+                "attempt sends only these. See docs/runbook.md#not-sent."
             ),
         ),
         (
@@ -140,7 +141,7 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {},
             (
                 "The only row cannot be sent; is 'tel' the phone column? Row 3: phone (column 'tel'): has letters; "
-                f"write digits only. Of 1 row: 1 invalid; 0 accepted now, by 2 requests. {TOLD} See "
+                f"write digits only. Of 1 row: 1 invalid; 0 accepted now, by 2 requests. {PLACE} See "
                 "docs/runbook.md#no-sendable-row."
             ),
         ),
@@ -148,8 +149,8 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             summary(not_sent=1000, requests=0),
             {"cause": "USpeedo refused the request; nobody was texted.", "complete": False},
             (
-                "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that it had not read yet "
-                f"are not counted. Of 1,000 rows: 1,000 not_sent; 0 accepted now, by 0 requests. {TOLD} See "
+                "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that were not read yet "
+                f"are not counted. Of 1,000 rows: 1,000 not_sent; 0 accepted now, by 0 requests. {PLACE} See "
                 "docs/runbook.md#the-campaign-stopped."
             ),
         ),
@@ -157,8 +158,8 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             summary(not_sent=2),
             {"stopped": True, "complete": False},
             (
-                "The task was stopped. Rows that it had not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
-                f"accepted now, by 2 requests. {TOLD} The next try goes on. See docs/runbook.md#stopped."
+                "The task was stopped. Rows that were not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
+                f"accepted now, by 2 requests. {PLACE} The next attempt continues. See docs/runbook.md#stopped."
             ),
         ),
         (
@@ -166,15 +167,15 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"cause": "Campaign 'due/2026' was stopped by Pat.", "halted": "campaign-stopped-by-a-person"},
             (
                 "Campaign 'due/2026' was stopped by Pat. Of 2 rows: 2 not_sent; 0 accepted now, by 2 requests. "
-                f"{TOLD} See docs/runbook.md#campaign-stopped-by-a-person."
+                f"{PLACE} See docs/runbook.md#campaign-stopped-by-a-person."
             ),
         ),
         (
             summary(unknown=2),
             {"elsewhere": True},
             (
-                "Another try of this campaign has a request under way or died in one. Of 2 rows: 2 unknown; 0 accepted "
-                f"now, by 2 requests. {TOLD} Look again later. See docs/runbook.md#in-flight."
+                "Another attempt of this campaign has a request in flight, or ended with one. Of 2 rows: 2 unknown; 0 "
+                f"accepted now, by 2 requests. {PLACE} Retry later. See docs/runbook.md#in-flight."
             ),
         ),
     ],
@@ -182,11 +183,11 @@ TOLD = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
 def test_the_message_says_what_happened_to_how_many_and_what_to_do(
     found: Summary, more: dict[str, Any], message: str
 ) -> None:
-    """Each message as whoever is on call reads it, in the singular where there is one."""
-    assert judge(found, phone_column="tel", **more).message == message
+    """Each message in full, in the singular where there is one."""
+    assert decide(found, phone_column="tel", **more).message == message
 
 
 def test_a_message_names_the_first_invalid_row_and_not_a_rejected_one() -> None:
-    """Only an invalid row tells what is wrong with the table."""
+    """Only an invalid row says what is wrong with the table."""
     found = Summary("c", {"invalid": 2}, 0, 0, (), [ListedFailure.masked(7, "x", "", "unknown", "lost")], None, "r")
-    assert "Row 7" not in judge(found, phone_column="tel").message
+    assert "Row 7" not in decide(found, phone_column="tel").message

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place that turns what libraries raise into errors of ours, which quote no value.
+"""The one place that maps errors of other libraries to ours, which quote no value.
 
 Arrow, pandas and databases put the offending value into their messages; file systems may put credentials there. So
 only the class of their error is passed on, and the cause is cut off.
@@ -16,8 +16,8 @@ from airflow_provider_uspeedo.errors import SourceNotFound, TableError, USpeedoE
 
 
 @contextmanager
-def reading_file(place: str) -> Iterator[None]:
-    """Turn errors in reading a Parquet file into ours.
+def mapped_file_errors(place: str) -> Iterator[None]:
+    """Map errors in reading a Parquet file to ours.
 
     :raises SourceNotFound: it is not there (any more), or its storage does not answer: try again later.
     :raises TableError: it is damaged, or not Parquet.
@@ -28,7 +28,7 @@ def reading_file(place: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise SourceNotFound(f"{place} is not there. Check the path, or wait until it has been written.") from None
-    except Exception as error:  # noqa: BLE001 - any storage library may be below; what it raises is not ours to list
+    except Exception as error:  # noqa: BLE001 - any storage library may be below, and raises what it likes
         if _is_damage(error):
             raise TableError(
                 f"{place} cannot be read as Parquet ({type(error).__name__}): it is damaged, not finished, or "
@@ -45,17 +45,17 @@ def _is_damage(error: Exception) -> bool:
 
 
 @contextmanager
-def reading_rows(place: str) -> Iterator[None]:
-    """Turn errors in taking rows out of a frame or a stream into ours.
+def mapped_row_errors(place: str) -> Iterator[None]:
+    """Map errors in taking rows out of a frame or a stream to ours.
 
-    :raises TableError: whatever it was.
+    :raises TableError: for any error.
     """
     try:
         yield
     except (USpeedoError, MemoryError):
         raise
     except BaseException as error:
-        # polars, being Rust, panics (say, over a NUL in a column's name) with what is no Exception.
+        # polars is written in Rust: its panics (such as for a NUL in a column's name) are not Exceptions.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise TableError(
@@ -64,10 +64,10 @@ def reading_rows(place: str) -> Iterator[None]:
 
 
 @contextmanager
-def converting(column: str, arrow_type: str, place: str, first_row: int, length: int) -> Iterator[None]:
-    """Turn errors in making text of a column into ours.
+def mapped_conversion_errors(column: str, arrow_type: str, place: str, first_row: int, length: int) -> Iterator[None]:
+    """Map errors in converting a column to text to ours.
 
-    :raises TableError: with the column, and the first row of the slice in question.
+    :raises TableError: with the column, and the first row of the batch.
     """
     try:
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client has to know: where the API is, who calls it, and how long to wait."""
+"""The settings of a client: where the API is, which key calls it, and how long to wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.uspeedo.com"
 DEFAULT_TIMEOUT = 30.0
-LONGEST_TIMEOUT = 3600.0
+MAX_TIMEOUT = 3600.0
 GENERATIONS = ("action", "rest")
 _NO_URL = "Connection host is not a valid URL: write it like https://api.uspeedo.com."
 
@@ -29,7 +29,7 @@ class ClientConfig:
     :param access_key_secret: the AccessKeySecret.
     :param account_id: sub-accounts must give it; sent by the generation ``action`` only.
     :param api: the generation of the API: ``action`` (signed) or ``rest`` (HTTP Basic).
-    :param timeout: seconds, for connecting and for each read; the whole exchange may take twice as long.
+    :param timeout: seconds, for connecting and for each read; a request as a whole may take twice as long.
     :param verify: whether the server's certificate is checked, or the path of a CA bundle to check it with.
     :param proxies: URL scheme to proxy URL, optionally ``no_proxy``; ``None`` for those of the environment.
     :param allow_http: permit plain ``http`` to a host other than this machine.
@@ -57,7 +57,7 @@ class ClientConfig:
             raise ConfigurationError("Connection extra 'account_id' must be a whole number, 0 or more, or be left out.")
         if not _is_timeout(self.timeout):
             raise ConfigurationError(
-                f"Connection extra 'timeout' must be a number of seconds above 0, at most {LONGEST_TIMEOUT:.0f}."
+                f"Connection extra 'timeout' must be a number of seconds above 0, at most {MAX_TIMEOUT:.0f}."
             )
 
     @classmethod
@@ -122,7 +122,7 @@ def _url_of(host: str, port: int | None, schema: str) -> str:
 
 
 def _is_one_word(url: str) -> bool:
-    """Tell whether it has no space, no invisible character, and no backslash, which libraries read differently."""
+    """Return whether it has no space, no invisible character, and no backslash, which libraries read differently."""
     return url.isprintable() and not any(character.isspace() or character == "\\" for character in url)
 
 
@@ -181,7 +181,7 @@ def _is_count(number: object) -> bool:
 def _is_timeout(seconds: object) -> bool:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         return False
-    return math.isfinite(seconds) and 0 < seconds <= LONGEST_TIMEOUT
+    return math.isfinite(seconds) and 0 < seconds <= MAX_TIMEOUT
 
 
 def _is_loopback(host: str) -> bool:
