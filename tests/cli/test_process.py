@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command as a process of its own: what a shell, a pipe and a keyboard see of it."""
+"""The command as a process of its own: at a shell, in a pipe, at a terminal."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def test_nothing_heavy_is_imported_before_a_verb_runs():
 @pytest.mark.parametrize("verb", airflow_uspeedo.commands)
 def test_the_help_of_every_verb_has_an_example_and_the_page(verb):
     """The example names the verb, and is a line that can be copied."""
-    told = Command()(verb, "--help").out
-    example, runbook = re.search(r"Example:\n(.*)\n\nRunbook:\n  (\S+)\n", told, re.DOTALL).groups()
+    printed = Command()(verb, "--help").out
+    example, runbook = re.search(r"Example:\n(.*)\n\nRunbook:\n  (\S+)\n", printed, re.DOTALL).groups()
     assert re.search(rf"^  airflow-uspeedo .*\b{verb}\b", example)
     assert runbook.startswith("docs/runbook.md#")
 
 
-def test_stdout_is_ours_alone(command, warehouse):
-    """JSON can be parsed, though the ledger is found by Airflow; stderr is quiet, too."""
+def test_stdout_holds_json_alone(command, warehouse):
+    """It can be parsed; stderr is empty, too."""
     unknown(warehouse, people(3), make_order())
     said = command.process("show", CAMPAIGN, "--json", AIRFLOW_USPEEDO_RESULTS_TABLE="uspeedo_results")
     assert (said.code, said.err) == (0, "")
@@ -48,7 +48,7 @@ def test_stdout_is_ours_alone(command, warehouse):
 
 def test_an_error_is_one_line_without_a_traceback(warehouse):
     """On stderr, with exit code 1; the connection comes from the environment here."""
-    said = Command().process("show", "nobody", AIRFLOW_USPEEDO_CONN_ID="warehouse")
+    said = Command().process("show", "absent", AIRFLOW_USPEEDO_CONN_ID="warehouse")
     assert (said.code, said.out) == (1, "")
     assert said.line.startswith("Error: There is no ledger here yet")
 
@@ -100,13 +100,13 @@ def at_a_terminal(line):
 
 
 @pytest.mark.parametrize("keys", [CTRL_C, "n\n"], ids=["Ctrl-C", "no"])
-def test_whatever_is_not_a_yes_changes_nothing(command, warehouse, keys):
+def test_only_a_yes_changes_anything(command, warehouse, keys):
     """At the question that states the number; it ends without a traceback."""
     unknown(warehouse, people(3), make_order())
     with at_a_terminal(command.line("resolve", CAMPAIGN, "--as", "not-sent")) as (talk, ended):
-        talk("", until="Say that 3 people were NOT sent? [y/N]: ")
-        told = talk(keys, until="Nothing was changed.")
-        assert "Traceback" not in told
+        talk("", until="Record 3 recipients as NOT sent? [y/N]: ")
+        printed = talk(keys, until="Nothing was changed.")
+        assert "Traceback" not in printed
         assert ended() == 1
     assert warehouse.statuses() == ["unknown"] * 3
 
@@ -115,8 +115,8 @@ def test_a_yes_at_the_terminal_is_enough(command, warehouse):
     """The usual way."""
     unknown(warehouse, people(3), make_order())
     with at_a_terminal(command.line("resolve", CAMPAIGN, "--as", "sent", "--by", "Dana")) as (talk, ended):
-        talk("", until="Say that 3 people were sent? [y/N]: ")
-        talk("y\n", until="Said of 3 people")
+        talk("", until="Record 3 recipients as sent? [y/N]: ")
+        talk("y\n", until="Recorded 3 recipients")
         assert ended() == 0
     assert warehouse.statuses() == ["accepted"] * 3
 
@@ -126,8 +126,8 @@ def test_a_phone_that_is_asked_for_is_not_shown(command, warehouse):
     warehouse.run(people(2))
     with at_a_terminal(command.line("forget")) as (talk, ended):
         talk("", until="Phone (not shown): ")
-        told = talk("+852 5000 0001\n", until="Blank it? [y/N]: ")
-        assert ("5000 0001" in told, "(852)****0001" in told) == (False, True)
+        printed = talk("+852 5000 0001\n", until="Blank it? [y/N]: ")
+        assert ("5000 0001" in printed, "(852)****0001" in printed) == (False, True)
         talk("y\n", until="Blanked in 1 campaign")
         assert ended() == 0
 

@@ -63,7 +63,7 @@ def granted(user: URL, kind: str, role: str) -> list[str]:
 
 
 def run_a_campaign(ledger: Ledger) -> None:
-    """All that a worker does: two tries, one taken over, one released, one unknown, one resolved, and counting."""
+    """All that a worker does: two attempts, one taken over, one released, one unknown, one resolved, and counting."""
     ledger.prepare()
     one = Try(ledger, "x")
     first, second, third, _ = one.claim([*people("abcdefgh"), invalid(9)], size=2)
@@ -87,14 +87,14 @@ def run_a_campaign(ledger: Ledger) -> None:
 
 def administer(ledger: Ledger) -> None:
     """All that a person does but create and migrate."""
-    keeper = LedgerAdmin(ledger)
-    assert keeper.campaigns(9)[0].campaign_id == "x"
-    assert keeper.stop("x", by="ann").changed
-    assert keeper.resume("x").changed
-    assert keeper.show("x").counts
-    keeper.resolve("x", as_sent=True, by="ann", phones=None, in_flight=False, expected=None)
-    assert keeper.forget(people("a")[0].phone, None).recipients == 1
-    (done,) = keeper.prune(timedelta(0), None, with_unknown=True, dry_run=False)
+    admin = LedgerAdmin(ledger)
+    assert admin.list_campaigns(9)[0].campaign_id == "x"
+    assert admin.stop("x", by="ann").changed
+    assert admin.resume("x").changed
+    assert admin.show("x").counts
+    admin.resolve("x", as_sent=True, by="ann")
+    assert admin.forget(people("a")[0].phone).recipients == 1
+    (done,) = admin.prune(older_than=timedelta(0), with_unknown=True)
     assert done.pruned
 
 
@@ -106,12 +106,12 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     run_a_campaign(ledger)
     for verb in (
         lambda: LedgerAdmin(ledger).resume("x"),
-        lambda: LedgerAdmin(ledger).prune(timedelta(0), None, with_unknown=True, dry_run=False),
+        lambda: LedgerAdmin(ledger).prune(older_than=timedelta(0), with_unknown=True),
         lambda: LedgerAdmin(ledger).migrate(),
     ):
         with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
             verb()
-    assert LedgerAdmin(ledger).campaigns(1)[0].pruned_at is None
+    assert LedgerAdmin(ledger).list_campaigns(1)[0].pruned_at is None
 
 
 @ON_SERVERS
