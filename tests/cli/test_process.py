@@ -29,6 +29,50 @@ def test_nothing_heavy_is_imported_before_a_verb_runs():
     assert set(HEAVY).isdisjoint(listed.stdout.split())
 
 
+LISTS = """
+import sys
+from airflow_provider_uspeedo.cli.command import airflow_uspeedo
+airflow_uspeedo.main(sys.argv[1:], standalone_mode=False)
+print("loaded:", *{name.partition('.')[0] for name in sys.modules})
+"""
+NOT_FOR_A_LIST = {"airflow", "pandas", "phonenumbers", "requests"}
+
+
+@pytest.mark.parametrize("options", [["--conn-id", "warehouse"], []], ids=["environment", "default file"])
+def test_a_list_does_not_import_airflow(warehouse, options):
+    """Its start takes longer than all else: a plain connection, and the default file, are found without it."""
+    warehouse.run(people(3))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    connection = os.environ["AIRFLOW_CONN_WAREHOUSE"]
+    (warehouse.folder / "uspeedo_ledger.db").symlink_to(warehouse.file)
+    done = subprocess.run(
+        [sys.executable, "-c", LISTS, *options, "list", "--json"],
+        env={**environment, "AIRFLOW_HOME": str(warehouse.folder), "AIRFLOW_CONN_WAREHOUSE": connection},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed, _, loaded = done.stdout.partition("loaded:")
+    assert [campaign["campaign_id"] for campaign in json.loads(printed)] == [CAMPAIGN]
+    assert NOT_FOR_A_LIST.isdisjoint(loaded.split())
+
+
+def test_a_secrets_backend_wins_over_the_environment(command, warehouse, tmp_path):
+    """In the order that Airflow documents."""
+    warehouse.run(people(3))
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text(json.dumps({"warehouse": json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])}))
+    done = command.process(
+        "list",
+        "--json",
+        AIRFLOW_CONN_WAREHOUSE=json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "other.db")}),
+        AIRFLOW__SECRETS__BACKEND="airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_file_path": str(secrets)}),
+    )
+    assert [campaign["campaign_id"] for campaign in json.loads(done.out)] == [CAMPAIGN]
+
+
 @pytest.mark.parametrize("verb", airflow_uspeedo.commands)
 def test_the_help_of_every_verb_has_an_example_and_the_page(verb):
     """The example names the verb, and is a line that can be copied."""
