@@ -13,7 +13,7 @@ from airflow_provider_uspeedo.core.plural import counted
 
 
 def moment(time: datetime | None) -> str:
-    """To the second, in UTC; the heading beside it says so."""
+    """To the second, in UTC; the heading or the text beside it names the zone."""
     return "-" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
 
 

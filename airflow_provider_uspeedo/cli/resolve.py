@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.reports import UnknownCount
 
 ONLY_THIS_CAMPAIGN = (
-    "Only messages of this campaign count: an older message of another campaign to the same phone would look the same."
+    "Only messages of this campaign count: an older message of another campaign to the same phone cannot be told apart."
 )
 
 
@@ -32,7 +32,7 @@ ONLY_THIS_CAMPAIGN = (
     runbook="docs/runbook.md#unknown",
 )
 @click.argument("campaign")
-@click.option("--as", "said", type=click.Choice(["sent", "not-sent"]), help="The outcome of all unknown recipients.")
+@click.option("--as", "outcome", type=click.Choice(["sent", "not-sent"]), help="The outcome of all unknown recipients.")
 @click.option(
     "--sent-file",
     type=click.Path(path_type=Path),
@@ -54,7 +54,7 @@ ONLY_THIS_CAMPAIGN = (
 def resolve(
     target: LedgerTarget,
     campaign: str,
-    said: str | None,
+    outcome: str | None,
     sent_file: Path | None,
     column: str | None,
     by: str | None,
@@ -66,9 +66,9 @@ def resolve(
     Sent: they count as accepted, and are never texted again. Not sent: a later attempt texts them; a recipient that
     was texted after all gets the message twice. The number of recipients is shown first, and you are asked to confirm.
     """
-    _check(said, sent_file, column, in_flight)
+    _check(outcome, sent_file, column, in_flight)
     name = by or login()
-    as_sent = said != "not-sent"
+    as_sent = outcome != "not-sent"
     with target.open() as admin:
         phones = _numbers(sent_file, column)
         count = admin.count_unknown(campaign, phones=phones)
@@ -86,22 +86,22 @@ def resolve(
             campaign, as_sent=as_sent, by=name, phones=phones, in_flight=in_flight, expected=count.recipients
         )
         left = admin.count_unknown(campaign).recipients
-    outcome = "sent" if as_sent else "not sent"
-    click.echo(f"Recorded {recipients(done)} of campaign {campaign!r} as {outcome}, by {name}.")
+    recorded = "sent" if as_sent else "not sent"
+    click.echo(f"Recorded {recipients(done)} of campaign {campaign!r} as {recorded}, by {name}.")
     click.echo(_next_step(left, as_sent))
 
 
-def _check(said: str | None, sent_file: Path | None, column: str | None, in_flight: bool) -> None:
+def _check(outcome: str | None, sent_file: Path | None, column: str | None, in_flight: bool) -> None:
     """:raises click.UsageError: options that do not go together."""
-    if sent_file is not None and said == "not-sent":
+    if sent_file is not None and outcome == "not-sent":
         raise click.UsageError(
             "--sent-file lists what was sent; nothing follows for the others: leave --as not-sent out."
         )
-    if sent_file is None and said is None:
+    if sent_file is None and outcome is None:
         raise click.UsageError("Give the outcome: --as sent, --as not-sent, or --sent-file FILE.")
     if column is not None and sent_file is None:
         raise click.UsageError("--column is the column of a --sent-file; there is none.")
-    if in_flight and said != "not-sent":
+    if in_flight and outcome != "not-sent":
         raise click.UsageError("--in-flight goes with --as not-sent; --as sent includes requests in flight anyway.")
 
 

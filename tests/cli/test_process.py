@@ -58,6 +58,7 @@ def test_a_list_does_not_import_airflow(warehouse, options):
     assert NOT_FOR_A_LIST.isdisjoint(loaded.split())
 
 
+@pytest.mark.airflow
 def test_a_secrets_backend_wins_over_the_environment(command, warehouse, tmp_path):
     """In the order that Airflow documents."""
     warehouse.run(people(3))

@@ -145,14 +145,14 @@ def test_an_administrator_does_all_but_create_and_migrate(
 
 def single_rights(statements: list[str]) -> Iterator[list[str]]:
     """The same grants, each time without one right."""
-    for place, statement in enumerate(statements):
+    for index, statement in enumerate(statements):
         found = re.fullmatch(r"GRANT (.*?) ON (.*)", statement)
         assert found
         rights = re.findall(r"\w+(?: \([\w, ]+\))?", found[1])
         for right in rights:
             less = [one for one in rights if one != right]
             rest = [f"GRANT {', '.join(less)} ON {found[2]}"] if less else []
-            yield [*statements[:place], *rest, *statements[place + 1 :]]
+            yield [*statements[:index], *rest, *statements[index + 1 :]]
 
 
 @ON_SERVERS

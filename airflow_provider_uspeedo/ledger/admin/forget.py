@@ -30,8 +30,8 @@ _BETWEEN = r"[\s\-./()\u2010-\u2015]{0,3}"
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneColumn:
-    """A column of a table that may hold the phone.
+class LedgerColumn:
+    """A column of the ledger that may hold the phone.
 
     :param key: the columns that name one of its rows.
     :param text: the column that is looked at.
@@ -62,7 +62,7 @@ class Phone:
         self._quoted = re.compile(rf"(?<!\d){code}{optional}(?:0?{spelled})(?!\d)")
 
     def is_in_cell(self, cell: str) -> bool:
-        """True if a cell of a table holds this phone, alone or with other things, in whatever spelling."""
+        """True if a cell of a table holds this phone, alone or with other text, in any spelling."""
         if _NORMALISED.fullmatch(cell):
             return cell == self.normalised
         digits = "".join(filter(str.isdecimal, _plain_digits(cell)))
@@ -87,13 +87,13 @@ class Forgetting:
         self._database = ledger.database
         self._t = tables = ledger.tables
         person = ("phone", "user_id")
-        self._recipients = PhoneColumn(tables.recipients, ("campaign_no", "key"), "phone", person)
-        self._rows = PhoneColumn(tables.readings, ("attempt_no", "row_number"), "phone", person)
+        self._recipients = LedgerColumn(tables.recipients, ("campaign_no", "key"), "phone", person)
+        self._rows = LedgerColumn(tables.readings, ("attempt_no", "row_number"), "phone", person)
         self._texts = (
-            PhoneColumn(tables.requests, ("id",), "reason"),
-            PhoneColumn(tables.outcomes, ("request_id", "key"), "reason"),
-            PhoneColumn(tables.readings, ("attempt_no", "row_number"), "reason"),
-            PhoneColumn(tables.receipts, ("request_id", "key"), "description"),
+            LedgerColumn(tables.requests, ("id",), "reason"),
+            LedgerColumn(tables.outcomes, ("request_id", "key"), "reason"),
+            LedgerColumn(tables.readings, ("attempt_no", "row_number"), "reason"),
+            LedgerColumn(tables.receipts, ("request_id", "key"), "description"),
         )
 
     def forget(self, phone: Phone) -> Forgotten:
@@ -113,14 +113,14 @@ class Forgetting:
         campaigns |= self._database.read(lambda connection: self._campaigns_of_requests(connection, requests))
         return Forgotten(len(campaigns), len(recipients), len(rows), texts)
 
-    def _blank(self, column: PhoneColumn, phone: Phone) -> list[tuple[Any, ...]]:
+    def _blank(self, column: LedgerColumn, phone: Phone) -> list[tuple[Any, ...]]:
         with self._database.streaming() as connection:
             rows = sorted(self._find(connection, column, phone))
         for portion in portions(rows):
             self._database.write(partial(self._update, column=column, rows=portion))
         return rows
 
-    def _find(self, connection: Connection, column: PhoneColumn, phone: Phone) -> Iterator[tuple[Any, ...]]:
+    def _find(self, connection: Connection, column: LedgerColumn, phone: Phone) -> Iterator[tuple[Any, ...]]:
         """The rows that hold the phone: their key, and the new text where it is masked."""
         table = column.table
         text = table.c[column.text]
@@ -136,7 +136,7 @@ class Forgetting:
             elif (masked := phone.masked_in(found)) != found:
                 yield (*key, masked)
 
-    def _update(self, connection: Connection, column: PhoneColumn, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _update(self, connection: Connection, column: LedgerColumn, rows: Sequence[tuple[Any, ...]]) -> None:
         """Empties or masks those rows."""
         table = column.table
         if connection.dialect.name == "sqlite":  # else the phone stays readable in the file

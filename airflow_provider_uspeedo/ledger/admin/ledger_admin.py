@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person does with a ledger: look, decide, stop, migrate, delete. Nothing here sends."""
+"""Operations on a ledger: show, resolve, stop, migrate, prune, forget. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class LedgerAdmin:
         """Closes its connections to the database."""
         self.ledger.close()
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    # -- showing ------------------------------------------------------------------------------------------------
 
     def list_campaigns(self, limit: int = 50) -> list[CampaignLine]:
         """The newest campaigns, the newest first; none where there is no ledger yet."""
@@ -81,7 +81,7 @@ class LedgerAdmin:
             lambda connection: self._overviews.show(connection, self._find(connection, campaign_id).campaign_no)
         )
 
-    # -- deciding -----------------------------------------------------------------------------------------------
+    # -- resolving ----------------------------------------------------------------------------------------------
 
     def count_unknown(self, campaign_id: str, *, phones: Iterable[str] | None = None) -> UnknownCount:
         """How many recipients :meth:`resolve` with the same ``phones`` would decide on, at this moment."""

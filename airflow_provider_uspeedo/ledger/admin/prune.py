@@ -149,7 +149,7 @@ class Pruner:
     def _mark(self, connection: Connection, one: Candidate, before: datetime) -> Pruning | None:
         campaigns = self._t.campaigns
         here = campaigns.c.campaign_no == one.number
-        # The lock first, then the look: no claim comes in between. (An update alone would not wait for claims.)
+        # Locked first, then read: no claim comes in between. (An update alone would not wait for claims.)
         connection.execute(sa.select(campaigns.c.campaign_no).where(here).with_for_update())
         marking = sa.update(campaigns).where(here, campaigns.c.pruned_at.is_(None)).values(pruned_at=utc_now())
         if not connection.execute(marking).rowcount:
