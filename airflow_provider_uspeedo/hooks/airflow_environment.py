@@ -143,11 +143,18 @@ def _host(parts: SplitResult) -> str:
     return host
 
 
-def _plain(value: str) -> Any:
+def _plain(value: str) -> str | int:
+    """A value of a query: text, or a whole number.
+
+    :raises AskAirflow: it may be something else, which Airflow 3 reads as JSON and Airflow 2 leaves as text.
+    """
     try:
-        return json.loads(value) if value else value
+        read = json.loads(value) if value else value
     except ValueError:
         return value
+    if isinstance(read, bool) or not isinstance(read, str | int):
+        raise AskAirflow
+    return read
 
 
 def _object(extra: Any) -> dict[str, Any]:
