@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.hooks import airflow_environment
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
@@ -56,13 +57,19 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
     :raises LedgerError: the driver is missing.
     """
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+    return Ledger(open_ledger_engine(results_conn_id), results_table)
+
+
+def open_ledger_engine(results_conn_id: str | None) -> Engine:
+    """The engine of a ledger's database; see :func:`open_ledger`."""
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     if results_conn_id is None:
         refuse_file_on_many_machines()
-        return Ledger(_guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger"), results_table)
+        return _guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger")
     url, arguments = _address(_connection(results_conn_id), results_conn_id)
-    return Ledger(_guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}"), results_table)
+    return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}")
 
 
 def _guarded(engine: Engine, what: str) -> Engine:
@@ -92,6 +99,8 @@ def _guarded(engine: Engine, what: str) -> Engine:
 
 def default_file() -> Path:
     """The SQLite file that is used when no connection is named."""
+    if not airflow_environment.is_airflow_loaded():
+        return Path(airflow_environment.home()) / FILE_NAME
     from airflow.configuration import AIRFLOW_HOME
 
     return Path(AIRFLOW_HOME) / FILE_NAME
@@ -99,12 +108,8 @@ def default_file() -> Path:
 
 def refuse_file_on_many_machines() -> None:
     """:raises ConfigurationError: tries of one task may run on several machines here, each with a file of its own."""
-    from airflow.providers.common.compat.sdk import conf
-
-    configured = conf.get("core", "executor", fallback="LocalExecutor")
-    allowed = {
-        name.strip() for name in conf.get("uspeedo", "local_ledger_executors", fallback=LOCAL_EXECUTORS).split(",")
-    }
+    configured = _option("core", "executor", "LocalExecutor")
+    allowed = {name.strip() for name in _option("uspeedo", "local_ledger_executors", LOCAL_EXECUTORS).split(",")}
     others = [name for name in _executor_names(configured) if name not in allowed]
     if others:
         raise ConfigurationError(
@@ -114,12 +119,23 @@ def refuse_file_on_many_machines() -> None:
         )
 
 
+def _option(section: str, name: str, default: str) -> str:
+    if not airflow_environment.is_airflow_loaded():
+        with suppress(airflow_environment.AskAirflow):
+            return airflow_environment.option(section, name, default)
+    from airflow.providers.common.compat.sdk import conf
+
+    return str(conf.get(section, name, fallback=default))
+
+
 def _connection(conn_id: str) -> Any:
     """The connection, as a task finds it; at a shell also one that is kept in Airflow's own database."""
-    from airflow.providers.common.compat.sdk import BaseHook
-
     if _is_run_by_airflow():
+        from airflow.providers.common.compat.sdk import BaseHook
+
         return BaseHook.get_connection(conn_id)
+    if not airflow_environment.is_airflow_loaded() and (found := airflow_environment.connection(conn_id)) is not None:
+        return found
     from airflow.models.connection import Connection
 
     return Connection.get_connection_from_secrets(conn_id)

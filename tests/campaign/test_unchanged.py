@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, OutcomeUnknown
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people, phones
+from tests.ledger.acting import resolve
 
 PEOPLE = [*people(8), {"phone": "nobody", "name": "N"}, people(1)[0]]
 """Eight people, one row that cannot be sent, one that comes twice."""
@@ -99,7 +100,7 @@ def test_what_is_unknown_stays_so_until_somebody_decides(scene: Scene) -> None:
     scene.run_with(lost, TABLE)
     assert scene.run(TABLE, ask=False).summary["unknown"] == 8
     with scene.ledger() as ledger:
-        assert ledger.resolve(CAMPAIGN, as_sent=False, by="ann") == 8
+        assert resolve(ledger, CAMPAIGN, as_sent=False, by="ann") == 8
     scene.check(scene.run(TABLE, ask=False), 10)
     assert set(scene.texted()) == set(phones(people(8)))
     assert recorded(scene) == [True, False, True]

@@ -65,7 +65,7 @@ def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_
     assert len(select(old_url, "SELECT * FROM uspeedo_results WHERE campaign_id = 'invoices'")) == 8
     keeper = LedgerAdmin(ledger)
     assert keeper.stop("newsletters", by="ann").changed
-    assert [line.campaign_id for line in keeper.campaigns(9)] == ["newsletters", "invoices"]
+    assert [line.campaign_id for line in keeper.list_campaigns(9)] == ["newsletters", "invoices"]
 
 
 def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: URL) -> None:
