@@ -8,7 +8,7 @@ from typing import Any
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.core.phones import PhoneReader
@@ -130,8 +130,11 @@ def test_common_spellings_are_never_read_one_by_one(region: str | None, texts: l
 
 
 @given(st.lists(spelled() | ODD | st.text(max_size=20), max_size=40), st.sampled_from([None, "HK", "US"]))
+@example([" +447400123456"], None)
 def test_what_is_remembered_is_bounded(texts: list[Any], region: str | None) -> None:
     """A column of garbage leaves nothing behind but beginnings of at most four characters, all of them phone-like."""
     reader = PhoneReader(region)
     reader.read_all(texts)
-    assert all(re.fullmatch(r"[+(?]?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules)
+    assert all(
+        re.fullmatch(r"[+(?]?[+]?[0-9]*", beginning) and len(beginning) <= 4 for beginning in reader._column._rules
+    )
