@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_uspeedo.core.characters import LINE_BREAKS_AND_TABS, refuse_unfit, texts_in
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import airflow_environment
 
@@ -43,6 +44,8 @@ NOT_FOR_THE_DRIVER = {
     "isolation_level",
 }  # fmt: skip
 """Extras that Airflow's own hooks of these databases take out of what they give to the driver."""
+STATEMENTS = {"init_command"}
+"""Extras that hold SQL, which may have several lines."""
 MAX_TIMEOUT_SECONDS = 31_536_000
 """Seconds: a year, the most that every driver takes."""
 MILLISECONDS = {"tcp_user_timeout"}
@@ -166,6 +169,8 @@ def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
             f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
             "postgres or mysql."
         )
+    for field in ("host", "schema", "login", "password"):
+        refuse_unfit(getattr(connection, field) or "", f"{field.capitalize()} of connection {conn_id!r}")
     if backend == "sqlite":
         return _sqlite_url(_sqlite_path(connection, conn_id)), {}
     return _server_url(connection, conn_id, backend)
@@ -212,6 +217,7 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     }
     if isinstance(arguments.get("ssl"), str):
         arguments["ssl"] = _json(arguments["ssl"], conn_id)
+    _refuse_unfit_extras(arguments, conn_id)
     arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
     arguments = {**SERVER_DEFAULTS[backend], **arguments}
     url = URL.create(
@@ -223,6 +229,14 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
         database=connection.schema or None,
     )
     return url, arguments
+
+
+def _refuse_unfit_extras(arguments: dict[str, Any], conn_id: str) -> None:
+    for name, value in arguments.items():
+        refuse_unfit(name, f"The name of an extra of connection {conn_id!r}")
+        allowed = LINE_BREAKS_AND_TABS if name in STATEMENTS else ""
+        for text in texts_in(value):
+            refuse_unfit(text, f"Extra {name!r} of connection {conn_id!r}", allowed=allowed)
 
 
 def _seconds(name: str, value: Any, conn_id: str) -> Any:
