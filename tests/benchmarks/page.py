@@ -59,9 +59,21 @@ def machine(results: Results) -> str:
             ["Python", found["python"]],
             ["Databases", ", ".join(f"{name} {found.get(kind) or '(none)'}" for kind, name in DATABASES.items())],
             ["Load average before", f"{found['load_before']}"],
+            ["Rounds", rounds(results)],
             ["The whole run", f"{results.raw['minutes']} minutes" if "minutes" in results.raw else NOT_RUN],
         ],
     )
+
+
+def rounds(results: Results) -> str:
+    """How often each was measured at most; slow contenders were measured less often."""
+    played = []
+    for scene in results.scenes(sizes=True):
+        most = max((len(results.plays(scene, name)) for name in all_contenders()), default=0)
+        played.append(f"{scene.rows:,} rows: {most}")
+    own = (("messy", "messy tables"), ("history", "history"), ("small", "small tables"))
+    played += [f"{title}: {results.raw[part]['rounds']}" for part, title in own if part in results.raw]
+    return ", ".join(played)
 
 
 def contenders(results: Results) -> str:

@@ -144,18 +144,20 @@ def run(command: Sequence[Any], **how: Any) -> int:
 
 
 def content_of(table: Path, known: Path | None = None) -> int:
-    """The sum of the messages that a table asks for: one for each phone that can be sent to and is not in ``known``."""
+    """The sum of the messages that a table asks for."""
+    return sum(map(hashed, messages_of(table, known)))
+
+
+def messages_of(table: Path, known: Path | None = None) -> Iterator[list[str]]:
+    """Template, sender, phone and parameters, once for each phone that can be sent to and is not in ``known``."""
     from pyarrow import parquet
 
     texted = set(parquet.read_table(known, columns=["phone"])["phone"].to_pylist()) if known else set()
-    found = 0
     for row in parquet.read_table(table).to_pylist():
         values = [row[name] for name in ("template", "sender", "phone", *PARAMETERS)]
-        if row["phone"] in texted or None in values or not re.fullmatch(SENDABLE, str(row["phone"])):
-            continue
-        texted.add(row["phone"])
-        found += hashed(values)
-    return found
+        if row["phone"] not in texted and None not in values and re.fullmatch(SENDABLE, str(row["phone"])):
+            texted.add(row["phone"])
+            yield values
 
 
 def fields(url: URL) -> dict[str, Any]:
