@@ -72,7 +72,13 @@ def measure(turns: Turns, scenes: tuple[Scene, ...]) -> list[Any]:
         for name, runs in turns.all(plays):
             for run, figures in runs.items():
                 found["plays"].setdefault(name, {}).setdefault(run, []).append(figures)
+        keep(turns, "scenes", measured)
     return measured
+
+
+def keep(turns: Turns, part: str, measured: Any) -> None:
+    """Writes down what was measured so far, in case the run is broken off."""
+    (turns.stage.work / f"{part}-so-far.json").write_text(json.dumps(measured))
 
 
 def in_turn(scene: Scene, who: Who) -> Iterator[str]:
@@ -120,6 +126,7 @@ def measure_own(turns: Turns, parts: set[str], size: own.Size, imported: int) ->
     for part in ("messy", "history", "small"):
         if part in parts:
             found[part] = getattr(own, part)(turns, size)
+            keep(turns, part, found[part])
     return found
 
 
