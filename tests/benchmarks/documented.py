@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from contextlib import closing
 from statistics import median
+from typing import Any
 
 from sqlalchemy.engine import URL
 
@@ -21,6 +23,8 @@ OF_ALL_CAMPAIGNS = ("status = 'unknown'",)
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL"}
 RUNS, LONG = 3, 3.0
 """How often a query is asked; once it has taken so many seconds, no more."""
+LIMIT = 60.0
+"""A query that has no answer after so many seconds is cancelled, and counts with them."""
 
 
 def queries(kind: str, campaign: str) -> dict[str, str]:
@@ -50,12 +54,41 @@ def ask(url: URL, campaign: str) -> dict[str, float]:
     """Seconds of each query, medians, with the driver's own connection and nothing set."""
     found = {}
     for name, query in queries(url.get_backend_name(), campaign).items():
-        with closing(plain_connection(url)) as connection:
-            taken: list[float] = []
-            while len(taken) < RUNS and sum(taken) < LONG:
-                cursor, began = connection.cursor(), time.perf_counter()
-                cursor.execute(query)
-                cursor.fetchall()
-                taken.append(time.perf_counter() - began)
+        taken: list[float] = []
+        while len(taken) < RUNS and sum(taken) < LONG:
+            taken.append(ask_once(url, query, LIMIT))
         found[name] = median(taken)
     return found
+
+
+def ask_once(url: URL, query: str, limit: float) -> float:
+    """Seconds until all rows are here; at least ``limit`` if the query had to be cancelled."""
+    with closing(plain_connection(url)) as connection:
+        cancelled = threading.Event()
+        timer = threading.Timer(limit, cancel, (url, connection, cancelled))
+        timer.start()
+        began = time.perf_counter()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(query)
+            cursor.fetchall()
+        except Exception:
+            if not cancelled.is_set():  # the query itself is wrong
+                raise
+            return max(limit, time.perf_counter() - began)
+        finally:
+            timer.cancel()
+        return time.perf_counter() - began
+
+
+def cancel(url: URL, connection: Any, cancelled: threading.Event) -> None:
+    """Ends what a connection is asking, from another thread."""
+    cancelled.set()
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        connection.interrupt()
+    elif kind == "postgresql":
+        connection.cancel()
+    else:
+        with closing(plain_connection(url)) as other:
+            other.cursor().execute(f"KILL QUERY {connection.thread_id()}")

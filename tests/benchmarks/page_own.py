@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
+from tests.benchmarks.documented import LIMIT
 from tests.benchmarks.messy import CASES, CLEAN, INVALID
 from tests.benchmarks.results import OWN, Results
 from tests.comparison.page import table
@@ -75,7 +76,12 @@ def history(results: Results) -> Iterator[str]:
 
 
 def query(title: str, seconds: Callable[[str], float | None]) -> list[str]:
-    return [title, f"{QUERY_GOAL:g}", "", *(judged(seconds(name), QUERY_GOAL, "{:.3f}") for name in OWN)]
+    return [title, f"{QUERY_GOAL:g}", "", *(asked(seconds(name)) for name in OWN)]
+
+
+def asked(seconds: float | None) -> str:
+    cancelled = seconds is not None and seconds >= LIMIT
+    return f"**more than {LIMIT:.0f}**" if cancelled else judged(seconds, QUERY_GOAL, "{:.3f}")
 
 
 def small(results: Results) -> Iterator[str]:

@@ -11,11 +11,12 @@ import pytest
 from tests.benchmarks import own, page_own
 from tests.benchmarks.command import list_campaigns
 from tests.benchmarks.contender import Job, all_contenders
-from tests.benchmarks.documented import queries
+from tests.benchmarks.documented import ask_once, queries
 from tests.benchmarks.messy import CASES, CLEAN, INVALID, NEW_ROWS
 from tests.benchmarks.results import OWN, SQLITE, Results, is_figure, missing
 from tests.benchmarks.runner import NotMeasured, Stage, messages_of
 from tests.benchmarks.turns import Turns
+from tests.ledger.servers import KINDS, empty_database
 
 
 def played(seconds):
@@ -120,6 +121,19 @@ def test_the_documented_queries_are_found_in_the_page(kind):
     assert sum("'another campaign'" in query for query in found.values()) == 5
     assert not any("invoices" in query for query in found.values())
     assert not any("`" in query for query in found.values()) or kind == "mysql"
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000000) SELECT count(*) FROM n"
+SLEEP = {"sqlite": ENDLESS, "postgresql": "SELECT pg_sleep(60)", "mysql": "SELECT benchmark(100000000000, md5('x'))"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_query_without_an_answer_is_cancelled(kind, tmp_path):
+    """It counts with the seconds that it had; a query that is wrong is an error."""
+    with empty_database(kind, tmp_path) as url:
+        assert 0.5 <= ask_once(url, SLEEP[kind], 0.5) < 20
+        with pytest.raises(Exception, match="no_such_table"):
+            ask_once(url, "SELECT * FROM no_such_table", 30)
 
 
 def test_a_failed_measurement_is_kept_for_the_page():
