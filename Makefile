@@ -76,7 +76,7 @@ fuzz: .venv-fuzz/.ready ## Fuzz the reader of answers, guided by coverage; FUZZ_
 compare-reliability: .venv/.ready .venv-peers/.ready ## Measure this package beside its peers; remakes the tables of docs/reliability.md
 	$(BIN)/python -m tests.comparison .venv-peers/bin
 
-benchmark: .venv/.ready .venv-peers/.ready ## Measure speed and memory beside the peers, 40 minutes; remakes the tables of docs/performance.md
+benchmark: .venv/.ready .venv-peers/.ready ## Measure speed and memory beside the peers, 45 minutes; remakes the tables of docs/performance.md
 	$(BIN)/python -m tests.benchmarks
 
 benchmark-short: .venv/.ready .venv-peers/.ready ## Check that all of that runs; writes nothing
