@@ -5,6 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
 CHAOS_SEED ?= 1
+RANDOM_SEED ?= $(shell date +%s)
 
 # uv: the one on PATH, or a pinned one from the package index.
 OWN_UV := .cache/uv/bin/uv
@@ -14,7 +15,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs databases slow airflow airflows chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints ci clean
+.PHONY: help venv demo test lint format types layers docs databases slow random-search airflow airflows chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +51,10 @@ databases: .venv/.ready ## Run the ledger's tests on PostgreSQL and MariaDB
 slow: .venv/.ready ## Run the slow tests: the whole crash matrix
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "slow and not airflow and not database"
 
+random-search: .venv/.ready ## Draw new inputs for the property tests; RANDOM_SEED=... repeats a search
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) --hypothesis-profile=random --hypothesis-seed=$(RANDOM_SEED) \
+		-m "hypothesis and not airflow and not chaos and not database and not slow"
+
 airflow: .venv/.ready ## Run Airflow's own tests on the newest minor
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
 
@@ -65,13 +70,13 @@ chaos: .venv/.ready ## Kill, stop and confuse real Airflow tasks, at length; CHA
 chaos-short: .venv/.ready ## Do a sample of that
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadgroup -m chaos tests/chaos --chaos=short --chaos-seed=$(CHAOS_SEED)
 
-fuzz: .venv-fuzz/.ready ## Fuzz the reader of answers, guided by what it reaches: 100,000 inputs
-	.venv-fuzz/bin/python -m tests.hostile.fuzz_answers
+fuzz: .venv-fuzz/.ready ## Fuzz the reader of answers, guided by coverage; FUZZ_OPTIONS="-runs=... -seed=..." (100,000 inputs)
+	.venv-fuzz/bin/python -m tests.hostile.fuzz_answers $(FUZZ_OPTIONS)
 
 compare-reliability: .venv/.ready .venv-peers/.ready ## Measure this package beside its peers; remakes the tables of docs/reliability.md
 	$(BIN)/python -m tests.comparison .venv-peers/bin
 
-benchmark: .venv/.ready .venv-peers/.ready ## Measure speed and memory beside the peers, 40 minutes; remakes the tables of docs/performance.md
+benchmark: .venv/.ready .venv-peers/.ready ## Measure speed and memory beside the peers, 45 minutes; remakes the tables of docs/performance.md
 	$(BIN)/python -m tests.benchmarks
 
 benchmark-short: .venv/.ready .venv-peers/.ready ## Check that all of that runs; writes nothing

@@ -1,10 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds for all tests: none of them judges how fast the machine is."""
+"""What holds for all tests: none of them judges how fast the machine is, and none of them depends on chance.
+
+Property tests (Hypothesis) draw the same examples in every run, in any order, in any number of processes. To look for
+new ones is a step of its own, ``make random-search``, which chooses the profile ``random``.
+"""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
+
+RANDOM_SEARCH_FACTOR = 7
+"""How many times as many examples a random search draws."""
 
 # In a fresh clone the first draw of a text builds Hypothesis's tables of Unicode: seconds, on a busy machine.
-settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+_UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+settings.register_profile("fixed", _UNTIMED, derandomize=True, print_blob=False)
+settings.register_profile("random", _UNTIMED, derandomize=False, print_blob=True)
+settings.load_profile("fixed")
+
+# Hypothesis also draws constants of the modules that are imported: which they are depends on the tests run before.
+if hasattr(providers, "_get_local_constants"):
+    providers._get_local_constants = lambda: providers._local_constants
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a random search, draw more examples of everything; how many is otherwise each test's own decision."""
+    if config.getoption("--hypothesis-profile", None) != "random":
+        return
+    functions = {item.obj for item in items if isinstance(item, pytest.Function) and "hypothesis" in item.keywords}
+    for function in functions:
+        own = function._hypothesis_internal_use_settings
+        more = settings(own, max_examples=RANDOM_SEARCH_FACTOR * own.max_examples)
+        function._hypothesis_internal_use_settings = more

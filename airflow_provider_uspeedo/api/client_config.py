@@ -11,6 +11,7 @@ from typing import Literal, cast
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_uspeedo.api import connection_extras
+from airflow_provider_uspeedo.core.characters import refuse_unfit, texts_in
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.uspeedo.com"
@@ -59,6 +60,9 @@ class ClientConfig:
             raise ConfigurationError(
                 f"Connection extra 'timeout' must be a number of seconds above 0, at most {MAX_TIMEOUT:.0f}."
             )
+        for name in ("verify", "proxies"):  # a path, and what is put into the environment and given to sockets
+            for text in texts_in(getattr(self, name)):
+                refuse_unfit(text, f"Connection extra '{name}'")
 
     @classmethod
     def from_connection(
@@ -106,6 +110,8 @@ class ClientConfig:
 
 def _url_of(host: str, port: int | None, schema: str) -> str:
     host, schema = host.strip(), schema.strip().lower()
+    refuse_unfit(host, "Connection host")
+    refuse_unfit(schema, "Connection schema")
     if not _is_one_word(host):  # the standard library drops line breaks silently
         raise ConfigurationError(_NO_URL)
     if "://" not in host:
@@ -135,6 +141,7 @@ def _with_scheme(host: str, scheme: str) -> str:
 
 
 def _checked_url(url: str, *, allow_http: bool) -> str:
+    refuse_unfit(url, "Connection host")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -168,10 +175,12 @@ def _check_keys(key_id: str, secret: str) -> None:
         raise ConfigurationError("Connection login is empty: put the AccessKeyId there.")
     if not secret:
         raise ConfigurationError("Connection password is empty: put the AccessKeySecret there.")
+    refuse_unfit(key_id, "Connection login (AccessKeyId)")
+    refuse_unfit(secret, "Connection password (AccessKeySecret)")
     if not (key_id.isascii() and key_id.isprintable()) or " " in key_id:
         raise ConfigurationError("Connection login (AccessKeyId) holds a character that no key has: copy it again.")
     if not secret.isprintable():
-        raise ConfigurationError("Connection password (AccessKeySecret) holds a line break or the like: copy it again.")
+        raise ConfigurationError("Connection password (AccessKeySecret) holds an invisible character: copy it again.")
 
 
 def _is_count(number: object) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command itself: where the ledger is, and which verbs there are. What is heavy is imported when a verb runs."""
+"""The command itself: its first options and its verbs. Heavy modules are imported when a verb runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 
 from airflow_provider_uspeedo import __version__
 from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve, stop_and_resume
-from airflow_provider_uspeedo.cli.target import Place
+from airflow_provider_uspeedo.cli.target import LedgerTarget
 
 
-class InOrder(click.Group):
-    """Its verbs are listed as they are added: what is needed at night comes first."""
+class VerbsInOrder(click.Group):
+    """Lists its verbs in the order in which they were added: the most urgent ones come first."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name for it
         """The names of the verbs."""
@@ -21,9 +21,9 @@ class InOrder(click.Group):
 
 
 @click.group(
-    cls=InOrder,
+    cls=VerbsInOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="What was seen, what it means, what to type: docs/runbook.md. Every verb: docs/command.md.",
+    epilog="Symptoms and what to do: docs/runbook.md. Every verb: docs/command.md.",
 )
 @click.version_option(__version__, package_name="airflow-provider-uspeedo")
 @click.option(
@@ -42,14 +42,14 @@ class InOrder(click.Group):
     show_envvar=True,
     help="The operator's results_table, name or schema.name.",
 )
-@click.option("--debug", is_flag=True, help="Show what Airflow says meanwhile, and tracebacks.")
+@click.option("--debug", is_flag=True, help="Show Airflow's own output, and tracebacks.")
 @click.pass_context
 def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: str, debug: bool) -> None:
-    """Look at campaigns of text messages, and decide what only a person can.
+    """Show and control campaigns of text messages.
 
     Give the same connection and table as the task: its last message names both.
     """
-    context.obj = Place(conn_id or None, results_table, debug)
+    context.obj = LedgerTarget(conn_id or None, results_table, debug)
 
 
 for verb in (
@@ -71,6 +71,6 @@ def main() -> None:
     """Runs the command; ends the process with its exit code."""
     try:
         airflow_uspeedo.main(prog_name="airflow-uspeedo")
-    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+    except BrokenPipeError:  # the reader of our output has gone, as `head` does
         sys.stdout = sys.stderr
         sys.exit(1)

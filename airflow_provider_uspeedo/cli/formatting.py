@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How numbers, times and tables are written for a person, and records for a program."""
+"""Numbers, times and tables as text for a terminal, and records as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_uspeedo.core.plural import counted
 
 
 def moment(time: datetime | None) -> str:
-    """To the second, in UTC; the heading beside it says so."""
+    """To the second, in UTC; the heading or the text beside it names the zone."""
     return "-" if time is None else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
@@ -30,13 +30,13 @@ def ago(time: datetime, now: datetime | None = None) -> str:
     return f"{counted(max(int(seconds), 0), 'second')} ago"
 
 
-def people(number: int) -> str:
+def recipients(number: int) -> str:
     """So many recipients.
 
-    >>> people(1), people(1000)
-    ('1 person', '1,000 people')
+    >>> recipients(1), recipients(1000)
+    ('1 recipient', '1,000 recipients')
     """
-    return f"{number:,} {'person' if number == 1 else 'people'}"
+    return counted(number, "recipient")
 
 
 def listed(counts: Mapping[str, int], without: Iterable[str] = ()) -> str:
@@ -58,8 +58,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[i
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join(
-            cell.rjust(width) if place in numbers else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(width) if index in numbers else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     ]

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_uspeedo import administration
-from airflow_provider_uspeedo.cli.formatting import ago, as_json, as_object, listed, moment, people, table
-from airflow_provider_uspeedo.cli.target import Place
+from airflow_provider_uspeedo.cli.formatting import ago, as_json, as_object, listed, moment, recipients, table
+from airflow_provider_uspeedo.cli.target import LedgerTarget
 from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.core.plural import counted
@@ -19,11 +18,16 @@ from airflow_provider_uspeedo.core.statuses import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from airflow_provider_uspeedo.administration import CampaignLine, CampaignOverview, UnknownCount
-    from airflow_provider_uspeedo.ledger.admin.reports import AttemptLine
+    from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+    from airflow_provider_uspeedo.ledger.admin.reports import (
+        AttemptLine,
+        CampaignLine,
+        CampaignOverview,
+        UnknownCount,
+    )
 
-MOST_LINES = 20
-"""Tries and requests that are listed one by one; JSON has more."""
+MAX_LINES = 20
+"""Attempts and requests that are listed one by one; JSON has more."""
 
 
 @click.command(
@@ -36,20 +40,26 @@ MOST_LINES = 20
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
 @click.pass_obj
-def list_(place: Place, limit: int, in_json: bool) -> None:
+def list_(target: LedgerTarget, limit: int, in_json: bool) -> None:
     """List the campaigns of the ledger, the newest first."""
-    with place.reached():
-        campaigns = administration.list_campaigns(limit=limit, **place.where)
-        open_ = [_open_in(one, place) for one in campaigns]
+    with target.open() as admin:
+        campaigns = admin.list_campaigns(limit)
+        undecided = [_undecided(one, admin) for one in campaigns]
     if in_json:
-        click.echo(as_json([{**as_object(one), **counts} for one, counts in zip(campaigns, open_, strict=True)]))
+        click.echo(as_json([{**as_object(one), **counts} for one, counts in zip(campaigns, undecided, strict=True)]))
     elif not campaigns:
-        click.echo(f"There are no campaigns in {place}.", err=True)
+        click.echo(f"There are no campaigns in {target}.", err=True)
     else:
-        heads = ("LAST TRY BEGAN (UTC)", "TRIES", "STATE", "UNKNOWN", "IN FLIGHT", "CAMPAIGN")
+        heads = ("LAST ATTEMPT (UTC)", "ATTEMPTS", "STATE", "UNKNOWN", "IN FLIGHT", "CAMPAIGN")
         rows = [
-            (moment(one.last_started_at), f"{one.tries:,}", _state(one), *map("{:,}".format, counts), one.campaign_id)
-            for one, counts in zip(campaigns, map(dict.values, open_), strict=True)
+            (
+                moment(one.last_started_at),
+                f"{one.attempts:,}",
+                _state(one),
+                *map("{:,}".format, counts),
+                one.campaign_id,
+            )
+            for one, counts in zip(campaigns, map(dict.values, undecided), strict=True)
         ]
         click.echo("\n".join(table(heads, rows, right=[1, 3, 4])))
         if len(campaigns) == limit:
@@ -58,30 +68,30 @@ def list_(place: Place, limit: int, in_json: bool) -> None:
 
 @click.command(
     cls=Verb,
-    short_help="Show one campaign: counts, unknowns, tries.",
+    short_help="Show one campaign: counts, unknowns, attempts.",
     examples=("airflow-uspeedo --conn-id warehouse show 'invoices 2026-11-22'",),
     runbook="docs/runbook.md#looking-at-a-campaign",
 )
 @click.argument("campaign")
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
 @click.pass_obj
-def show(place: Place, campaign: str, in_json: bool) -> None:
-    """Show one campaign: counts, progress, what nobody knows, its tries. No phones."""
-    with place.reached():
-        found = _masked(administration.show_campaign(campaign, **place.where))
-    click.echo(as_json(found) if in_json else "\n".join(_told(found, place)))
+def show(target: LedgerTarget, campaign: str, in_json: bool) -> None:
+    """Show one campaign: counts, progress, unknown outcomes, attempts. No phones."""
+    with target.open() as admin:
+        found = _masked(admin.show(campaign))
+    click.echo(as_json(found) if in_json else "\n".join(_report(found, target)))
 
 
-_OVER = ("superseded",)
-"""Requests that were claimed and then replaced: they tell nothing of what was sent."""
+_REPLACED = ("superseded",)
+"""Requests that were claimed and then replaced: they sent nothing."""
 
 
-def _open_in(campaign: CampaignLine, place: Place) -> dict[str, int]:
-    """How many people wait for a decision, and how many for an answer; asked only where a request says there may be."""
+def _undecided(campaign: CampaignLine, admin: LedgerAdmin) -> dict[str, int]:
+    """How many recipients wait for a decision, and how many for an answer; counted only where there may be some."""
     unknown = in_flight = 0
-    asked_for = (campaign.requests.get("unknown"), campaign.requests.get("sending"), campaign.partly_unknown)
-    if not campaign.pruned_at and any(asked_for):
-        count = administration.count_unknown(campaign.campaign_id, **place.where)
+    may_have_some = (campaign.requests.get("unknown"), campaign.requests.get("sending"), campaign.partly_unknown)
+    if not campaign.pruned_at and any(may_have_some):
+        count = admin.count_unknown(campaign.campaign_id)
         unknown, in_flight = count.recipients - count.in_flight, count.in_flight
     return {"unknown_recipients": unknown, "in_flight_recipients": in_flight}
 
@@ -91,29 +101,29 @@ def _state(campaign: CampaignLine) -> str:
         return "pruned"
     if campaign.stopped_at:
         return "stopped"
-    return "running or killed" if campaign.not_ended else "ended"
+    return "running or killed" if campaign.open_attempts else "ended"
 
 
 def _masked(found: CampaignOverview) -> CampaignOverview:
-    """The vendor's own words may quote a phone."""
+    """Without phones: the vendor's messages may quote one."""
     shown = [replace(one, reason=one.reason and mask_digits(one.reason)) for one in found.unknown_requests]
     return replace(found, unknown_requests=tuple(shown))
 
 
-def _told(found: CampaignOverview, place: Place) -> Iterator[str]:
+def _report(found: CampaignOverview, target: LedgerTarget) -> Iterator[str]:
     yield f"Campaign {found.campaign_id}"
     yield f"  began         {moment(found.created_at)} UTC, {ago(found.created_at)}"
     yield f"  a recipient   is {found.keys}"
     if found.pruned_at:
-        yield f"  pruned        {moment(found.pruned_at)} UTC: it can never run again; the counts are those of then"
+        yield f"  pruned        {moment(found.pruned_at)} UTC: it can never run again; the counts are of that moment"
     if found.stopped_at:
         yield f"  stopped       by {found.stopped_by} at {moment(found.stopped_at)} UTC"
     yield ""
     yield from _rows(found)
-    yield f"Requests by state: {listed(found.requests, _OVER)}"
+    yield f"Requests by state: {listed(found.requests, _REPLACED)}"
     yield from _unknown(found)
-    yield from _tries(found)
-    yield from _next(found, place)
+    yield from _attempts(found)
+    yield from _next_steps(found, target)
 
 
 def _rows(found: CampaignOverview) -> Iterator[str]:
@@ -131,50 +141,50 @@ def _unknown(found: CampaignOverview) -> Iterator[str]:
         return
     yield ""
     yield from _summed(found.unknown)
-    heads = ("  SENT (UTC)", "PEOPLE", "IN FLIGHT", "SESSION NO", "REQUEST ID", "REASON")
+    heads = ("  SENT (UTC)", "RECIPIENTS", "IN FLIGHT", "SESSION NO", "REQUEST ID", "REASON")
     rows = [
         (
             f"  {moment(one.sent_at)}", f"{one.recipients:,}", "yes" if one.in_flight else "no", one.session_no or "-",
             one.request_id or "-", one.reason or "-",
         )
-        for one in found.unknown_requests[:MOST_LINES]
+        for one in found.unknown_requests[:MAX_LINES]
     ]  # fmt: skip
     yield from table(heads, rows, right=[1])
-    if found.unknown.requests > MOST_LINES:
-        yield f"  and {found.unknown.requests - MOST_LINES:,} more"
+    if found.unknown.requests > MAX_LINES:
+        yield f"  and {found.unknown.requests - MAX_LINES:,} more"
 
 
 def _summed(unknown: UnknownCount) -> Iterator[str]:
-    """Whoever is in flight is to be waited for: a decision would come too early."""
-    flying = unknown.in_flight
-    if flying < unknown.recipients:
+    """Recipients in flight are counted apart: they may still be answered, a decision would come too early."""
+    in_flight = unknown.in_flight
+    if in_flight < unknown.recipients:
         yield (
-            f"Unknown: {people(unknown.recipients)} in {counted(unknown.requests, 'request')}; each of them may have "
-            "been texted, or not"
+            f"Unknown: {recipients(unknown.recipients)} in {counted(unknown.requests, 'request')}; each of them may or "
+            "may not have been texted"
         )
-    if flying:
+    if in_flight:
         yield (
-            f"{people(flying)} {'is' if flying == 1 else 'are'} in flight: wait for their answers. Decide only if no "
-            "task of this campaign runs any more."
+            f"{recipients(in_flight)} {'is' if in_flight == 1 else 'are'} in flight: wait for the answers. Decide only "
+            "if no task of this campaign runs any more."
         )
 
 
-def _tries(found: CampaignOverview) -> Iterator[str]:
+def _attempts(found: CampaignOverview) -> Iterator[str]:
     if not found.attempts:
         return
     yield ""
-    yield "Tries, and what people decided"
+    yield "Attempts, and decisions of people"
     heads = ("  NO", "BEGAN (UTC)", "ENDED (UTC)", "HAS READ", "REQUESTS", "NAME")
     rows = [
         (
             f"  {one.number}", moment(one.started_at), moment(one.ended_at) if one.ended_at else "running or killed",
-            _read(one), listed(one.requests, _OVER),
+            _read(one), listed(one.requests, _REPLACED),
             one.name + (f", slice {one.slice_no}/{one.slice_count}" if one.slice_count > 1 else ""),
         )
-        for one in found.attempts[-MOST_LINES:]
+        for one in found.attempts[-MAX_LINES:]
     ]  # fmt: skip
-    if len(found.attempts) > MOST_LINES:
-        yield f"  {len(found.attempts) - MOST_LINES:,} earlier ones are left out"
+    if len(found.attempts) > MAX_LINES:
+        yield f"  {len(found.attempts) - MAX_LINES:,} earlier ones are left out"
     yield from table(heads, rows)
 
 
@@ -184,14 +194,14 @@ def _read(attempt: AttemptLine) -> str:
     return counted(attempt.rows_read, "row") if attempt.rows_read else "-"
 
 
-def _next(found: CampaignOverview, place: Place) -> Iterator[str]:
-    """What may be typed next."""
+def _next_steps(found: CampaignOverview, target: LedgerTarget) -> Iterator[str]:
+    """Commands that may be run next."""
     name = found.campaign_id
     if found.pruned_at:
         return
     if found.stopped_at:
-        yield f"\nTo let it go on: {place.command('resume', name)}"
+        yield f"\nTo let it go on, run: {target.command('resume', name)}"
     if found.unknown.recipients > found.unknown.in_flight:
-        yield "\nFind out at USpeedo what became of the unknown ones (docs/runbook.md#unknown), then say it, one of:"
-        for said in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
-            yield f"  {place.command('resolve', name, said)}"
+        yield "\nFind out at USpeedo whether they were sent (docs/runbook.md#unknown), then run one of:"
+        for option in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
+            yield f"  {target.command('resolve', name, option)}"

@@ -1,31 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that look after a ledger: ``ddl``, ``grants``, ``migrate``, ``prune`` and ``forget``."""
+"""The verbs that maintain a ledger: ``ddl``, ``grants``, ``migrate``, ``prune`` and ``forget``."""
 
 from __future__ import annotations
 
 import re
 import sys
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from airflow_provider_uspeedo import administration
-from airflow_provider_uspeedo.administration import Pruning
 from airflow_provider_uspeedo.cli.formatting import listed, moment, table
 from airflow_provider_uspeedo.cli.prompts import confirm
-from airflow_provider_uspeedo.cli.target import Place
+from airflow_provider_uspeedo.cli.target import LedgerTarget
 from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.core.plural import counted
 
-MOST_LINES = 20
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.ledger.admin.reports import Pruning
+
+MAX_LINES = 20
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
 def _age(_context: click.Context, _option: click.Parameter, text: str) -> timedelta:
     """``90d`` as a time.
 
-    :raises click.BadParameter: it is no age.
+    :raises click.BadParameter: it cannot be read.
     """
     found = re.fullmatch(r"([0-9]{1,5})([hdw])", text.strip())
     if found is None:
@@ -43,16 +44,18 @@ def _age(_context: click.Context, _option: click.Parameter, text: str) -> timede
     "--dialect", type=click.Choice(["postgresql", "mysql", "sqlite"]), required=True, help="mysql: MariaDB, too."
 )
 @click.pass_obj
-def ddl(place: Place, dialect: Literal["postgresql", "mysql", "sqlite"]) -> None:
+def ddl(target: LedgerTarget, dialect: Literal["postgresql", "mysql", "sqlite"]) -> None:
     """Print the statements that create a ledger, for databases where workers may not create tables."""
-    with Place(None, place.results_table, place.debug).reached():
-        text = administration.ledger_ddl(dialect, results_table=place.results_table)
+    with target.errors_as_lines():
+        from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+
+        text = LedgerAdmin.ddl(dialect, results_table=target.results_table)
     click.echo(text.rstrip("\n"))
 
 
 @click.command(
     cls=Verb,
-    short_help="Print the statements that give rights on one.",
+    short_help="Print the statements that give rights on a ledger.",
     examples=("airflow-uspeedo grants --dialect postgresql --role worker --user airflow",),
     runbook="docs/runbook.md#tables-and-rights",
 )
@@ -66,12 +69,14 @@ def ddl(place: Place, dialect: Literal["postgresql", "mysql", "sqlite"]) -> None
 @click.option("--user", required=True, metavar="NAME", help="The database's user; for mysql also NAME@HOST.")
 @click.pass_obj
 def grants(
-    place: Place, dialect: Literal["postgresql", "mysql"], role: Literal["worker", "reader", "admin"], user: str
+    target: LedgerTarget, dialect: Literal["postgresql", "mysql"], role: Literal["worker", "reader", "admin"], user: str
 ) -> None:
     """Print the statements that give a database user the least rights it needs on a ledger that is there."""
     full: Literal["worker", "reader", "administrator"] = "administrator" if role == "admin" else role
-    with Place(None, place.results_table, place.debug).reached():
-        text = administration.ledger_grants(dialect, full, user, results_table=place.results_table)
+    with target.errors_as_lines():
+        from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+
+        text = LedgerAdmin.grants(dialect, full, user, results_table=target.results_table)
     click.echo(text.rstrip("\n"))
 
 
@@ -82,23 +87,23 @@ def grants(
     runbook="docs/runbook.md#ledger-version",
 )
 @click.pass_obj
-def migrate(place: Place) -> None:
+def migrate(target: LedgerTarget) -> None:
     """Bring a ledger of an older version of this package to the version of this one.
 
     Run it as the owner of the tables, once for each results table. It may be repeated.
     """
-    with place.reached():
-        done = administration.migrate_ledger(**place.where)
+    with target.open() as admin:
+        done = admin.migrate()
     if done.before == done.now:
         click.echo(f"The ledger has version {done.now} already.")
     else:
         click.echo(f"The ledger went from version {done.before} to version {done.now}.")
-    click.echo(f"The results relation {place.results_table} was {'created' if done.created_results else 'made anew'}.")
+    click.echo(f"The results relation {target.results_table} was {'created' if done.created_results else 'made anew'}.")
 
 
 @click.command(
     cls=Verb,
-    short_help="Delete whom old campaigns have texted.",
+    short_help="Delete the recipients of old campaigns.",
     examples=("airflow-uspeedo --conn-id warehouse prune --older-than 90d",),
     runbook="docs/runbook.md#campaign-pruned",
 )
@@ -107,52 +112,51 @@ def migrate(place: Place) -> None:
     callback=_age,
     required=True,
     metavar="AGE",
-    help="Without a try for so long: 90d, 12w, 36h. Needed with --campaign, too.",
+    help="Without an attempt for so long: 90d, 12w, 36h. Needed with --campaign, too.",
 )
 @click.option(
     "--campaign", "campaigns", multiple=True, metavar="NAME", help="Only this one; may be given several times."
 )
 @click.option(
-    "--with-unknown", is_flag=True, help="Also campaigns with unknown outcomes: nobody can resolve them later."
+    "--with-unknown", is_flag=True, help="Also campaigns with unknown outcomes: these cannot be resolved later."
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be pruned, and no more.")
+@click.option("--dry-run", is_flag=True, help="Show what would be pruned, and delete nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def prune(
-    place: Place, older_than: timedelta, campaigns: tuple[str, ...], with_unknown: bool, dry_run: bool, yes: bool
+    target: LedgerTarget,
+    older_than: timedelta,
+    campaigns: tuple[str, ...],
+    with_unknown: bool,
+    dry_run: bool,
+    yes: bool,
 ) -> None:
-    """Delete whom old campaigns have texted. Their counts stay, and so does their name: it can never run again."""
-    with place.reached():
-        found = administration.prune_campaigns(
-            older_than=older_than,
-            campaign_ids=campaigns or None,
-            with_unknown=with_unknown,
-            dry_run=True,
-            **place.where,
+    """Delete the recipients of old campaigns. Counts and name of a campaign stay: it can never run again."""
+    with target.open() as admin:
+        found = admin.prune(
+            older_than=older_than, campaign_ids=campaigns or None, with_unknown=with_unknown, dry_run=True
         )
-    meant = [one.campaign_id for one in found if one.pruned]
+    chosen = [one.campaign_id for one in found if one.pruned]
     rows = sum(sum(one.counts.values()) for one in found if one.pruned)
     for line in _prunings(found):
         click.echo(line)
-    if not meant:
+    if not chosen:
         click.echo("There is nothing to prune.")
     elif dry_run:
-        click.echo(f"Would be pruned: {counted(len(meant), 'campaign')} with {counted(rows, 'row')}.")
+        click.echo(f"Would be pruned: {counted(len(chosen), 'campaign')} with {counted(rows, 'row')}.")
     else:
-        click.echo(f"To be pruned, for ever: {counted(len(meant), 'campaign')} with {counted(rows, 'row')}.")
-        click.echo("Their counts and names stay; under these names nobody can be texted again.")
-        confirm("Delete whom they have texted?", yes=yes)
+        click.echo(f"To be pruned, for ever: {counted(len(chosen), 'campaign')} with {counted(rows, 'row')}.")
+        click.echo("Their counts and names stay; under these names no campaign can run again.")
+        confirm("Delete their recipients?", yes=yes)
     if not dry_run:
-        _prune(place, older_than, meant, with_unknown)
+        _prune(target, older_than, chosen, with_unknown)
 
 
-def _prune(place: Place, older_than: timedelta, meant: list[str], with_unknown: bool) -> None:
-    """Prunes what was agreed on, and finishes what an earlier pruning left over."""
-    with place.reached():
-        done = administration.prune_campaigns(
-            older_than=older_than, campaign_ids=meant, with_unknown=with_unknown, **place.where
-        )
-    if meant:
+def _prune(target: LedgerTarget, older_than: timedelta, chosen: list[str], with_unknown: bool) -> None:
+    """Prunes the campaigns that were confirmed, and finishes what an earlier pruning left over."""
+    with target.open() as admin:
+        done = admin.prune(older_than=older_than, campaign_ids=chosen, with_unknown=with_unknown)
+    if chosen:
         click.echo(f"Pruned: {counted(sum(one.pruned for one in done), 'campaign')}.")
     for one in done:
         if not one.pruned:
@@ -168,9 +172,9 @@ def _prunings(found: list[Pruning]) -> list[str]:
             "prune" if one.pruned else f"leave: {one.why_not}",
             one.campaign_id,
         )
-        for one in found[:MOST_LINES]
+        for one in found[:MAX_LINES]
     ]
-    more = [f"and {len(found) - MOST_LINES:,} more"] if len(found) > MOST_LINES else []
+    more = [f"and {len(found) - MAX_LINES:,} more"] if len(found) > MAX_LINES else []
     return [*table(heads, rows), *more] if found else []
 
 
@@ -183,19 +187,19 @@ def _prunings(found: list[Pruning]) -> list[str]:
 @click.option("--region", metavar="XX", help="Two letters, such as HK: the country of a phone without a country code.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def forget(place: Place, region: str | None, yes: bool) -> None:
-    """Blank one phone in all campaigns of the ledger. It is not texted again by the campaigns that knew it.
+def forget(target: LedgerTarget, region: str | None, yes: bool) -> None:
+    """Blank one phone in all campaigns of the ledger. The campaigns that had it do not send to it again.
 
-    The phone is asked for, or read from stdin: on the command line it would be seen by others. Take it out of the
-    table that is texted first: a later run would write it again.
+    The phone is asked for, or read from stdin: a command line can be seen by other users. Remove it from the source
+    table first: a later run would write it again.
     """
     phone = _phone()
-    with place.reached():
+    with target.errors_as_lines():
         shown = _masked(phone, region)
     click.echo(f"Phone {shown} is going to be blanked in all campaigns of this ledger. That cannot be undone.")
     confirm("Blank it?", yes=yes)
-    with place.reached():
-        done = administration.forget_phone(phone, default_region=region, **place.where)
+    with target.open() as admin:
+        done = admin.forget(phone, default_region=region)
     if not (done.recipients or done.rows or done.texts):
         click.echo(f"No campaign of this ledger holds {shown}; nothing was changed.")
         return
@@ -206,7 +210,7 @@ def forget(place: Place, region: str | None, yes: bool) -> None:
 
 
 def _phone() -> str:
-    """:raises click.UsageError: stdin holds none, or several."""
+    """:raises click.UsageError: stdin holds no phone, or several."""
     if sys.stdin.isatty():
         return str(click.prompt("Phone (not shown)", hide_input=True, err=True))
     lines = [line.strip() for line in sys.stdin.read(10_000).splitlines() if line.strip()]
@@ -223,4 +227,6 @@ def _masked(phone: str, region: str | None) -> str:
     try:
         return mask_phone(normalise(phone, region))
     except BadPhone as error:
-        raise ConfigurationError(f"That is no phone: {error.reason}.".replace("default_region", "--region")) from None
+        raise ConfigurationError(
+            f"The text is no phone: {error.reason}.".replace("default_region", "--region")
+        ) from None

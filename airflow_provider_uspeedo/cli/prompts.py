@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person's yes, at a terminal; and who that person is."""
+"""Asking for confirmation at a terminal, and the name of the user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import click
 def confirm(question: str, *, yes: bool) -> None:
     """Goes on only after a yes.
 
-    :param yes: it was said on the command line already.
-    :raises click.exceptions.Exit: it was not said, and nothing was changed.
-    :raises click.ClickException: there is nobody to ask.
+    :param yes: ``--yes`` was given.
+    :raises click.exceptions.Exit: the answer was not yes.
+    :raises click.ClickException: there is no terminal to ask at.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.ClickException("There is no terminal to ask at, so nothing was changed. If you mean it, add --yes.")
+        raise click.ClickException("There is no terminal to ask at, so nothing was changed. To confirm, add --yes.")
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:  # Ctrl-C or Ctrl-D
@@ -31,11 +31,11 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def login() -> str:
-    """The login of whoever runs this.
+    """The login of the user that runs this.
 
-    :raises click.UsageError: it has no name here, as in some containers.
+    :raises click.UsageError: the user has no name here, as in some containers.
     """
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        raise click.UsageError("Your user has no login name here: say who you are with --by.") from None
+        raise click.UsageError("This user has no login name here: give your name with --by.") from None

@@ -1,28 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verb that says what became of unknown outcomes: ``resolve``."""
+"""The verb that decides on unknown outcomes: ``resolve``."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_uspeedo import administration
-from airflow_provider_uspeedo.administration import UnknownCount
-from airflow_provider_uspeedo.cli.formatting import ago, moment, people
+from airflow_provider_uspeedo.cli.formatting import ago, moment, recipients
 from airflow_provider_uspeedo.cli.prompts import confirm, login
-from airflow_provider_uspeedo.cli.target import Place
+from airflow_provider_uspeedo.cli.target import LedgerTarget
 from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.core.plural import counted
 
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.ledger.admin.reports import UnknownCount
+
 ONLY_THIS_CAMPAIGN = (
-    "Only messages of this campaign count: an older message of another campaign to the same phone would look the same."
+    "Only messages of this campaign count: an older message of another campaign to the same phone cannot be told apart."
 )
 
 
 @click.command(
     cls=Verb,
-    short_help="Say what became of unknown outcomes.",
+    short_help="Resolve unknown outcomes.",
     examples=(
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --as sent",
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --sent-file export.csv",
@@ -30,18 +32,18 @@ ONLY_THIS_CAMPAIGN = (
     runbook="docs/runbook.md#unknown",
 )
 @click.argument("campaign")
-@click.option("--as", "said", type=click.Choice(["sent", "not-sent"]), help="What became of all unknown ones.")
+@click.option("--as", "outcome", type=click.Choice(["sent", "not-sent"]), help="The outcome of all unknown recipients.")
 @click.option(
     "--sent-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Instead of --as: numbers that USpeedo's console lists as sent, one in each line or a CSV. Who is listed was "
-    "sent; nothing follows for the others.",
+    help="Instead of --as: numbers that USpeedo's console lists as sent, one in each line or a CSV. Listed numbers "
+    "were sent; nothing follows for the others.",
 )
 @click.option(
     "--column", metavar="NAME", help="The column of the CSV, by name or number, if it is not found by itself."
 )
-@click.option("--by", metavar="WHO", help="Who says so; your login if not given. It is kept with the outcome.")
+@click.option("--by", metavar="NAME", help="Your name; your login if not given. It is kept with the outcome.")
 @click.option(
     "--in-flight",
     is_flag=True,
@@ -50,62 +52,57 @@ ONLY_THIS_CAMPAIGN = (
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def resolve(
-    place: Place,
+    target: LedgerTarget,
     campaign: str,
-    said: str | None,
+    outcome: str | None,
     sent_file: Path | None,
     column: str | None,
     by: str | None,
     in_flight: bool,
     yes: bool,
 ) -> None:
-    """Say what became of people of whom nobody knows whether they were texted.
+    """Resolve unknown outcomes: record whether the unknown recipients of a campaign were texted.
 
-    Sent: they count as accepted, and are never texted again. Not sent: a later try texts them; whoever was texted after
-    all gets it twice. Before it is done you are told of how many people it is, and asked.
+    Sent: they count as accepted, and are never texted again. Not sent: a later attempt texts them; a recipient that
+    was texted after all gets the message twice. The number of recipients is shown first, and you are asked to confirm.
     """
-    _check(said, sent_file, column, in_flight)
-    who = by or login()
-    as_sent = said != "not-sent"
-    with place.reached():
+    _check(outcome, sent_file, column, in_flight)
+    name = by or login()
+    as_sent = outcome != "not-sent"
+    with target.open() as admin:
         phones = _numbers(sent_file, column)
-        count = administration.count_unknown(campaign, phones=phones, **place.where)
+        count = admin.count_unknown(campaign, phones=phones)
     if phones is not None:
-        _tell_of_file(count, len(phones))
+        _report_file(count, len(phones))
     if not count.recipients:
-        _nothing_to_decide(place, campaign, sent_file)
+        _report_nothing_to_decide(target, campaign, sent_file)
         return
-    _tell(count, campaign, as_sent)
+    _report(count, campaign, as_sent)
     if phones is not None:
         click.echo(ONLY_THIS_CAMPAIGN)
-    confirm(f"Say that {people(count.recipients)} {'were' if as_sent else 'were NOT'} sent?", yes=yes)
-    with place.reached():
-        done = administration.resolve_campaign(
-            campaign,
-            as_sent=as_sent,
-            by=who,
-            phones=phones,
-            in_flight=in_flight,
-            expected=count.recipients,
-            **place.where,
+    confirm(f"Record {recipients(count.recipients)} as {'sent' if as_sent else 'NOT sent'}?", yes=yes)
+    with target.open() as admin:
+        done = admin.resolve(
+            campaign, as_sent=as_sent, by=name, phones=phones, in_flight=in_flight, expected=count.recipients
         )
-        left = administration.count_unknown(campaign, **place.where).recipients
-    click.echo(f"Said of {people(done)} of campaign {campaign!r}: {'sent' if as_sent else 'not sent'}, by {who}.")
-    click.echo(_next(left, as_sent))
+        left = admin.count_unknown(campaign).recipients
+    recorded = "sent" if as_sent else "not sent"
+    click.echo(f"Recorded {recipients(done)} of campaign {campaign!r} as {recorded}, by {name}.")
+    click.echo(_next_step(left, as_sent))
 
 
-def _check(said: str | None, sent_file: Path | None, column: str | None, in_flight: bool) -> None:
+def _check(outcome: str | None, sent_file: Path | None, column: str | None, in_flight: bool) -> None:
     """:raises click.UsageError: options that do not go together."""
-    if sent_file is not None and said == "not-sent":
+    if sent_file is not None and outcome == "not-sent":
         raise click.UsageError(
-            "--sent-file says who was sent; nothing follows for the others: leave --as not-sent out."
+            "--sent-file lists what was sent; nothing follows for the others: leave --as not-sent out."
         )
-    if sent_file is None and said is None:
-        raise click.UsageError("Say what became of them: --as sent, --as not-sent, or --sent-file FILE.")
+    if sent_file is None and outcome is None:
+        raise click.UsageError("Give the outcome: --as sent, --as not-sent, or --sent-file FILE.")
     if column is not None and sent_file is None:
         raise click.UsageError("--column is the column of a --sent-file; there is none.")
-    if in_flight and said != "not-sent":
-        raise click.UsageError("--in-flight goes with --as not-sent; --as sent needs no permission.")
+    if in_flight and outcome != "not-sent":
+        raise click.UsageError("--in-flight goes with --as not-sent; --as sent includes requests in flight anyway.")
 
 
 def _numbers(sent_file: Path | None, column: str | None) -> list[str] | None:
@@ -116,7 +113,7 @@ def _numbers(sent_file: Path | None, column: str | None) -> list[str] | None:
     return read_numbers(sent_file, column)
 
 
-def _tell_of_file(count: UnknownCount, lines: int) -> None:
+def _report_file(count: UnknownCount, lines: int) -> None:
     has = f"The file has {counted(lines, 'line')} with {counted(count.listed, 'different number')}"
     if not count.matched:
         click.echo(f"{has}; none of them is an unknown recipient of this campaign: there is nothing to decide.")
@@ -126,18 +123,18 @@ def _tell_of_file(count: UnknownCount, lines: int) -> None:
         click.echo(f"{has}; {count.matched:,} of them are unknown recipients of this campaign.")
     if count.ambiguous:
         click.echo(
-            f"Left unknown: {people(count.ambiguous)}, because the campaign has more messages to their phone than the "
-            "file lists, or a number can be read as two phones."
+            f"Left unknown: {recipients(count.ambiguous)}, because the campaign has more messages to their phone than "
+            "the file lists, or a number can be read as two phones."
         )
     if count.unreadable:
-        click.echo(f"Not to be read as a phone: {counted(count.unreadable, 'line')} of the file.")
-    click.echo("Nothing follows for people who are not in the file.")
+        click.echo(f"Not readable as a phone: {counted(count.unreadable, 'line')} of the file.")
+    click.echo("Nothing follows for recipients that are not in the file.")
 
 
-def _nothing_to_decide(place: Place, campaign: str, sent_file: Path | None) -> None:
-    """:raises click.ClickException: the file is of nobody who is unknown: most likely it is the wrong one."""
-    with place.reached():
-        waiting = sent_file is not None and administration.count_unknown(campaign, **place.where).recipients
+def _report_nothing_to_decide(target: LedgerTarget, campaign: str, sent_file: Path | None) -> None:
+    """:raises click.ClickException: the file lists no unknown recipient: most likely it is the wrong one."""
+    with target.open() as admin:
+        waiting = sent_file is not None and admin.count_unknown(campaign).recipients
     if waiting:
         raise click.ClickException(
             f"No number in {str(sent_file)!r} shows an unknown recipient of campaign {campaign!r} as sent. Nothing was "
@@ -146,9 +143,9 @@ def _nothing_to_decide(place: Place, campaign: str, sent_file: Path | None) -> N
     click.echo(f"Campaign {campaign!r} has no unknown outcomes: there is nothing to decide.")
 
 
-def _tell(count: UnknownCount, campaign: str, as_sent: bool) -> None:
+def _report(count: UnknownCount, campaign: str, as_sent: bool) -> None:
     click.echo(
-        f"Campaign {campaign!r}: {people(count.recipients)} in {counted(count.requests, 'request')} may or may not "
+        f"Campaign {campaign!r}: {recipients(count.recipients)} in {counted(count.requests, 'request')} may or may not "
         "have been texted."
     )
     click.echo(f"The campaign began at {moment(count.began_at)} UTC, {ago(count.began_at)}.")
@@ -158,21 +155,23 @@ def _tell(count: UnknownCount, campaign: str, as_sent: bool) -> None:
         )
     if count.in_flight:
         click.echo(
-            f"Of these people {count.in_flight:,} are in flight: their request left and no answer was written down. If "
-            "a task of this campaign is still running, the answer may yet come: wait for its end."
+            f"In flight: {recipients(count.in_flight)} of these; their request left and no answer was recorded. If a "
+            "task of this campaign is still running, the answer may yet come: wait for its end."
         )
     if as_sent:
-        click.echo(f"If you say sent: {people(count.recipients)} will count as accepted, and never be texted again.")
+        click.echo(
+            f"Recorded as sent, {recipients(count.recipients)} will count as accepted, and never be texted again."
+        )
     else:
         click.echo(
-            f"If you say not sent: a later try will text {people(count.recipients)}. Whoever was texted after all gets "
-            "it twice."
+            f"Recorded as not sent, {recipients(count.recipients)} will be texted by a later attempt. A recipient that "
+            "was texted after all gets the message twice."
         )
 
 
-def _next(left: int, as_sent: bool) -> str:
+def _next_step(left: int, as_sent: bool) -> str:
     if left:
-        return f"Still unknown: {people(left)}. The task fails until somebody decides on them, too."
+        return f"Still unknown: {recipients(left)}. The task fails until they are resolved, too."
     if as_sent:
-        return "Nobody is unknown any more: clear the failed task, and it goes on with whoever was not sent."
-    return "Nobody is unknown any more: clear the failed task, and its next try texts them."
+        return "No outcome is unknown any more: clear the failed task, and it texts the remaining recipients."
+    return "No outcome is unknown any more: clear the failed task, and its next attempt texts them."

@@ -12,16 +12,16 @@ from pathlib import Path
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes; ten million numbers. A larger file is hardly what was meant."""
+MAX_BYTES = 256 * 1024 * 1024
+"""Ten million numbers. A larger file is hardly the right one."""
 DELIMITERS = ",;\t|"
 _HEADINGS = (
     re.compile(r"phone|mobile|msisdn|\bcell|手机|電話|电话", re.IGNORECASE),
     re.compile(r"recipient|receiver|\btel|number|号码|號碼|\bto\b", re.IGNORECASE),
 )
-"""What a column of phones is called; the plainer names first."""
+"""Names of a column of phones; the more specific ones first."""
 _BOOKS = {b"PK\x03\x04": "an Excel workbook or a ZIP archive", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
-_LEAST_DIGITS = 5
+_MIN_DIGITS = 5
 
 
 def read_numbers(path: Path, column: str | None = None) -> list[str]:
@@ -38,18 +38,18 @@ def read_numbers(path: Path, column: str | None = None) -> list[str]:
         raise ConfigurationError(f"{str(path)!r} is no CSV file: {error}.") from None
     if not rows:
         raise ConfigurationError(f"{str(path)!r} is empty: it must hold one number in each line, or be a CSV file.")
-    place, below = _find(rows, column, path)
-    numbers = [row[place] for row in rows[below:] if place < len(row) and row[place]]
+    index, headings = _find(rows, column, path)
+    numbers = [row[index] for row in rows[headings:] if index < len(row) and row[index]]
     if not any(map(_may_be_phone, numbers)):
-        where = f" in column {place + 1}" if len(rows[0]) > 1 else ""
+        where = f" in column {index + 1}" if len(rows[0]) > 1 else ""
         raise ConfigurationError(f"{str(path)!r} holds no phone number{where}.")
     return numbers
 
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise ConfigurationError(f"{str(path)!r} is larger than {LARGEST // 1024**2} MB: is it the right file?")
+        if path.stat().st_size > MAX_BYTES:
+            raise ConfigurationError(f"{str(path)!r} is larger than {MAX_BYTES // 1024**2} MB: is it the right file?")
         content = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror or type(error).__name__}.") from None
@@ -73,7 +73,7 @@ def _encodings(content: bytes) -> Sequence[str]:
 
 
 def _delimiter(text: str) -> str:
-    """The one that the first line has most of; where it has none, any will do."""
+    """The most frequent one in the first line; where there is none, any will do."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     return max(DELIMITERS, key=first.count)
 
@@ -99,7 +99,7 @@ def _find(rows: Sequence[Sequence[str]], column: str | None, path: Path) -> tupl
 
 def _named(first: Sequence[str], column: str, headed: bool, path: Path) -> tuple[int, int]:
     if headed:
-        same = [place for place, name in enumerate(first) if name.casefold() == column.strip().casefold()]
+        same = [index for index, name in enumerate(first) if name.casefold() == column.strip().casefold()]
         if same:
             return same[0], 1
     if column.isascii() and column.isdigit() and 1 <= int(column) <= len(first):
@@ -109,13 +109,13 @@ def _named(first: Sequence[str], column: str, headed: bool, path: Path) -> tuple
 
 
 def _shown(names: Sequence[str]) -> str:
-    """The headings; what looks like one may be the first line of a file that has none."""
+    """The headings, masked: they may be the first line of a file without headings."""
     return mask_digits(", ".join(names))
 
 
 def _by_heading(names: Sequence[str]) -> list[int]:
     for pattern in _HEADINGS:
-        found = [place for place, name in enumerate(names) if pattern.search(name)]
+        found = [index for index, name in enumerate(names) if pattern.search(name)]
         if found:
             return found
     return []
@@ -123,10 +123,10 @@ def _by_heading(names: Sequence[str]) -> list[int]:
 
 def _by_content(rows: Sequence[Sequence[str]]) -> list[int]:
     """Columns with something like a phone in each of the first rows."""
-    some = rows[:100]
-    return [place for place in range(len(some[0])) if all(len(r) > place and _may_be_phone(r[place]) for r in some)]
+    first = rows[:100]
+    return [i for i in range(len(first[0])) if all(len(row) > i and _may_be_phone(row[i]) for row in first)]
 
 
 def _may_be_phone(text: str) -> bool:
     """Enough digits, no letters; times and prices of an export have colons and points."""
-    return sum(map(str.isdecimal, text)) >= _LEAST_DIGITS and not any(char.isalpha() or char in ":." for char in text)
+    return sum(map(str.isdecimal, text)) >= _MIN_DIGITS and not any(char.isalpha() or char in ":." for char in text)

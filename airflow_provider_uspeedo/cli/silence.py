@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps Airflow's own words (warnings, logs, prints of start-up) off the terminal and out of what is piped on."""
+"""Keeps Airflow's own output (warnings, logs, start-up messages) off the terminal and out of pipes."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ SECONDS_OF_SILENCE = 8.0
 
 
 @contextmanager
-def quiet(debug: bool) -> Iterator[None]:
-    """Whatever is written meanwhile goes nowhere, or to stderr if ``debug``; stdout stays ours.
+def silenced(debug: bool) -> Iterator[None]:
+    """Discards all output within the block, or sends it to stderr if ``debug``; nothing gets to stdout.
 
-    The descriptors themselves are turned away: Airflow's handlers find the streams in their own ways.
+    The file descriptors themselves are redirected: Airflow's handlers reach the streams in their own ways.
     """
     sys.stdout.flush()
     sys.stderr.flush()
     streams, descriptors = (sys.stdout, sys.stderr), (os.dup(1), os.dup(2))
-    elsewhere = os.dup(2) if debug else os.open(os.devnull, os.O_WRONLY)
-    patience = threading.Timer(SECONDS_OF_SILENCE, _say_that_it_waits, [descriptors[1]])
-    patience.daemon = True
+    target = os.dup(2) if debug else os.open(os.devnull, os.O_WRONLY)
+    timer = threading.Timer(SECONDS_OF_SILENCE, _report_waiting, [descriptors[1]])
+    timer.daemon = True
     try:
-        with open(os.dup(elsewhere), "w", errors="replace") as stream:  # noqa: PTH123 - a descriptor has no path
-            os.dup2(elsewhere, 1)
-            os.dup2(elsewhere, 2)
+        with open(os.dup(target), "w", errors="replace") as stream:  # noqa: PTH123 - a descriptor has no path
+            os.dup2(target, 1)
+            os.dup2(target, 2)
             sys.stdout = sys.stderr = stream
-            if os.isatty(descriptors[1]):  # only a person wonders
-                patience.start()
+            if os.isatty(descriptors[1]):  # only a person needs to know
+                timer.start()
             yield
     finally:
-        patience.cancel()
-        if patience.ident is not None:
-            patience.join()
+        timer.cancel()
+        if timer.ident is not None:
+            timer.join()
         sys.stdout, sys.stderr = streams
         os.dup2(descriptors[0], 1)
         os.dup2(descriptors[1], 2)
-        for descriptor in (*descriptors, elsewhere):
+        for descriptor in (*descriptors, target):
             os.close(descriptor)
 
 
-def _say_that_it_waits(descriptor: int) -> None:
+def _report_waiting(descriptor: int) -> None:
     with suppress(OSError):
         os.write(descriptor, WAITING)

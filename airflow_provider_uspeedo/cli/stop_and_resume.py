@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs that hold a campaign and let it go on: ``stop`` and ``resume``."""
+"""The verbs that stop a campaign and let it go on: ``stop`` and ``resume``."""
 
 from __future__ import annotations
 
 import click
 
-from airflow_provider_uspeedo import administration
-from airflow_provider_uspeedo.cli.formatting import moment, people
+from airflow_provider_uspeedo.cli.formatting import moment, recipients
 from airflow_provider_uspeedo.cli.prompts import login
-from airflow_provider_uspeedo.cli.target import Place
+from airflow_provider_uspeedo.cli.target import LedgerTarget
 from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.core.plural import counted
 
@@ -20,26 +19,26 @@ from airflow_provider_uspeedo.core.plural import counted
     runbook="docs/runbook.md#campaign-stopped-by-a-person",
 )
 @click.argument("campaign")
-@click.option("--by", metavar="WHO", help="Who says so; your login if not given.")
+@click.option("--by", metavar="NAME", help="Your name; your login if not given.")
 @click.pass_obj
-def stop(place: Place, campaign: str, by: str | None) -> None:
+def stop(target: LedgerTarget, campaign: str, by: str | None) -> None:
     """Stop a campaign: no further request begins, in any of its tasks, on any machine.
 
-    Requests that are on their way cannot be called back. It stays stopped, also for retries, until `resume`.
+    Requests that are under way cannot be called back. It stays stopped, also for retries, until `resume`.
     """
     who = by or login()
-    with place.reached():
-        done = administration.stop_campaign(campaign, by=who, **place.where)
+    with target.open() as admin:
+        done = admin.stop(campaign, by=who)
     if done.changed:
         click.echo(f"Campaign {campaign!r} is stopped: no further request begins.")
     else:
         click.echo(f"Campaign {campaign!r} was stopped already, by {done.stopped_by} at {moment(done.stopped_at)} UTC.")
     if done.requests_in_flight:
         click.echo(
-            f"On their way and not to be called back: {counted(done.requests_in_flight, 'request')} with "
-            f"{people(done.recipients_in_flight)}."
+            f"Under way, and not to be called back: {counted(done.requests_in_flight, 'request')} with "
+            f"{recipients(done.recipients_in_flight)}."
         )
-    click.echo(f"To let it go on: `{place.command('resume', campaign)}`, then clear its task.")
+    click.echo(f"To let it go on: `{target.command('resume', campaign)}`, then clear its task.")
 
 
 @click.command(
@@ -50,11 +49,11 @@ def stop(place: Place, campaign: str, by: str | None) -> None:
 )
 @click.argument("campaign")
 @click.pass_obj
-def resume(place: Place, campaign: str) -> None:
-    """Let a stopped campaign go on. Its next try texts whoever was not sent; clear the task for that."""
-    with place.reached():
-        done = administration.resume_campaign(campaign, **place.where)
+def resume(target: LedgerTarget, campaign: str) -> None:
+    """Let a stopped campaign go on. Clear its task: the next attempt texts the remaining recipients."""
+    with target.open() as admin:
+        done = admin.resume(campaign)
     if done.changed:
-        click.echo(f"Campaign {campaign!r} may go on. Clear its task: the next try texts whoever was not sent.")
+        click.echo(f"Campaign {campaign!r} may go on. Clear its task: the next attempt texts the remaining recipients.")
     else:
         click.echo(f"Campaign {campaign!r} was not stopped; nothing was changed.")

@@ -1,41 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the ledger is, and how it is reached: quietly, and with every error as one line."""
+"""The ledger that the command line names: opening it without noise, with every error as one line."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TYPE_CHECKING
 
 import click
 
-from airflow_provider_uspeedo.cli.silence import quiet
+from airflow_provider_uspeedo.cli.silence import silenced
 from airflow_provider_uspeedo.errors import USpeedoError
 
-
-class Where(TypedDict):
-    """The arguments by which a function of ``administration`` finds the ledger."""
-
-    results_conn_id: str | None
-    results_table: str
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LedgerTarget:
     """The ledger that the command line names.
 
-    :param debug: show what Airflow says, and tracebacks.
+    :param debug: show Airflow's own output, and tracebacks.
     """
 
     conn_id: str | None
     results_table: str
     debug: bool
-
-    @property
-    def where(self) -> Where:
-        return {"results_conn_id": self.conn_id, "results_table": self.results_table}
 
     def __str__(self) -> str:
         if self.conn_id:
@@ -45,22 +38,34 @@ class Place:
         return f"the SQLite file {default_file()} (no --conn-id was given), table {self.results_table}"
 
     @contextmanager
-    def reached(self) -> Iterator[None]:
-        """Everything that touches Airflow or the ledger happens in here; nothing is printed meanwhile.
+    def open(self) -> Iterator[LedgerAdmin]:
+        """The ledger, opened; nothing can be printed within the block.
+
+        :raises click.ClickException: what went wrong, in one line.
+        """
+        with self.errors_as_lines():
+            from airflow_provider_uspeedo.administration import open_ledger_admin
+
+            with open_ledger_admin(self.conn_id, self.results_table) as admin:
+                yield admin
+
+    @contextmanager
+    def errors_as_lines(self) -> Iterator[None]:
+        """Turns errors into one line for the terminal; nothing can be printed within the block.
 
         :raises click.ClickException: what went wrong, in one line.
         """
         try:
-            with quiet(self.debug):
+            with silenced(self.debug):
                 yield
         except click.ClickException:
             raise
         except USpeedoError as error:
-            raise click.ClickException(self._told(str(error))) from (error if self.debug else None)
-        except Exception as error:  # the edge: whatever Airflow or a driver raises may quote what it was given
+            raise click.ClickException(self._with_options(str(error))) from (error if self.debug else None)
+        except Exception as error:  # the edge: messages of Airflow or of a driver may quote values
             if self.debug:
                 raise
-            raise click.ClickException(self._foreign(error)) from None
+            raise click.ClickException(self._unexpected(error)) from None
 
     def command(self, *words: str) -> str:
         """A command line for the same ledger, to be copied."""
@@ -69,25 +74,30 @@ class Place:
             options += ["--results-table", self.results_table]
         return shlex.join(["airflow-uspeedo", *options, *words])
 
-    def _told(self, message: str) -> str:
-        """The functions name arguments; here they are options, and here one can look around."""
+    def _with_options(self, message: str) -> str:
+        """The message, with the options of the command where it names arguments, and what to look at."""
         if message.startswith("There is no campaign"):
-            return f"{message} See which there are: `{self.command('list')}`."
+            return f"{message} The campaigns that there are: `{self.command('list')}`."
         if message.startswith("results_conn_id is not set"):
-            return f"{message} To this command it is given as --conn-id."
+            return f"{message} The option of this command for it is --conn-id."
         if message.startswith("There is no ledger"):
-            return f"{message} Looked in {self}. The task's last message names the right place."
+            return f"{message} Looked in {self}. The task's last message names the right connection and table."
         return message
 
-    def _foreign(self, error: Exception) -> str:
-        """An error of somebody else. Only Airflow's own text is shown: others may quote what they were given."""
-        from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
+    def _unexpected(self, error: Exception) -> str:
+        """An error that is not ours. Only Airflow's own text is shown: other messages may quote values."""
+        if "airflow" in sys.modules:
+            from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException
 
-        if isinstance(error, AirflowNotFoundException):
-            variable = f"AIRFLOW_CONN_{(self.conn_id or '').upper()}"
-            return (
-                f"Airflow knows no connection {self.conn_id!r} here. Run this where Airflow's own database or "
-                f"secrets backend is configured, with the same AIRFLOW_HOME, or set {variable}."
-            )
-        said = f"{type(error).__name__}: {error}" if isinstance(error, AirflowException) else type(error).__name__
-        return f"Unforeseen {' '.join(said.split())}. Run it again with --debug before the verb to see where."
+            if isinstance(error, AirflowNotFoundException):
+                variable = f"AIRFLOW_CONN_{(self.conn_id or '').upper()}"
+                return (
+                    f"Airflow knows no connection {self.conn_id!r} here. Run this where Airflow's own database or "
+                    f"secrets backend is configured, with the same AIRFLOW_HOME, or set {variable}."
+                )
+            if isinstance(error, AirflowException):
+                return self._look_closer(f"{type(error).__name__}: {error}")
+        return self._look_closer(type(error).__name__)
+
+    def _look_closer(self, what: str) -> str:
+        return f"Unexpected {' '.join(what.split())}. Run it again with --debug before the verb to see where."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verb of the command: its help ends with an example and the page that says when it is wanted."""
+"""A verb of the command: its help ends with an example and a link to the runbook."""
 
 from __future__ import annotations
 

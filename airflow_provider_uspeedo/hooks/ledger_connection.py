@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_uspeedo.core.characters import LINE_BREAKS_AND_TABS, refuse_unfit, texts_in
 from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.hooks import airflow_environment
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
@@ -42,6 +44,8 @@ NOT_FOR_THE_DRIVER = {
     "isolation_level",
 }  # fmt: skip
 """Extras that Airflow's own hooks of these databases do not pass to the driver."""
+STATEMENTS = {"init_command"}
+"""Extras that hold SQL, which may have several lines."""
 MAX_TIMEOUT_SECONDS = 31_536_000
 """Seconds: a year, the most that every driver takes."""
 MILLISECONDS = {"tcp_user_timeout"}
@@ -56,13 +60,19 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
     :raises LedgerError: the driver is missing.
     """
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+    return Ledger(open_ledger_engine(results_conn_id), results_table)
+
+
+def open_ledger_engine(results_conn_id: str | None) -> Engine:
+    """The engine of a ledger's database; see :func:`open_ledger`."""
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     if results_conn_id is None:
         refuse_file_on_many_machines()
-        return Ledger(_guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger"), results_table)
+        return _guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger")
     url, arguments = _address(_connection(results_conn_id), results_conn_id)
-    return Ledger(_guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}"), results_table)
+    return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}")
 
 
 def _guarded(engine: Engine, what: str) -> Engine:
@@ -92,6 +102,8 @@ def _guarded(engine: Engine, what: str) -> Engine:
 
 def default_file() -> Path:
     """The SQLite file that is used when no connection is named."""
+    if not airflow_environment.is_airflow_loaded():
+        return Path(airflow_environment.home()) / FILE_NAME
     from airflow.configuration import AIRFLOW_HOME
 
     return Path(AIRFLOW_HOME) / FILE_NAME
@@ -99,12 +111,8 @@ def default_file() -> Path:
 
 def refuse_file_on_many_machines() -> None:
     """:raises ConfigurationError: attempts of one task may run on several machines here, each with its own file."""
-    from airflow.providers.common.compat.sdk import conf
-
-    configured = conf.get("core", "executor", fallback="LocalExecutor")
-    allowed = {
-        name.strip() for name in conf.get("uspeedo", "local_ledger_executors", fallback=LOCAL_EXECUTORS).split(",")
-    }
+    configured = _option("core", "executor", "LocalExecutor")
+    allowed = {name.strip() for name in _option("uspeedo", "local_ledger_executors", LOCAL_EXECUTORS).split(",")}
     others = [name for name in _executor_names(configured) if name not in allowed]
     if others:
         raise ConfigurationError(
@@ -115,12 +123,23 @@ def refuse_file_on_many_machines() -> None:
         )
 
 
+def _option(section: str, name: str, default: str) -> str:
+    if not airflow_environment.is_airflow_loaded():
+        with suppress(airflow_environment.AskAirflow):
+            return airflow_environment.option(section, name, default)
+    from airflow.providers.common.compat.sdk import conf
+
+    return str(conf.get(section, name, fallback=default))
+
+
 def _connection(conn_id: str) -> Any:
     """The connection, as a task finds it; in a shell also from Airflow's own database."""
-    from airflow.providers.common.compat.sdk import BaseHook
-
     if _is_run_by_airflow():
+        from airflow.providers.common.compat.sdk import BaseHook
+
         return BaseHook.get_connection(conn_id)
+    if not airflow_environment.is_airflow_loaded() and (found := airflow_environment.connection(conn_id)) is not None:
+        return found
     from airflow.models.connection import Connection
 
     return Connection.get_connection_from_secrets(conn_id)
@@ -151,6 +170,8 @@ def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
             f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
             "postgres or mysql."
         )
+    for field in ("host", "schema", "login", "password"):
+        refuse_unfit(getattr(connection, field) or "", f"{field.capitalize()} of connection {conn_id!r}")
     if backend == "sqlite":
         return _sqlite_url(_sqlite_path(connection, conn_id)), {}
     return _server_url(connection, conn_id, backend)
@@ -197,6 +218,7 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     }
     if isinstance(arguments.get("ssl"), str):
         arguments["ssl"] = _json(arguments["ssl"], conn_id)
+    _refuse_unfit_extras(arguments, conn_id)
     arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
     arguments = {**SERVER_DEFAULTS[backend], **arguments}
     url = URL.create(
@@ -208,6 +230,14 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
         database=connection.schema or None,
     )
     return url, arguments
+
+
+def _refuse_unfit_extras(arguments: dict[str, Any], conn_id: str) -> None:
+    for name, value in arguments.items():
+        refuse_unfit(name, f"The name of an extra of connection {conn_id!r}")
+        allowed = LINE_BREAKS_AND_TABS if name in STATEMENTS else ""
+        for text in texts_in(value):
+            refuse_unfit(text, f"Extra {name!r} of connection {conn_id!r}", allowed=allowed)
 
 
 def _seconds(name: str, value: Any, conn_id: str) -> Any:

@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,9 @@ from sqlalchemy.engine import Connection, Engine
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
-from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution
+from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -152,43 +149,3 @@ class Ledger(LedgerQueries):
 
     def _for_sure(self, work: Callable[[Connection], bool]) -> bool:
         return self.database.write_for_sure(work, timeout=self.settle_timeout)
-
-    def resolve(
-        self,
-        campaign_id: str,
-        *,
-        as_sent: bool,
-        by: str,
-        only: Iterable[bytes] | None = None,
-        in_flight: bool = True,
-        expected: int | None = None,
-    ) -> int:
-        """A person's decision on the unknown outcomes of a campaign; returns how many recipients it is about.
-
-        :param as_sent: they were sent (shown *accepted*), or they were not (a later run sends them).
-        :param by: who says so.
-        :param only: the recipient keys meant; all unknown ones otherwise.
-        :param in_flight: *not sent* may be said of requests that were given to the network within the last minutes.
-        :param expected: how many recipients it must be said of, or nothing is decided.
-        :raises ConfigurationError: there is no such campaign, or nothing was decided for the reason in the message.
-        :raises CampaignHalted: the campaign was pruned: there is nothing left to decide on.
-        """
-        decision = Decision(as_sent, by, None if only is None else frozenset(only), in_flight, expected)
-        found = self.database.read(lambda connection: self._campaigns.find(connection, campaign_id))
-        if found is None:
-            raise ConfigurationError(f"There is no campaign {campaign_id!r} in this ledger.")
-        attempt = self.open_attempt(
-            campaign_id, KeySpec.from_json(found.key_spec), part=DECISION, name=f"resolve by {by}"
-        )
-        counts: list[int] = []
-
-        def work(connection: Connection) -> None:
-            # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
-            current = replace(decision, expected=None) if counts else decision
-            counts.append(self._resolution.resolve(connection, attempt, current))
-
-        try:
-            self.database.write(work)
-        finally:
-            self.end_attempt(attempt, complete=False)
-        return max(counts)

@@ -47,7 +47,7 @@ class DagRuns:
         return self.home / "logs" / f"{name}.out"
 
     def states(self, dag_id: str) -> dict[str, tuple[str, int]]:
-        """State and number of tries of every task; of a mapped one those of its instances as one state."""
+        """State and number of attempts of every task; of a mapped one those of its instances as one state."""
         rows = self._ask("SELECT task_id, state, try_number FROM task_instance WHERE dag_id = ?", dag_id)
         return {task_id: (state, tries) for task_id, state, tries in rows}
 

@@ -29,7 +29,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Run:
-    """One try of a task.
+    """One attempt of a task.
 
     :param summary: its return value, or what it pushed under that name before it failed.
     :param error: what it raised, or ``None``.
@@ -66,7 +66,7 @@ def render(
 
 
 def try_task(arguments: dict[str, Any], params: dict[str, Any] | None = None, **about: Any) -> Run:
-    """One try, from templates to the end."""
+    """One attempt, from templates to the end."""
     return finish(render(arguments, params, **about))
 
 

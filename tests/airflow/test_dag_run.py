@@ -147,7 +147,7 @@ def test_a_task_downstream_gets_sessions_and_failures(battery: Battery) -> None:
 
 
 def test_what_a_retry_can_mend_is_retried(battery: Battery) -> None:
-    """A late table, a wrong key and an empty account use up their tries; a top-up ends in success."""
+    """A late table, a wrong key and an empty account use up their attempts; a top-up ends in success."""
     assert {name: battery.states[name] for name in ("missing", "wrong_key", "topped_up")} == {
         "missing": ("failed", 2),
         "wrong_key": ("failed", 2),

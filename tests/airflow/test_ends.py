@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a try ends: which exception, what it says, and what the next try does."""
+"""How an attempt ends: which exception, what it says, and what the next attempt does."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def test_rejected_and_invalid_rows_alone_do_not_fail_the_task(
     assert run.counts == {"accepted": 1, "rejected": 2, "invalid": 1}
 
 
-def test_what_was_not_sent_is_sent_by_the_next_try_and_nothing_else(
+def test_what_was_not_sent_is_sent_by_the_next_attempt_and_nothing_else(
     task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted
 ) -> None:
-    """A call refused for the balance stops the campaign; after the top-up the next try sends only the rest."""
+    """A call refused for the balance stops the campaign; after the top-up the next attempt sends only the rest."""
     rows = people.table(tmp_path / "people.parquet", 30)
     task |= {"chunk_size": 10, "concurrency": 1}
     sandbox.fault("ret_code", code=18013, at=2)
@@ -122,7 +122,7 @@ def test_a_permanent_refusal_stops_the_campaign_at_once(
     assert (run.counts, run.summary["requests"], accepted()) == ({"not_sent": 30}, 1, [])
 
 
-def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_try(
+def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_attempt(
     task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted
 ) -> None:
     """What was surely refused is not sent, and the task may be retried; it does not sit and wait in its slot."""
@@ -138,7 +138,7 @@ def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_try(
 def test_a_lost_answer_fails_for_good_and_is_never_sent_again(
     task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted
 ) -> None:
-    """Only unknown left: no retry can mend that, and Clear sends nothing."""
+    """Only unknown left: no retry can fix that, and Clear sends nothing."""
     rows = people.table(tmp_path / "people.parquet", 5)
     sandbox.fault("drop")
     first = try_task(task)
@@ -146,7 +146,7 @@ def test_a_lost_answer_fails_for_good_and_is_never_sent_again(
     assert first.counts == {"unknown": 5}
     assert [failure["status"] for failure in first.instance.xcoms["failures"]] == ["unknown"] * 5
     cleared = try_task(task)
-    assert_failed(cleared, "may or may not", "by 0 requests")
+    assert_failed(cleared, "are unknown", "by 0 requests")
     assert sorted(accepted()) == phones(rows)
 
 
@@ -192,9 +192,9 @@ def test_an_empty_table_is_a_success(task: dict[str, Any], people: People, tmp_p
 
 
 def test_a_missing_table_may_be_retried(task: dict[str, Any], people: People, tmp_path: Path) -> None:
-    """A late partition is found by the next try."""
+    """A late partition is found by the next attempt."""
     late = try_task(task)
-    assert_retried(late, "there is no file", "later try")
+    assert_retried(late, "there is no file", "retry once")
     people.table(tmp_path / "people.parquet", 1)
     assert try_task(task, try_number=2).error is None
 
@@ -227,7 +227,7 @@ def test_a_wrong_argument_is_refused_before_the_first_message(
     said: str,
     accepted: Accepted,
 ) -> None:
-    """No retry can mend it, the message names it, and nobody was texted."""
+    """No retry can fix it, the message names it, and nothing was sent."""
     people.table(tmp_path / "people.parquet", 3)
     assert_failed(try_task({**task, **changed}), said, "docs/runbook.md#refused-before-sending")
     assert accepted() == []

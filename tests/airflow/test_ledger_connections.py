@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from airflow_provider_uspeedo.administration import list_campaigns
+from airflow_provider_uspeedo.administration import open_ledger_admin
 from tests.airflow.people import People
 from tests.airflow.running import try_task
 
 SHELL = """
-from airflow_provider_uspeedo.administration import list_campaigns
-print([line.campaign_id for line in list_campaigns(results_conn_id="kept_by_airflow")])
+from airflow_provider_uspeedo.administration import open_ledger_admin
+with open_ledger_admin(results_conn_id="kept_by_airflow") as admin:
+    print([line.campaign_id for line in admin.list_campaigns()])
 """
 
 
@@ -40,7 +41,8 @@ def test_a_connection_kept_in_airflows_database_is_found_at_a_shell(
 
 def test_a_connection_of_the_environment_is_found_as_before(ledger: Path) -> None:
     """Before Airflow's database is asked."""
-    assert list_campaigns(results_conn_id="ledger") == []
+    with open_ledger_admin(results_conn_id="ledger") as admin:
+        assert admin.list_campaigns() == []
     assert not ledger.exists()
 
 

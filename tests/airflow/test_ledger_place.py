@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the ledger may be: a file that another try cannot see would text everyone again."""
+"""Where the ledger may be: a file that another attempt cannot see would text everyone again."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_connection_names_another_file(task: dict[str, Any], ledger: Path) -> 
 def test_a_connection_that_cannot_hold_a_ledger_is_refused(
     task: dict[str, Any], monkeypatch: pytest.MonkeyPatch, connection: dict[str, str], said: str, accepted: Accepted
 ) -> None:
-    """A relative path would mean another file for another try; the message says what to write."""
+    """A relative path would mean another file for another attempt; the message says what to write."""
     monkeypatch.setenv("AIRFLOW_CONN_PLACE", json.dumps(connection))
     run = try_task({**task, "results_conn_id": "place"})
     assert said in str(run.error)

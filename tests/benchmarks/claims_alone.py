@@ -19,8 +19,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_uspeedo.campaign.table_reader import BATCH_ROWS
+from airflow_provider_uspeedo.campaign.table_reader import PORTION_ROWS
 from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numbers, column_of_texts
+from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.keys import KEY_BYTES, KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -64,11 +65,11 @@ def measure(database: str, sizes: Sequence[int], folder: Path) -> dict[int, floa
         attempt = ledger.open_attempt("floor", SPEC)
         for size in sizes:
             while row <= size:
-                people = recipients(row, min(BATCH_ROWS, size + 1 - row))
+                people = recipients(row, min(PORTION_ROWS, size + 1 - row))
                 cuts = range(0, len(people), CHUNK)
                 requests = [Request(new_id(), people[start : start + CHUNK]) for start in cuts]
                 row += len(people)
-                portion = Portion(requests, (), (), row - 1)
+                portion = Portion(requests, people[:0], BadRows.of(()), row - 1)
                 started = time.perf_counter()
                 ours = ledger.claim(attempt, portion)
                 taken += time.perf_counter() - started

@@ -27,7 +27,12 @@ class Job:
 
     :param folder: an empty folder, its current one and its home; of a second run the one of the first.
     :param url: of the sink, without ``/api``.
-    :param ledger: the fields of an empty database in PostgreSQL, for those that ask for one.
+    :param ledger: a database as the fields of an Airflow connection, for those that ask for one.
+    :param campaigns: the table is sent under each of these names in turn; other contenders know no campaigns
+        and send it once.
+    :param expects: the rows in each status after each campaign; ``None``: all are accepted.
+    :param fails: the task must end with an error, and its counts be those.
+    :param warm: what is imported when it is first needed is imported before the clock starts.
     """
 
     table: str
@@ -35,6 +40,10 @@ class Job:
     folder: str
     concurrency: int
     ledger: dict[str, Any] | None = None
+    campaigns: list[str] = field(default_factory=lambda: ["benchmark"])
+    expects: dict[str, int] | None = None
+    fails: bool = False
+    warm: bool = True
 
 
 @dataclass(frozen=True)
@@ -44,15 +53,17 @@ class Contender:
     :param name: of its row.
     :param about: what is set, and what is left at its default, in words.
     :param distribution: whose version counts, if any.
-    :param prepare: imports what is needed and returns what is measured; runs in the contender's own process.
+    :param prepare: imports what is needed and returns what is measured; runs in the contender's own process. What is
+        measured may return further figures.
     :param environment: what its process finds beside what all have.
     :param peer: it runs in the environment of the peers.
-    :param database: it needs an empty PostgreSQL database.
+    :param database: it needs an empty database of this kind, ``postgresql`` or ``mysql``.
     :param threads: it can have several requests on their way, as many as the scene says.
     :param concurrency: how many where the scene says nothing.
     :param most_rows: a larger table takes it too long.
     :param once_from: a table of so many rows or more is sent once only, whatever the rounds.
     :param reruns: a second run in the same folder is to send nothing.
+    :param own: it is this package: it plays the scenes of messy tables, of old ledgers and of small tables as well.
     :param place: its place in the tables.
     """
 
@@ -63,12 +74,13 @@ class Contender:
     distribution: str = ""
     environment: Callable[[Job], dict[str, str]] = field(default=lambda job: {})
     peer: bool = True
-    database: bool = False
+    database: str = ""
     threads: bool = False
     concurrency: int = 1
     most_rows: int = 5_000_000
     once_from: int = 5_000_000
     reruns: bool = False
+    own: bool = False
 
 
 def grouped(rows: Iterable[tuple[str, str, str, Sequence[str]]]) -> list[dict[str, Any]]:

@@ -19,10 +19,10 @@ from airflow_provider_uspeedo import __version__
 OWN = "airflow-provider-uspeedo"
 
 
-def about_this_machine(postgresql: str) -> dict[str, Any]:
+def about_this_machine(servers: dict[str, str]) -> dict[str, Any]:
     """As it is before the first measurement.
 
-    :param postgresql: the server's version, or ``""``.
+    :param servers: the versions of the database servers by kind, ``""`` where there is none.
     """
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -33,7 +33,7 @@ def about_this_machine(postgresql: str) -> dict[str, Any]:
         "system": f"{system()}, {platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
-        "postgresql": postgresql,
+        **servers,
     }
 
 

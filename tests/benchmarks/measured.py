@@ -37,9 +37,10 @@ def main(module: str, name: str, job: str, figures: str) -> None:
     (contender,) = (one for one in import_module(module).CONTENDERS if one.name == name)
     run = contender.prepare(Job(**json.loads(job)))
     before, cpu, began = memory("VmRSS"), processor_seconds(), time.perf_counter()
-    run()
+    further = run()
     seconds = time.perf_counter() - began
     found = {"seconds": seconds, "cpu": processor_seconds() - cpu, "peak": memory("VmHWM"), "before": before}
+    found |= further if isinstance(further, dict) else {}
     Path(figures).write_text(json.dumps(found))
 
 

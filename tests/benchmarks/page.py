@@ -6,15 +6,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
+from tests.benchmarks import page_own
 from tests.benchmarks.contender import ROOT, all_contenders
-from tests.benchmarks.results import GOALS, LIMIT, MEGABYTE, POSTGRESQL, SDK, SQLITE, Results
+from tests.benchmarks.goals import GOALS
+from tests.benchmarks.page_own import NOT_RUN, written
+from tests.benchmarks.results import LIMIT, MEGABYTE, OWN, SDK, Results
 from tests.benchmarks.scenes import Scene
 from tests.comparison.page import table
 
 PAGE = ROOT / "docs" / "performance.md"
 BEGIN = "<!-- Made by `make benchmark`: from here -->"
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MariaDB"}
 END = "<!-- Made by `make benchmark`: to here -->"
-NOT_RUN = "-"
 
 
 def page(results: Results) -> str:
@@ -30,7 +33,10 @@ def tables(results: Results) -> str:
     for scene in results.scenes(sizes=True):
         parts += [f"### {scene.rows:,} rows, no latency", no_latency(scene, results)]
     parts += ["### With latency", *latency(results)]
-    parts += ["### Reruns", reruns(results), "### Import", imports(results)]
+    parts += ["### Reruns", reruns(results)]
+    parts += ["### Messy tables", *page_own.messy(results)]
+    parts += ["### A ledger with a history", *page_own.history(results)]
+    parts += ["### Small tables", *page_own.small(results), "### Import", imports(results)]
     return "\n\n".join([*parts, END])
 
 
@@ -51,10 +57,23 @@ def machine(results: Results) -> str:
             ["Memory", f"{found['memory_gb']} GB"],
             ["System", found["system"]],
             ["Python", found["python"]],
-            ["Databases", f"SQLite {found['sqlite']}, PostgreSQL {found['postgresql'] or '(none)'}"],
+            ["Databases", ", ".join(f"{name} {found.get(kind) or '(none)'}" for kind, name in DATABASES.items())],
             ["Load average before", f"{found['load_before']}"],
+            ["Rounds", rounds(results)],
+            ["The whole run", f"{results.raw['minutes']} minutes" if "minutes" in results.raw else NOT_RUN],
         ],
     )
+
+
+def rounds(results: Results) -> str:
+    """How often each was measured at most; slow contenders were measured less often."""
+    played = []
+    for scene in results.scenes(sizes=True):
+        most = max((len(results.plays(scene, name)) for name in all_contenders()), default=0)
+        played.append(f"{scene.rows:,} rows: {most}")
+    own = (("messy", "messy tables"), ("history", "history"), ("small", "small tables"))
+    played += [f"{title}: {results.raw[part]['rounds']}" for part, title in own if part in results.raw]
+    return ", ".join(played)
 
 
 def contenders(results: Results) -> str:
@@ -72,7 +91,7 @@ def goals(results: Results) -> str:
         sign = "≥" if goal.least else "≤"
         limits = [f"{sign} {goal.write(limit)}" if limit is not None else "" for limit in (goal.must, goal.wanted)]
         rows.append([goal.what, *limits, goal.write(goal.found(results)), goal.verdict(results)])
-    return table(["", "Must", "Wanted", "Found", ""], rows)
+    return table(["", "Must be", "Should be", "Found", ""], rows)
 
 
 def no_latency(scene: Scene, results: Results) -> str:
@@ -95,18 +114,13 @@ def row(scene: Scene, name: str, results: Results) -> list[str]:
     ]
 
 
-def written(figure: float | None, form: str) -> str:
-    return NOT_RUN if figure is None else form.format(figure)
-
-
 def megabytes(figure: float | None) -> str:
     return NOT_RUN if figure is None else f"{figure / MEGABYTE:,.0f}"
 
 
 def latency(results: Results) -> Iterator[str]:
     yield (
-        "Recipients a second; in brackets the share of `concurrency * chunk_size / latency`, which is all that there "
-        "is to have."
+        "Recipients a second; in brackets the share of `concurrency * chunk_size / latency`, the theoretical maximum."
     )
     names = [name for name, (_, one) in all_contenders().items() if one.threads]
     rows = []
@@ -114,7 +128,7 @@ def latency(results: Results) -> Iterator[str]:
         allowed = f"{scene.most:,.0f}" if scene.most else ""
         cells = (rate_and_share(scene, name, results) for name in names)
         rows.append([f"{scene.latency} ms", f"{scene.concurrency}", f"{scene.rows:,}", allowed, *cells])
-    yield table(["Latency", "Concurrency", "Rows", "To have", *names], rows)
+    yield table(["Latency", "Concurrency", "Rows", "Maximum", *names], rows)
 
 
 def rate_and_share(scene: Scene, name: str, results: Results) -> str:
@@ -125,7 +139,7 @@ def rate_and_share(scene: Scene, name: str, results: Results) -> str:
 def reruns(results: Results) -> str:
     rows = []
     for scene in results.scenes(sizes=True):
-        for name in (SQLITE, POSTGRESQL):
+        for name in OWN:
             first, again = (results.median(scene, name, "seconds", run) for run in ("first", "again"))
             if first and again:
                 rows.append([name, f"{scene.rows:,}", f"{first:.2f}", f"{again:.2f}", f"{again / first:.2f}"])

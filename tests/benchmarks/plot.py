@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.results import BARE, LIMIT, POSTGRESQL, SDK, SQLITE, Results
+from tests.benchmarks.results import BARE, LIMIT, MARIADB, OWN, POSTGRESQL, SDK, SQLITE, Results
 
 STYLES: dict[str, tuple[str, str, str]] = {
     LIMIT: ("#000000", ":", ""),
     BARE: ("#56B4E9", "--", "v"),
     SQLITE: ("#0072B2", "-", "o"),
     POSTGRESQL: ("#009E73", "-", "s"),
+    MARIADB: ("#F0E442", "-", "d"),
     SDK: ("#D55E00", "-.", "^"),
     "dlt": ("#CC79A7", "-.", "D"),
     "drt": ("#E69F00", "-.", "P"),
@@ -46,7 +47,7 @@ def draw_sizes(axes: Any, results: Results) -> None:
         points = [(scene.rows, rate) for scene in scenes if (rate := results.rate(scene, name))]
         if points:
             rows, rates = zip(*points, strict=True)
-            wide = 2.4 if name in {SQLITE, POSTGRESQL} else 1.4
+            wide = 2.4 if name in OWN else 1.4
             axes.plot(rows, rates, color=colour, linestyle=dash, marker=mark or ".", linewidth=wide, label=name)
     axes.set(xscale="log", yscale="log", xlabel="rows of the table", ylabel="recipients a second")
     axes.set_title("The API answers at once: what each takes itself", loc="left")
@@ -58,16 +59,16 @@ def draw_sizes(axes: Any, results: Results) -> None:
 
 
 def draw_latencies(axes: Any, results: Results) -> None:
-    """Rate against concurrency, for each latency: what there is to have, and what is reached."""
+    """Rate against concurrency, for each latency: the theoretical maximum, and what is reached."""
     scenes = [scene for scene in results.scenes(sizes=False) if scene.latency]
     for latency in sorted({scene.latency for scene in scenes}):
         dash = LATENCIES.get(latency, "-")
         some = sorted((scene for scene in scenes if scene.latency == latency), key=lambda scene: scene.concurrency or 0)
         allowed = [(scene.concurrency, scene.most) for scene in some]
         axes.plot(
-            *zip(*allowed, strict=True), color="#999999", linestyle=dash, linewidth=1, label=f"to have, {latency} ms"
+            *zip(*allowed, strict=True), color="#999999", linestyle=dash, linewidth=1, label=f"maximum, {latency} ms"
         )
-        for name in (SQLITE, POSTGRESQL, BARE):
+        for name in (*OWN, BARE):
             colour, _, mark = STYLES[name]
             points = [(scene.concurrency, rate) for scene in some if (rate := results.rate(scene, name))]
             if points:

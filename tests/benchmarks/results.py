@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The results of a run, as they are kept in JSON, and what is derived from them: medians, rates, ratios, goals."""
+"""The results of a run, as they are kept in JSON, and what is derived from them: medians, rates, ratios."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from statistics import median
 from typing import Any
 
 from tests.benchmarks.contender import Contender
+from tests.benchmarks.messy import CASES, CLEAN, INVALID, Case
 from tests.benchmarks.scenes import Scene
 
 SDK, LIMIT, BARE = "SDK in a loop", "the limit", "bare loop"
-SQLITE, POSTGRESQL = "this package, SQLite", "this package, PostgreSQL"
-LARGE, MIDDLE, SMALL = 5_000_000, 1_000_000, 100_000
+SQLITE, POSTGRESQL, MARIADB = "this package, SQLite", "this package, PostgreSQL", "this package, MariaDB"
+OWN = (SQLITE, POSTGRESQL, MARIADB)
 MEGABYTE = 1_000_000
 FIGURES = ("seconds", "cpu", "peak", "before")
 
@@ -22,7 +22,8 @@ FIGURES = ("seconds", "cpu", "peak", "before")
 class Results:
     """One run. Whatever was not measured is ``None``.
 
-    :param raw: as in the JSON: ``whole``, ``machine``, ``versions``, ``scenes``, ``imports``, ``errors``.
+    :param raw: as in the JSON: ``whole``, ``machine``, ``versions``, ``scenes``, ``imports``, ``errors``, and of the
+        parts that were measured ``messy``, ``history``, ``small``.
     """
 
     def __init__(self, raw: dict[str, Any]) -> None:
@@ -55,6 +56,54 @@ class Results:
         """Of what latency and concurrency allow."""
         return divided(self.rate(scene, name), scene.most)
 
+    # -- of this package alone
+
+    def messy(self, case: Case, name: str) -> float | None:
+        """Seconds of a messy table, in an empty ledger but for the clean table where the case has it before."""
+        return self._messy(case, name, "again" if case.again else "first")
+
+    def messy_times(self, case: Case, name: str) -> float | None:
+        """The same as a multiple: of the first run's seconds where there is one, else of the clean table's."""
+        clean = self._messy(case, name, "first") if case.again else self._messy(CLEAN, name, "first")
+        return divided(self.messy(case, name), clean)
+
+    def _messy(self, case: Case, name: str, run: str) -> float | None:
+        return medians(self.raw.get("messy", {}).get("plays", {}).get(case.name, {}).get(name, {}).get(run))
+
+    def ledger(self, part: str, name: str) -> dict[str, Any]:
+        """All that was measured of one contender in a part: ``history`` or ``small``."""
+        return dict(self.raw.get(part, {}).get("ledgers", {}).get(name, {}))
+
+    def old(self, case: Case, name: str, run: str = "history") -> float | None:
+        """Seconds of a table on a ledger with a history, or just before on an empty one (``empty``)."""
+        return medians(self.ledger("history", name).get("plays", {}).get(case.name, {}).get(run))
+
+    def old_times(self, case: Case, name: str) -> float | None:
+        return divided(self.old(case, name), self.old(case, name, "empty"))
+
+    def queries(self, name: str) -> dict[str, float]:
+        """Seconds of the documented queries on a ledger with a history."""
+        return dict(self.ledger("history", name).get("queries", {}))
+
+    def small(self, rows: int, name: str, kind: str = "warm", *, beyond_api: bool = False) -> float | None:
+        """Seconds from ``execute`` to its return, of a small table on an existing ledger.
+
+        :param kind: ``cold``: in a new process with all that must be imported; ``warm``: without that.
+        :param beyond_api: without the processor time of the API's stand-in.
+        """
+        found = self.ledger("small", name).get(kind, {})
+        plays = found.get(str(rows), []) if isinstance(found, dict) else found
+        seconds = [play["each"][0] - (play["sink_cpu"] if beyond_api else 0.0) for play in plays]
+        return median(seconds) if seconds else None
+
+    def listing(self, name: str, part: str = "small", figure: str = "cpu") -> float | None:
+        """Seconds of ``airflow-uspeedo list``."""
+        return medians(self.ledger(part, name).get("list"), figure)
+
+
+def medians(plays: Sequence[dict[str, Any]] | None, figure: str = "seconds") -> float | None:
+    return median(play[figure] for play in plays) if plays else None
+
 
 def divided(above: float | None, below: float | None) -> float | None:
     return above / below if above is not None and below else None
@@ -65,8 +114,14 @@ def record(scene: Scene) -> dict[str, Any]:
     return {"rows": scene.rows, "latency": scene.latency, "concurrency": scene.concurrency, "plays": {}}
 
 
-def missing(results: Results, expected: Iterator[tuple[Scene, Contender]]) -> list[str]:
-    """What should be there and is not, or is no positive number."""
+def missing(
+    results: Results, expected: Iterable[tuple[Scene, Contender]], parts: Collection[str], own: Sequence[str]
+) -> list[str]:
+    """What should be there and is not, or is no positive number.
+
+    :param parts: what was to be measured beside the scenes.
+    :param own: with which contenders.
+    """
     lost = []
     for scene, contender in expected:
         runs = ("first", "again") if contender.reruns and scene.reruns else ("first",)
@@ -76,8 +131,11 @@ def missing(results: Results, expected: Iterator[tuple[Scene, Contender]]) -> li
                 lost.append(f"{scene.name}, {contender.name}: {len(plays)} of {scene.times(contender)} measurements")
             bad = [name for play in plays for name in FIGURES if not is_figure(play.get(name))]
             lost += [f"{scene.name}, {contender.name}: {name} is no figure" for name in bad]
-    if not results.raw["imports"] or not all(map(is_figure, results.raw["imports"])):
+    imports = results.raw["imports"]
+    if "small" in parts and not (imports and all(map(is_figure, imports))):
         lost.append("the import of the operator")
+    wanted = [(what, name, figure) for what, figure in own_figures().items() for name in own if what[0] in parts]
+    lost += [f"{' '.join(what)}, {name}" for what, name, figure in wanted if not is_figure(figure(results, name))]
     return lost
 
 
@@ -85,85 +143,16 @@ def is_figure(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value) and value > 0
 
 
-# -- goals -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What must be reached, and what is wanted.
-
-    :param wanted: ``None``: no more than what must be.
-    :param found: what was reached, or ``None``.
-    :param least: a larger figure is better; else a smaller one.
-    :param form: how a figure is written.
-    """
-
-    what: str
-    must: float
-    wanted: float | None
-    found: Callable[[Results], float | None]
-    least: bool
-    form: str
-
-    def verdict(self, results: Results) -> str:
-        found = self.found(results)
-        if found is None:
-            return "not measured"
-        if self.wanted is not None and self.reached(found, self.wanted):
-            return "as wanted"
-        return "reached" if self.reached(found, self.must) else "**missed**"
-
-    def reached(self, found: float, goal: float) -> bool:
-        return found >= goal if self.least else found <= goal
-
-    def write(self, figure: float | None) -> str:
-        return "" if figure is None else self.form.format(figure)
-
-
-def memory(rows: int) -> Callable[[Results], float | None]:
-    return lambda results: divided(results.median(Scene(rows), SQLITE, "peak"), MEGABYTE)
-
-
-def memory_added(results: Results) -> float | None:
-    large, small = memory(LARGE)(results), memory(SMALL)(results)
-    return None if large is None or small is None else large - small
-
-
-def rerun(results: Results) -> float | None:
-    scene = Scene(MIDDLE)
-    return divided(results.median(scene, SQLITE, "seconds", "again"), results.median(scene, SQLITE, "seconds"))
-
-
-def slower_per_row(results: Results) -> float | None:
-    return divided(results.rate(Scene(SMALL), SQLITE), results.rate(Scene(LARGE), SQLITE))
-
-
-def import_time(results: Results) -> float | None:
-    return median(results.raw["imports"]) * 1000 if results.raw["imports"] else None
-
-
-BUSY = Scene(500_000, 100, 16)
-GOALS = (
-    Goal(
-        "SQLite: times the SDK's rate, 1,000,000 rows, no latency",
-        *(6, 12, lambda found: found.times(Scene(MIDDLE), SQLITE, SDK), True, "{:.1f}"),
-    ),
-    Goal(
-        "SQLite: times the limit's seconds, likewise",
-        *(9, 4.5, lambda found: found.times(Scene(MIDDLE), LIMIT, SQLITE), False, "{:.1f}"),
-    ),
-    Goal(
-        "PostgreSQL: times the SDK's rate, likewise",
-        *(4, 8, lambda found: found.times(Scene(MIDDLE), POSTGRESQL, SDK), True, "{:.1f}"),
-    ),
-    Goal(
-        "SQLite: recipients a second at 100 ms and concurrency 16 (90 % of 40,000; of 60,000)",
-        *(36_000, 54_000, lambda found: found.rate(BUSY, SQLITE), True, "{:,.0f}"),
-    ),
-    Goal("SQLite: peak memory at 5,000,000 rows beyond that at 100,000, MB", 50, None, memory_added, False, "{:.0f}"),
-    Goal("SQLite: peak memory at 5,000,000 rows, MB", 350, None, memory(LARGE), False, "{:.0f}"),
-    Goal("SQLite: seconds of a rerun, of those of the first run, 1,000,000 rows", 0.25, None, rerun, False, "{:.2f}"),
-    Goal("SQLite: time per row at 5,000,000 rows, times that at 100,000", 1.15, None, slower_per_row, False, "{:.2f}"),
-    Goal("Importing the operator's module, ms", 60, None, import_time, False, "{:.0f}"),
-)
-"""What this package sets itself."""
+def own_figures() -> dict[tuple[str, str], Callable[[Results, str], float | None]]:
+    """What must be there of this package with each database, by part and name."""
+    found: dict[tuple[str, str], Callable[[Results, str], float | None]] = {
+        ("history", "queries"): lambda results, name: max(results.queries(name).values(), default=None),
+        ("small", "imports included"): lambda results, name: results.small(0, name, "cold"),
+        ("small", "in a row"): lambda results, name: results.ledger("small", name).get("daily", {}).get("seconds"),
+        ("small", "list"): lambda results, name: results.listing(name),
+    }
+    for case in CASES:
+        found["messy", case.name] = lambda results, name, case=case: results.messy_times(case, name)
+    for case in (CLEAN, INVALID):
+        found["history", case.name] = lambda results, name, case=case: results.old_times(case, name)
+    return found

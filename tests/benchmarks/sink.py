@@ -31,7 +31,7 @@ class Came:
     :param requests: to send.
     :param questions: all others, which ask for templates.
     :param content: the sum of all messages, in whatever order they came; 0 where they are not read.
-    :param cpu: seconds of processor time of this process.
+    :param cpu: seconds of processor time of this process since it was ready to serve.
     """
 
     numbers: int = 0
@@ -123,8 +123,9 @@ async def serve(latency: float, *, reads: bool) -> None:
     server = await loop.create_server(lambda: Connection(came, latency, reads=reads), "127.0.0.1", 0, backlog=256)
     loop.add_reader(sys.stdin.fileno(), over.set)
     print(server.sockets[0].getsockname()[1], flush=True)
+    ready = time.process_time()
     await over.wait()
-    came.cpu = time.process_time()
+    came.cpu = time.process_time() - ready
     print(json.dumps(asdict(came)), flush=True)
 
 

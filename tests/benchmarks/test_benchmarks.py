@@ -14,8 +14,9 @@ import requests
 
 from tests.benchmarks import claims_alone, page
 from tests.benchmarks.contender import ROOT, Contender, all_contenders
+from tests.benchmarks.goals import GOALS
 from tests.benchmarks.people import phone, write
-from tests.benchmarks.results import GOALS, Results, is_figure, missing, record
+from tests.benchmarks.results import Results, is_figure, missing, record
 from tests.benchmarks.runner import NotMeasured, Stage, sink
 from tests.benchmarks.scenes import Scene
 
@@ -95,21 +96,21 @@ def test_the_sink_answers_after_its_latency():
 
 def test_a_contender_that_texts_nobody_is_not_measured(tmp_path):
     """Its process ends well and fast, but the sink got nothing."""
-    stage = Stage(tmp_path, Path("/nowhere"), lambda: None)
+    stage = Stage(tmp_path, Path("/nowhere"), lambda kind: None)
     with pytest.raises(NotMeasured, match="got 0 numbers instead of 10"):
         stage.play(Scene(10), IDLE, __name__)
 
 
 def test_a_contender_that_texts_others_is_not_measured(tmp_path):
     """As many numbers as the table has, but not those."""
-    stage = Stage(tmp_path, Path("/nowhere"), lambda: None, reads=True)
+    stage = Stage(tmp_path, Path("/nowhere"), lambda kind: None, reads=True)
     with pytest.raises(NotMeasured, match="other messages"):
         stage.play(Scene(3), WRONG, __name__)
 
 
 def test_a_contender_that_fails_is_not_measured(tmp_path):
     """Its last words are told."""
-    stage = Stage(tmp_path, Path("/nowhere"), lambda: None)
+    stage = Stage(tmp_path, Path("/nowhere"), lambda kind: None)
     with pytest.raises(NotMeasured, match="ZeroDivisionError"):
         stage.play(Scene(10), BROKEN, __name__)
 
@@ -118,14 +119,14 @@ def test_a_contender_that_fails_is_not_measured(tmp_path):
 def test_what_is_no_figure_is_found(figure):
     """It fails the run, instead of standing on the page."""
     assert not is_figure(figure)
-    assert missing(results(cpu=figure), iter([(Scene(1000), IDLE)])) == ["1,000 rows, idle: cpu is no figure"]
+    assert missing(results(cpu=figure), [(Scene(1000), IDLE)], (), ()) == ["1,000 rows, idle: cpu is no figure"]
 
 
 def test_what_was_not_measured_is_found():
     """A contender that was to play and did not, and a round too few."""
-    assert missing(results(), iter([(Scene(1000), IDLE)])) == []
-    assert missing(results(), iter([(Scene(1000, rounds=2), IDLE)])) == ["1,000 rows, idle: 1 of 2 measurements"]
-    assert missing(results(), iter([(Scene(1000), BROKEN)])) == ["1,000 rows, broken: 0 of 1 measurements"]
+    assert missing(results(), [(Scene(1000), IDLE)], (), ()) == []
+    assert missing(results(), [(Scene(1000, rounds=2), IDLE)], (), ()) == ["1,000 rows, idle: 1 of 2 measurements"]
+    assert missing(results(), [(Scene(1000), BROKEN)], (), ()) == ["1,000 rows, broken: 0 of 1 measurements"]
 
 
 def test_a_goal_that_was_not_measured_is_neither_reached_nor_missed():

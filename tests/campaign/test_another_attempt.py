@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A try that ends while a newer one is in the middle of the same table waits for it, as long as it has patience."""
+"""An attempt that ends while a newer one is in the middle of the same table waits for it until its time-out."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Newer:
 
 
 class Meanwhile(threading.Event):
-    """While the older try waits, the newer one takes a step."""
+    """While the older attempt waits, the newer one takes a step."""
 
     def __init__(self, newer: Newer) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Meanwhile(threading.Event):
         return False
 
 
-def test_a_try_waits_for_each_request_of_another_and_not_for_the_first_alone(scene: Scene) -> None:
+def test_an_attempt_waits_for_each_request_of_another_and_not_for_the_first_alone(scene: Scene) -> None:
     """What the other one begins in the meantime is not called a lost answer."""
     with scene.ledger() as ledger, scene.ledger() as other, scene.client() as client:
         newer, stop_signal = Newer(other), StopSignal()

@@ -78,8 +78,8 @@ def test_a_ratio_of_nothing_stops_at_the_first_rejection(scene: Scene) -> None:
     assert report.summary["not_sent"] == 6
 
 
-def test_the_next_try_goes_on_with_answers_of_its_own(scene: Scene) -> None:
-    """Somebody has decided to go on: what the last try met is not held against this one."""
+def test_the_next_attempt_goes_on_with_answers_of_its_own(scene: Scene) -> None:
+    """Somebody has decided to go on: what the last attempt met is not held against this one."""
     rows = table(60, refused=[0, 5, 10, 15, 19])
     config = make_order(chunk_size=10, max_failure_ratio=0.2)
     halt_of(scene.run(rows, config))
@@ -196,7 +196,7 @@ def test_a_canary_without_an_answer_does_not_pass(scene: Scene) -> None:
     scene.check(report, 24)
 
 
-def test_the_canary_of_the_next_try_is_of_those_who_are_left(scene: Scene) -> None:
+def test_the_canary_of_the_next_attempt_is_of_those_who_are_left(scene: Scene) -> None:
     """After the mend, another few go first."""
     rows = table(30, refused=[1])
     config = make_order(canary=4, chunk_size=10)
@@ -216,14 +216,14 @@ def test_a_canary_that_is_the_whole_table_is_judged_too(scene: Scene) -> None:
     scene.check(report, 4)
 
 
-def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
-    """The other try may yet learn that it must stop; this one can be tried again."""
+def test_nobody_goes_on_while_another_attempt_has_the_canary(scene: Scene) -> None:
+    """The other attempt may yet learn that it must stop; this one can be tried again."""
     rows, config = people(30), make_order(canary=3, chunk_size=10)
     inside: list[Any] = []
 
     def call(content: WrittenContent) -> Any:
         if not inside:
-            inside.append(None)  # the canary of the first try is under way: another try of the campaign comes
+            inside.append(None)  # the canary of the first attempt is under way: another attempt of the campaign comes
             inside[0] = scene.run_with(client.send_written, rows, config)
         return client.send_written(content)
 
@@ -234,7 +234,7 @@ def test_nobody_goes_on_while_another_try_has_the_canary(scene: Scene) -> None:
     scene.check(report, 30)
 
 
-def test_a_canary_that_another_try_claimed_meanwhile_holds_everybody_back(scene: Scene) -> None:
+def test_a_canary_that_another_attempt_claimed_meanwhile_holds_everybody_back(scene: Scene) -> None:
     """Without an answer to it, nobody is sent to; a retry may."""
     rows, config = people(30), make_order(canary=3, chunk_size=10)
     with scene.ledger() as ledger, scene.client() as client:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a campaign stop before its time, what has become of everybody then, and what the next try does."""
+"""What makes a campaign stop before its time, what has become of everybody then, and what the next attempt does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def closed_port() -> Any:
 
 
 def test_nothing_is_lost_while_nobody_listens(scene: Scene, closed_port: str) -> None:
-    """Everybody is not sent, and the next try sends to all of them."""
+    """Everybody is not sent, and the next attempt sends to all of them."""
     report = scene.run(people(9), base_url=closed_port)
     assert isinstance(report.cause, NotSent)
     assert set(scene.statuses()) == {"not_sent"}
@@ -101,7 +101,7 @@ def test_a_request_that_is_called_again_is_a_new_one_in_the_ledger(scene: Scene)
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_a_stop_lets_nothing_more_leave(scene: Scene, concurrency: int) -> None:
-    """What was on its way is settled, the rest is not sent, and the next try goes on from there."""
+    """What was on its way is settled, the rest is not sent, and the next attempt goes on from there."""
     scene.sizes["portion_rows"] = 12
     stop_signal = StopSignal()
     with scene.client() as client:
@@ -177,7 +177,7 @@ def test_an_error_that_nobody_foresaw_leaves_the_request_unknown_and_stops(
 
 @pytest.mark.parametrize("size", [0, 1000, 20_000])
 def test_a_file_that_is_cut_off_while_it_is_read_stops_the_campaign(scene: Scene, size: int) -> None:
-    """Its missing rows are not taken for its end; what was read by then is told, and the next try does the rest."""
+    """Its missing rows are not taken for its end; what was read by then is told, and the next attempt does the rest."""
     scene.sizes["portion_rows"] = 1000
     file = scene.folder / "due.parquet"
     table = people(9000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A table that a try has read to its end is recognised by the next one, which then records no line of it again."""
+"""A table that an attempt has read to its end is recognised by the next one, which then records no line of it again."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, OutcomeUnknown
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people, phones
+from tests.ledger.acting import resolve
 
 PEOPLE = [*people(8), {"phone": "nobody", "name": "N"}, people(1)[0]]
 """Eight people, one row that cannot be sent, one that comes twice."""
@@ -30,16 +31,16 @@ TABLE = pa.Table.from_pylist(PEOPLE)
 
 
 def recorded(scene: Scene) -> list[bool]:
-    """Of each try, whether it recorded its table; the others share the lines of an earlier one."""
+    """Of each attempt, whether it recorded its table; the others share the lines of an earlier one."""
     query = "SELECT read_to > 0, same_as FROM uspeedo_attempts WHERE name <> 'resolve by ann' ORDER BY attempt_no"
     with contextlib.closing(sqlite3.connect(scene.file)) as ledger:
-        tries = ledger.execute(query).fetchall()
-    assert all((same_as is None) == reached for reached, same_as in tries)
-    return [bool(reached) for reached, _ in tries]
+        attempts = ledger.execute(query).fetchall()
+    assert all((same_as is None) == reached for reached, same_as in attempts)
+    return [bool(reached) for reached, _ in attempts]
 
 
 def test_an_unchanged_table_is_not_recorded_again(scene: Scene) -> None:
-    """Its rows are counted from what the earlier try recorded, each with what has become of it."""
+    """Its rows are counted from what the earlier attempt recorded, each with what has become of it."""
     scene.check(scene.run(TABLE), 10)
     lines = scene.lines()
     for _ in range(2):
@@ -99,14 +100,14 @@ def test_what_is_unknown_stays_so_until_somebody_decides(scene: Scene) -> None:
     scene.run_with(lost, TABLE)
     assert scene.run(TABLE, ask=False).summary["unknown"] == 8
     with scene.ledger() as ledger:
-        assert ledger.resolve(CAMPAIGN, as_sent=False, by="ann") == 8
+        assert resolve(ledger, CAMPAIGN, as_sent=False, by="ann") == 8
     scene.check(scene.run(TABLE, ask=False), 10)
     assert set(scene.texted()) == set(phones(people(8)))
     assert recorded(scene) == [True, False, True]
 
 
 def test_a_table_with_people_left_is_read(scene: Scene) -> None:
-    """Those whose request surely reached nobody are texted by the next try."""
+    """Those whose request surely reached nobody are texted by the next attempt."""
     scene.run(TABLE, base_url="http://127.0.0.1:9", ask=False)
     scene.check(scene.run(TABLE), 10)
     assert set(scene.texted()) == set(phones(people(8)))
@@ -121,8 +122,8 @@ def test_a_stopped_campaign_says_so(scene: Scene) -> None:
         scene.run(TABLE)
 
 
-def test_lines_that_a_later_try_has_replaced_are_not_shared(scene: Scene) -> None:
-    """A changed table came in between, and its try ended early: some of its lines are current."""
+def test_lines_that_a_later_attempt_has_replaced_are_not_shared(scene: Scene) -> None:
+    """A changed table came in between, and its attempt ended early: some of its lines are current."""
     scene.run(TABLE)
     stop_signal = StopSignal()
 

@@ -24,6 +24,7 @@ from tests.chaos.stage import connection_to_ledger, sent_people
 from tests.crash.people import Row
 from tests.crash.programs import Vendor
 from tests.crash.truth import Arrival, Line, read_arrivals
+from tests.ledger.acting import resolve
 
 CHUNK_SIZE = 20
 CONCURRENCY = 2
@@ -133,7 +134,7 @@ class Campaign:
             for as_sent in (True, False):
                 keys = [bytes.fromhex(key) for key, phone in unknown.items() if (phone in texted) is as_sent]
                 if keys:
-                    assert ledger.resolve(self.name, as_sent=as_sent, by="Pat", only=keys) == len(keys)
+                    assert resolve(ledger, self.name, as_sent=as_sent, by="Pat", only=keys) == len(keys)
         finally:
             ledger.close()
 

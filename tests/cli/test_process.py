@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command as a process of its own: what a shell, a pipe and a keyboard see of it."""
+"""The command as a process of its own: at a shell, in a pipe, at a terminal."""
 
 from __future__ import annotations
 
@@ -29,17 +29,62 @@ def test_nothing_heavy_is_imported_before_a_verb_runs():
     assert set(HEAVY).isdisjoint(listed.stdout.split())
 
 
+LISTS = """
+import sys
+from airflow_provider_uspeedo.cli.command import airflow_uspeedo
+airflow_uspeedo.main(sys.argv[1:], standalone_mode=False)
+print("loaded:", *{name.partition('.')[0] for name in sys.modules})
+"""
+NOT_FOR_A_LIST = {"airflow", "pandas", "phonenumbers", "requests"}
+
+
+@pytest.mark.parametrize("options", [["--conn-id", "warehouse"], []], ids=["environment", "default file"])
+def test_a_list_does_not_import_airflow(warehouse, options):
+    """Its start takes longer than all else: a plain connection, and the default file, are found without it."""
+    warehouse.run(people(3))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    connection = os.environ["AIRFLOW_CONN_WAREHOUSE"]
+    (warehouse.folder / "uspeedo_ledger.db").symlink_to(warehouse.file)
+    done = subprocess.run(
+        [sys.executable, "-c", LISTS, *options, "list", "--json"],
+        env={**environment, "AIRFLOW_HOME": str(warehouse.folder), "AIRFLOW_CONN_WAREHOUSE": connection},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    printed, _, loaded = done.stdout.partition("loaded:")
+    assert [campaign["campaign_id"] for campaign in json.loads(printed)] == [CAMPAIGN]
+    assert NOT_FOR_A_LIST.isdisjoint(loaded.split())
+
+
+@pytest.mark.airflow
+def test_a_secrets_backend_wins_over_the_environment(command, warehouse, tmp_path):
+    """In the order that Airflow documents."""
+    warehouse.run(people(3))
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text(json.dumps({"warehouse": json.loads(os.environ["AIRFLOW_CONN_WAREHOUSE"])}))
+    done = command.process(
+        "list",
+        "--json",
+        AIRFLOW_CONN_WAREHOUSE=json.dumps({"conn_type": "sqlite", "host": str(tmp_path / "other.db")}),
+        AIRFLOW__SECRETS__BACKEND="airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_file_path": str(secrets)}),
+    )
+    assert [campaign["campaign_id"] for campaign in json.loads(done.out)] == [CAMPAIGN]
+
+
 @pytest.mark.parametrize("verb", airflow_uspeedo.commands)
 def test_the_help_of_every_verb_has_an_example_and_the_page(verb):
     """The example names the verb, and is a line that can be copied."""
-    told = Command()(verb, "--help").out
-    example, runbook = re.search(r"Example:\n(.*)\n\nRunbook:\n  (\S+)\n", told, re.DOTALL).groups()
+    printed = Command()(verb, "--help").out
+    example, runbook = re.search(r"Example:\n(.*)\n\nRunbook:\n  (\S+)\n", printed, re.DOTALL).groups()
     assert re.search(rf"^  airflow-uspeedo .*\b{verb}\b", example)
     assert runbook.startswith("docs/runbook.md#")
 
 
-def test_stdout_is_ours_alone(command, warehouse):
-    """JSON can be parsed, though the ledger is found by Airflow; stderr is quiet, too."""
+def test_stdout_holds_json_alone(command, warehouse):
+    """It can be parsed; stderr is empty, too."""
     unknown(warehouse, people(3), make_order())
     said = command.process("show", CAMPAIGN, "--json", AIRFLOW_USPEEDO_RESULTS_TABLE="uspeedo_results")
     assert (said.code, said.err) == (0, "")
@@ -48,7 +93,7 @@ def test_stdout_is_ours_alone(command, warehouse):
 
 def test_an_error_is_one_line_without_a_traceback(warehouse):
     """On stderr, with exit code 1; the connection comes from the environment here."""
-    said = Command().process("show", "nobody", AIRFLOW_USPEEDO_CONN_ID="warehouse")
+    said = Command().process("show", "absent", AIRFLOW_USPEEDO_CONN_ID="warehouse")
     assert (said.code, said.out) == (1, "")
     assert said.line.startswith("Error: There is no ledger here yet")
 
@@ -100,13 +145,13 @@ def at_a_terminal(line):
 
 
 @pytest.mark.parametrize("keys", [CTRL_C, "n\n"], ids=["Ctrl-C", "no"])
-def test_whatever_is_not_a_yes_changes_nothing(command, warehouse, keys):
+def test_only_a_yes_changes_anything(command, warehouse, keys):
     """At the question that states the number; it ends without a traceback."""
     unknown(warehouse, people(3), make_order())
     with at_a_terminal(command.line("resolve", CAMPAIGN, "--as", "not-sent")) as (talk, ended):
-        talk("", until="Say that 3 people were NOT sent? [y/N]: ")
-        told = talk(keys, until="Nothing was changed.")
-        assert "Traceback" not in told
+        talk("", until="Record 3 recipients as NOT sent? [y/N]: ")
+        printed = talk(keys, until="Nothing was changed.")
+        assert "Traceback" not in printed
         assert ended() == 1
     assert warehouse.statuses() == ["unknown"] * 3
 
@@ -115,8 +160,8 @@ def test_a_yes_at_the_terminal_is_enough(command, warehouse):
     """The usual way."""
     unknown(warehouse, people(3), make_order())
     with at_a_terminal(command.line("resolve", CAMPAIGN, "--as", "sent", "--by", "Dana")) as (talk, ended):
-        talk("", until="Say that 3 people were sent? [y/N]: ")
-        talk("y\n", until="Said of 3 people")
+        talk("", until="Record 3 recipients as sent? [y/N]: ")
+        talk("y\n", until="Recorded 3 recipients")
         assert ended() == 0
     assert warehouse.statuses() == ["accepted"] * 3
 
@@ -126,8 +171,8 @@ def test_a_phone_that_is_asked_for_is_not_shown(command, warehouse):
     warehouse.run(people(2))
     with at_a_terminal(command.line("forget")) as (talk, ended):
         talk("", until="Phone (not shown): ")
-        told = talk("+852 5000 0001\n", until="Blank it? [y/N]: ")
-        assert ("5000 0001" in told, "(852)****0001" in told) == (False, True)
+        printed = talk("+852 5000 0001\n", until="Blank it? [y/N]: ")
+        assert ("5000 0001" in printed, "(852)****0001" in printed) == (False, True)
         talk("y\n", until="Blanked in 1 campaign")
         assert ended() == 0
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Said(NamedTuple):
-    """What a command has written, and its exit code."""
+    """What a command has printed, and its exit code."""
 
     code: int
     out: str
@@ -66,13 +66,13 @@ class Command:
 
 
 def _private(said: Said) -> Said:
-    """Nothing that the command writes holds a phone, whatever it was asked."""
+    """Nothing that the command writes holds a phone."""
     assert not re.search(r"5[05]\d{6}", said.out + said.err)
     return said
 
 
 def unknown(scene: Any, table: Any, order: Any, *, at: int = 1, accepted: bool = True) -> None:
-    """One try of a campaign that loses the answer to its ``at``-th request."""
+    """One attempt of a campaign that loses the answer to its ``at``-th request."""
     scene.sandbox.fault("drop", at=at, accepted=accepted)
     scene.run(table, order)
     scene.sandbox.clear_faults()

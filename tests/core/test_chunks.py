@@ -8,8 +8,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core import chunks as chunks_module
-from airflow_provider_uspeedo.core.chunks import by_template_and_sender
+from airflow_provider_uspeedo.core.chunks import by_template_and_sender, cut
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 
@@ -19,8 +18,8 @@ def recipient(row: int, phone: int, template: str = "T", sender: str = "") -> Re
     return Recipient(row, row.to_bytes(16, "big"), f"(852){phone}", (f"p{row}",), f"u{row}", f"{row}", template, sender)
 
 
-def cut(recipients: list[Recipient], size: int) -> list[list[Recipient]]:
-    return [list(chunk) for chunk in chunks_module.cut(RecipientBatch.of(recipients), size)]
+def chunks_of(recipients: list[Recipient], size: int) -> list[list[Recipient]]:
+    return [list(chunk) for chunk in cut(RecipientBatch.of(recipients), size)]
 
 
 people = st.lists(st.integers(0, 12)).map(lambda phones: [recipient(row, phone) for row, phone in enumerate(phones, 1)])
@@ -31,7 +30,7 @@ sizes = st.integers(1, 5)
 @given(people, sizes)
 def test_every_recipient_is_in_exactly_one_chunk(recipients: list[Recipient], size: int) -> None:
     """None is lost, none is doubled, and no chunk is empty or too large."""
-    chunks = cut(recipients, size)
+    chunks = chunks_of(recipients, size)
     assert Counter(one for chunk in chunks for one in chunk) == Counter(recipients)
     assert all(1 <= len(chunk) <= size for chunk in chunks)
 
@@ -40,8 +39,16 @@ def test_every_recipient_is_in_exactly_one_chunk(recipients: list[Recipient], si
 @given(people, sizes)
 def test_no_phone_is_twice_in_a_chunk(recipients: list[Recipient], size: int) -> None:
     """The API names failures by phone; two messages to one phone could not be told apart."""
-    for chunk in cut(recipients, size):
+    for chunk in chunks_of(recipients, size):
         assert len({one.phone for one in chunk}) == len(chunk)
+
+
+@settings(deadline=None)
+@given(people, sizes)
+def test_recipients_that_share_a_phone_cost_few_requests(recipients: list[Recipient], size: int) -> None:
+    """As many layers of requests as the most frequent phone has recipients, each full but for its last."""
+    layers = max(Counter(one.phone for one in recipients).values(), default=0)
+    assert len(chunks_of(recipients, size)) <= len(recipients) // size + layers
 
 
 @settings(deadline=None)
@@ -49,13 +56,13 @@ def test_no_phone_is_twice_in_a_chunk(recipients: list[Recipient], size: int) ->
 def test_recipients_with_different_phones_fill_every_chunk_but_the_last(number: int, size: int) -> None:
     """No request is wasted where no phone is shared, and the order of the table is kept."""
     recipients = [recipient(row, row) for row in range(1, number + 1)]
-    assert cut(recipients, size) == [recipients[start : start + size] for start in range(0, number, size)]
+    assert chunks_of(recipients, size) == [recipients[start : start + size] for start in range(0, number, size)]
 
 
 def test_one_phone_for_all_makes_one_request_each() -> None:
     """A switchboard's number in every row costs many requests, not much memory."""
     recipients = [recipient(row, 1) for row in range(1, 101)]
-    assert sorted(cut(recipients, 1000)) == [[one] for one in recipients]
+    assert sorted(chunks_of(recipients, 1000)) == [[one] for one in recipients]
 
 
 @settings(deadline=None)

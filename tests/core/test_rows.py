@@ -180,7 +180,7 @@ def test_an_empty_parameter_is_sent_as_it_is() -> None:
 
 
 def test_a_bad_row_keeps_its_key() -> None:
-    """An earlier try may have texted it, and the ledger must be able to find that."""
+    """An earlier attempt may have texted it, and the ledger must be able to find that."""
     by_phone = Columns("phone", ("name",))
     bad, good = read_one(by_phone, {"name": None}), read_one(by_phone, {"name": "Ann"})
     assert isinstance(bad, BadRow)

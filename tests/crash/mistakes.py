@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.sending import Sender
@@ -75,7 +77,8 @@ def mark_sending_after_send() -> Iterator[None]:
 def sending_may_be_taken() -> Iterator[None]:
     """What a dead try marked *sending* is taken over like what it only claimed."""
     taken = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SENDING)
-    with patch.object(claims, "MAY_BE_TAKEN", taken):
+    available = patch.object(claims.Claims, "unavailable", lambda _self, _c, _a, given: np.zeros(len(given), bool))
+    with patch.object(claims, "MAY_BE_TAKEN", taken), available:
         yield
 
 

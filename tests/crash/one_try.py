@@ -32,6 +32,7 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.crash.gaps import Gaps
 from tests.crash.mistakes import MISTAKES
 from tests.crash.people import BATCH_ROWS, CHUNK_SIZE, LATER
+from tests.ledger.acting import resolve
 
 CAMPAIGN = "crash"
 NO_CONNECTION = "no connection"
@@ -121,8 +122,8 @@ def _flags(done: campaign.Report) -> dict[str, bool]:
 
 def _resolve(ledger: Ledger, sent: Sequence[str]) -> dict[str, Any]:
     keys = [bytes.fromhex(key) for key in sent]
-    said = ledger.resolve(CAMPAIGN, as_sent=True, by="Pat", only=keys) if keys else 0
-    return {"resolved": said + ledger.resolve(CAMPAIGN, as_sent=False, by="Pat")}
+    said = resolve(ledger, CAMPAIGN, as_sent=True, by="Pat", only=keys) if keys else 0
+    return {"resolved": said + resolve(ledger, CAMPAIGN, as_sent=False, by="Pat")}
 
 
 class Sends:

@@ -91,8 +91,8 @@ def test_the_queries_of_the_documents_run(kind, tmp_path, hook):
 
 
 @pytest.mark.parametrize("said", ["sent", "not sent"])
-def test_the_dag_of_the_runbook_says_what_became_of_lost_answers(said, sandbox, hook, ledger):
-    """Said to be sent they are accepted, said to be not sent the next try sends them; and not before."""
+def test_the_dag_of_the_runbook_resolves_lost_answers(said, sandbox, hook, ledger):
+    """Resolved as sent they are accepted, as not sent the next attempt sends to them; and not before."""
     sandbox.fault("drop", at=1, accepted=said == "sent")
     assert text_people(ledger, hook) == {"unknown": 3, "invalid": 1}
     assert text_people(ledger, hook) == {"unknown": 3, "invalid": 1}
@@ -100,21 +100,21 @@ def test_the_dag_of_the_runbook_says_what_became_of_lost_answers(said, sandbox, 
     names = {}
     exec(text.replace("\nuspeedo_resolve()\n", "\nmade = uspeedo_resolve()\n"), names)
     resolve = names["made"].get_task("resolve").python_callable
-    form = {"campaign": CAMPAIGN, "outcome": said, "people": 3, "by": "Dana", "results_conn_id": "warehouse"}
+    form = {"campaign": CAMPAIGN, "outcome": said, "recipients": 3, "by": "Dana", "results_conn_id": "warehouse"}
     assert resolve(params={**form, "results_table": "uspeedo_results"}) == 3
     assert text_people(ledger, hook) == {"accepted": 3, "invalid": 1}
     assert len(sandbox.journal()) == 3
 
 
-def test_the_lines_of_the_runbook_say_it_too(sandbox, hook, ledger):
-    """Typed in a shell: everything that the section of unknown outcomes tells one to type, in its order."""
+def test_the_commands_of_the_runbook_resolve_them_too(sandbox, hook, ledger):
+    """At a shell, as the section of unknown outcomes shows."""
     sandbox.fault("drop", at=1)
     text_people(ledger, hook)
     lines = [line for piece in code("console", [DOCS / "runbook.md"]) for line in piece.text.splitlines()]
     typed = [shlex.split(line)[1:] for line in lines if " resolve " in line and "--as sent" in line]
     assert typed
     said = CliRunner().invoke(airflow_uspeedo, [*typed[0][1:], "--yes"])
-    assert (said.exit_code, "Said of 3 people" in said.output) == (0, True)
+    assert (said.exit_code, "Recorded 3 recipients" in said.output) == (0, True)
     assert text_people(ledger, hook) == {"accepted": 3, "invalid": 1}
 
 
@@ -130,8 +130,8 @@ def test_every_command_that_the_documents_show_can_be_typed(piece):
             airflow_uspeedo.commands[words[0]].make_context(words[0], words[1:])
 
 
-def test_receipts_show_who_was_texted_after_all(sandbox, hook, ledger, capsys):
-    """The API accepted two of three and did not say whom; their receipts do, and of the third nothing follows."""
+def test_receipts_show_which_recipients_were_texted(sandbox, hook, ledger, capsys):
+    """The API accepted two of three and did not say which; their receipts do, and nothing follows for the third."""
     sandbox.fault("unlisted", at=1, count=1)
     assert text_people(ledger, hook) == {"unknown": 3, "invalid": 1}
     sandbox.ripen()

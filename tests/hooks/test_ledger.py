@@ -47,7 +47,7 @@ def test_a_sqlite_connection_names_the_file(connect: Connect, tmp_path: Path, fi
 
 @pytest.mark.parametrize("path", ["ledger.db", "./ledger.db", "", ":memory:", "~/ledger.db"])
 def test_a_sqlite_path_that_depends_on_where_one_stands_is_refused(connect: Connect, path: str) -> None:
-    """The next try may stand elsewhere."""
+    """The next attempt may stand elsewhere."""
     with pytest.raises(ConfigurationError, match="Connection 'lake' must name the SQLite file by an absolute path"):
         open_ledger(connect("lake", conn_type="sqlite", host=path), "uspeedo_results")
 
@@ -160,7 +160,7 @@ def test_a_server_that_does_not_answer_is_told_without_the_password(connect: Con
 
 
 def test_the_default_file_is_in_airflow_home() -> None:
-    """By an absolute path: every try finds the same."""
+    """By an absolute path: every attempt finds the same."""
     assert default_file().name == FILE_NAME
     assert default_file().is_absolute()
 

@@ -34,10 +34,15 @@ texts = st.sampled_from(
         '{"https": 1}', '{"no_proxy": "*", "all": "socks5h://x"}', '{"no_proxy": "1.2.3.4/99,/,::1/200"}', "\u0665",
     ]
 )  # fmt: skip
+any_text = st.text(st.characters(exclude_categories=()), max_size=8)
+UNFIT = ["\0", "\n", "\t", "\x1b", "\x7f", "\x85", "\ud800", "\udfff"]
 huge = st.sampled_from([400, 5_000]).map(lambda digits: 10**digits)
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | huge
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | texts | any_text | huge
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2))
-proxies = st.dictionaries(st.sampled_from(["http", "https", "all", "no_proxy", ""]), texts, max_size=3)
+# A free text is no proxy here: it might be the name of a machine that exists.
+proxies = st.fixed_dictionaries(
+    {}, optional={**dict.fromkeys(["http", "https", "all", "", "\0", "\ud800"], texts), "no_proxy": texts | any_text}
+)
 extras = st.fixed_dictionaries(
     {},
     optional={
@@ -115,6 +120,42 @@ def test_an_extra_that_python_cannot_write_out_is_refused_by_name(name, value):
         ClientConfig.from_connection(login="id", password=SECRET, extra={name: value})
 
 
+@pytest.mark.parametrize("unfit", UNFIT)
+@pytest.mark.parametrize(
+    ("field", "pieces"),
+    [
+        ("host", lambda text: {"host": text}),
+        ("host", lambda text: {"host": f"https://{text}"}),
+        ("schema", lambda text: {"host": "api.example", "schema": text}),
+        ("login", lambda text: {"login": text}),
+        ("password", lambda text: {"password": text}),
+        ("'account_id'", lambda text: {"extra": {"account_id": text}}),
+        ("'api'", lambda text: {"extra": {"api": text}}),
+        ("'timeout'", lambda text: {"extra": {"timeout": text}}),
+        ("'allow_http'", lambda text: {"extra": {"allow_http": text}}),
+        ("'verify'", lambda text: {"extra": {"verify": f"/{text}"}}),
+        ("'proxies'", lambda text: {"extra": {"proxies": f"http://{text}"}}),
+        ("'proxies'", lambda text: {"extra": {"proxies": {"https": text}}}),
+        ("'proxies'", lambda text: {"extra": {"proxies": {"no_proxy": text}}}),
+        ("'proxies'", lambda text: {"extra": {"proxies": {text: "http://proxy.example"}}}),
+        ("'proxies'", lambda text: {"extra": {"proxies": json.dumps({"no_proxy": text})}}),
+    ],
+)
+def test_an_unfit_character_is_refused_by_the_name_of_its_field(field, pieces, unfit):
+    """The operating system and the libraries never get it, and the text around it is quoted nowhere."""
+    with pytest.raises(ConfigurationError, match=f"^Connection (extra )?{field}") as raised:
+        ClientConfig.from_connection(**{"login": "id", "password": SECRET, **pieces(f"a{SECRET}{unfit}b")})
+    assert SECRET not in everything_shown(raised.value)
+
+
+@pytest.mark.parametrize("field", ["base_url", "access_key_id", "access_key_secret", "verify"])
+def test_a_config_without_a_connection_is_checked_alike(field):
+    """Python code may make it directly."""
+    given = {"access_key_id": "id", "access_key_secret": SECRET, field: "https://a\0b"}
+    with pytest.raises(ConfigurationError, match=r"holds a control character \(U\+0000\): enter it again without it"):
+        ClientConfig(**given)
+
+
 @pytest.mark.parametrize("extra", ["[]", "7", '"text"', ["a"], 7, "null"])
 def test_extras_that_are_no_object_are_refused(extra):
     """The text of an object would be read by Airflow; here it is none."""
@@ -124,6 +165,9 @@ def test_extras_that_are_no_object_are_refused(extra):
 
 @given(host=hosts, extra=st.fixed_dictionaries({"proxies": proxies | texts}))
 @settings(max_examples=60)
+@example(host="http://127.0.0.1:1", extra={"proxies": {"no_proxy": "\0"}})
+@example(host="http://127.0.0.1:1", extra={"proxies": {"no_proxy": "\ud800"}})
+@example(host="http://127.0.0.1:1", extra={"proxies": '{"no_proxy": "a\\u0000"}'})
 def test_what_a_connection_cannot_reach_is_told_in_our_words(host, extra):
     """A proxy or a host that is accepted may still be nonsense: the send ends in an error of ours, and quickly."""
     try:
@@ -184,6 +228,9 @@ driver_extras = st.dictionaries(
     extra=driver_extras,
 )
 @settings(max_examples=150)
+@example(kind="postgres", host="", schema="\ud800", port=None, extra={})
+@example(kind="sqlite", host="/tmp/\0", schema="", port=None, extra={})
+@example(kind="mysql", host="db", schema="", port=None, extra={"ssl": '{"ca": "\\u0000"}'})
 def test_a_results_connection_works_or_is_refused_by_its_name(kind, host, schema, port, extra):
     """The address of the ledger is made, or the connection is named; the password is quoted by nobody."""
     connection = Connection(
@@ -197,6 +244,48 @@ def test_a_results_connection_works_or_is_refused_by_its_name(kind, host, schema
     assert SECRET not in repr(url)
     for name, value in arguments.items():
         assert not name.endswith("_timeout") or (isinstance(value, int) and value >= 0)
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+@pytest.mark.parametrize("kind", ["postgres", "mysql"])
+@pytest.mark.parametrize(
+    ("named", "pieces"),
+    [
+        ("Host of", lambda text: {"host": text}),
+        ("Schema of", lambda text: {"schema": text}),
+        ("Login of", lambda text: {"login": text}),
+        ("Password of", lambda text: {"password": text}),
+        ("Extra 'sslrootcert' of", lambda text: {"extra_dejson": {"sslrootcert": text}}),
+        ("Extra 'ssl' of", lambda text: {"extra_dejson": {"ssl": {"ca": [text]}}}),
+        ("Extra 'ssl' of", lambda text: {"extra_dejson": {"ssl": json.dumps({text: "/ca.pem"})}}),
+        ("Extra 'connect_timeout' of", lambda text: {"extra_dejson": {"connect_timeout": text}}),
+        ("The name of an extra of", lambda text: {"extra_dejson": {text: 1}}),
+    ],
+)
+def test_an_unfit_character_never_reaches_a_driver(named, pieces, kind, unfit):
+    """The refusal names the field of the results connection, and what stands in it is quoted nowhere."""
+    fields = {"conn_type": kind, "host": "db.example", "password": SECRET, **pieces(f"a{SECRET}{unfit}b")}
+    with pytest.raises(ConfigurationError, match=f"^{named} connection 'lake' holds a ") as raised:
+        ledgers._address(Connection(**fields), "lake")
+    assert SECRET not in everything_shown(raised.value)
+
+
+@pytest.mark.parametrize("field", ["host", "schema"])
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_an_unfit_character_is_in_no_path_of_a_sqlite_file(field, unfit, tmp_path):
+    """Whichever of its fields names the file."""
+    with pytest.raises(ConfigurationError, match=f"^{field.capitalize()} of connection 'lake' holds a "):
+        ledgers._address(Connection(conn_type="sqlite", **{field: f"{tmp_path}/{unfit}.db"}), "lake")
+
+
+def test_a_statement_in_an_extra_may_have_lines_and_nothing_worse():
+    """``init_command`` is SQL, not a name."""
+    fields = {"conn_type": "mysql", "host": "db.example"}
+    lines = "SET time_zone = '+00:00',\r\n\tsql_mode = ''"
+    _, arguments = ledgers._address(Connection(**fields, extra_dejson={"init_command": lines}), "lake")
+    assert arguments["init_command"] == lines
+    with pytest.raises(ConfigurationError, match=r"^Extra 'init_command' of connection 'lake' holds a control"):
+        ledgers._address(Connection(**fields, extra_dejson={"init_command": f"{lines}\0"}), "lake")
 
 
 @pytest.mark.parametrize("backend", ["postgresql", "mysql"])

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from polars.exceptions import PanicException
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.table_reader import Reading
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.errors import ConfigurationError, TableError
@@ -160,12 +160,12 @@ def wanted_of(draw: Callable[[Any], Any], there: list[str]) -> Columns:
 def read_all(source: object, wanted: Columns, region: str | None = None) -> list[Recipient | BadRow]:
     """Every row as a campaign would claim and record it."""
     config = CampaignConfig("campaign", wanted, template_id="T", default_region=region, chunk_size=2)
-    reading = Reading(open_table(source), config)
+    reading = TableReader(open_table(source), config)
     rows: list[Recipient | BadRow] = []
     for portion in reading.portions():
         rows += [one for request in portion.requests for one in request.recipients]
         rows += portion.bad_rows
-        rows += portion.seen
+        rows += portion.known
     return rows
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,8 +15,11 @@ from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
+from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 
@@ -152,6 +156,13 @@ class Try:
 def request_of(rows: Iterable[Recipient]) -> Request:
     """A request with these recipients."""
     return Request(new_id(), RecipientBatch.of(list(rows)))
+
+
+def resolve(ledger: Ledger, campaign_id: str, *, only: Iterable[bytes] | None = None, **how: Any) -> int:
+    """A person's decision; also on requests that may still arrive, and on chosen keys."""
+    campaign = ledger.database.read(lambda connection: Campaigns(ledger.tables).find(connection, campaign_id))
+    chosen = None if only is None else frozenset(only)
+    return UnknownOutcomes(ledger).decide(campaign_id, campaign, Decision(only=chosen, **how))
 
 
 def portion_of(

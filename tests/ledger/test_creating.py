@@ -13,7 +13,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
-from tests.ledger.acting import SPEC, OpenLedger, Try, people
+from tests.ledger.acting import SPEC, OpenLedger, Try, people, resolve
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
 
@@ -208,7 +208,7 @@ def test_the_right_to_create_tables_is_not_needed(
     (request,) = one.claim(people("abc"))
     assert one.mark(request)
     assert one.mark_unknown(request)
-    assert ledger.resolve("x", as_sent=False, by="ann") == 3
+    assert resolve(ledger, "x", as_sent=False, by="ann") == 3
     rerun = Try(ledger, "x")
     rerun.text(people("abcd"))
     assert rerun.counts() == {"accepted": 4}

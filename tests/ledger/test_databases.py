@@ -22,7 +22,7 @@ from tests.ledger.servers import SERVERS, server_url
 
 SQLITE = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
-ASK_ISOLATION = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT tx_isolation"}
+ASK_ISOLATION = {"postgresql": "SHOW transaction_isolation", "mysql": "SELECT @@tx_isolation"}
 
 
 @ON_SERVERS

@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Request, utc_now
-from tests.ledger.acting import Try, key_of, people, person, state_of
+from tests.ledger.acting import Try, people, person, state_of
 from tests.ledger.faults import lost_acknowledgement
 
 
@@ -27,8 +27,7 @@ def lose_the_answer(one: Try, rows: list[Recipient]) -> Request:
 
 
 def resolve(ledger: Ledger, campaign: str, **how: Any) -> int:
-    said = {"as_sent": True, "by": "ann", "phones": None, "in_flight": False, "expected": None}
-    return LedgerAdmin(ledger).resolve(campaign, **{**said, **how})
+    return LedgerAdmin(ledger).resolve(campaign, **{"as_sent": True, "by": "ann", **how})
 
 
 def phone(name: str) -> str:
@@ -58,20 +57,20 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=list(SPELLINGS))
-def test_who_is_listed_was_sent_and_nothing_follows_for_the_others(
+def test_a_listed_phone_was_sent_and_nothing_follows_for_the_others(
     ledger: Ledger, campaign: str, spelling: Callable[[str], str]
 ) -> None:
-    """Whatever the spelling; headings and strangers are counted."""
+    """In any spelling; headings and other numbers are counted."""
     one = Try(ledger, campaign)
     lose_the_answer(one, people("abc"))
-    phones = ["phone", "", spelling("a"), spelling("b"), spelling("somebody else")]
-    count = LedgerAdmin(ledger).count_unknown(campaign, phones)
+    phones = ["phone", "", spelling("a"), spelling("b"), spelling("another")]
+    count = LedgerAdmin(ledger).count_unknown(campaign, phones=phones)
     assert (count.recipients, count.requests, count.in_flight) == (2, 1, 0)
     assert (count.not_matched, count.ambiguous, count.unreadable) == (1, 0, 1)
     assert (count.listed, count.matched) == (3, 2)
     assert resolve(ledger, campaign, phones=phones, expected=2) == 2
     assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
-    again = LedgerAdmin(ledger).count_unknown(campaign, phones)
+    again = LedgerAdmin(ledger).count_unknown(campaign, phones=phones)
     assert (again.recipients, again.not_matched) == (0, 3)
 
 
@@ -81,13 +80,13 @@ def test_a_number_that_is_listed_often_is_one_number(ledger: Ledger, campaign: s
     for request in one.claim(people("k")):
         one.send(request)
     lose_the_answer(one, people("ab", 2))
-    names = ("k", "a", "b", "somebody else")
+    names = ("k", "a", "b", "another")
     phones = [spell(name) for name in names for spell in SPELLINGS.values()] * 3
-    count = LedgerAdmin(ledger).count_unknown(campaign, phones)
+    count = LedgerAdmin(ledger).count_unknown(campaign, phones=phones)
     assert (count.listed, count.matched, count.not_matched, count.recipients) == (4, 2, 2, 2)
 
 
-def test_a_list_never_shows_who_was_not_sent(ledger: Ledger, campaign: str) -> None:
+def test_a_list_never_shows_that_a_recipient_was_not_sent(ledger: Ledger, campaign: str) -> None:
     """An export may be late or cut."""
     lose_the_answer(Try(ledger, campaign), people("a"))
     with pytest.raises(ConfigurationError, match="as_sent must be True"):
@@ -97,7 +96,7 @@ def test_a_list_never_shows_who_was_not_sent(ledger: Ledger, campaign: str) -> N
 
 
 def two_messages_to_one_phone(ledger: Ledger, campaign: str) -> Try:
-    """The first is accepted, nobody knows of the second."""
+    """The first is accepted, the second is unknown."""
     one = Try(ledger, campaign)
     first, second = person("order 1", 1), person("order 2", 2)._replace(phone=phone("order 1"))
     for request in one.claim([first]):
@@ -106,10 +105,10 @@ def two_messages_to_one_phone(ledger: Ledger, campaign: str) -> Try:
     return one
 
 
-def test_a_phone_listed_once_does_not_tell_which_of_two_messages_it_was(ledger: Ledger, campaign: str) -> None:
+def test_a_phone_listed_once_does_not_show_which_of_two_messages_was_sent(ledger: Ledger, campaign: str) -> None:
     """The accepted one is in the export, too."""
     two_messages_to_one_phone(ledger, campaign)
-    count = LedgerAdmin(ledger).count_unknown(campaign, [phone("order 1")])
+    count = LedgerAdmin(ledger).count_unknown(campaign, phones=[phone("order 1")])
     assert (count.recipients, count.ambiguous, count.not_matched) == (0, 1, 0)
     assert resolve(ledger, campaign, phones=[phone("order 1")]) == 0
 
@@ -131,7 +130,7 @@ def test_a_message_that_did_not_leave_is_no_rival(ledger: Ledger, campaign: str)
 # -- requests that may still arrive -------------------------------------------------------------------------------
 
 
-def test_not_sent_is_not_said_of_what_may_still_arrive(ledger: Ledger, campaign: str) -> None:
+def test_a_request_that_may_still_arrive_is_not_decided_as_not_sent(ledger: Ledger, campaign: str) -> None:
     """A request of the last minutes may be alive: it must be included by name."""
     one = Try(ledger, campaign)
     (request,) = one.claim(people("ab"))
@@ -139,7 +138,7 @@ def test_not_sent_is_not_said_of_what_may_still_arrive(ledger: Ledger, campaign:
     with pytest.raises(ConfigurationError, match=r"requests with 2 recipients.*less than 5 minutes ago.*in_flight"):
         resolve(ledger, campaign, as_sent=False)
     assert state_of(ledger, request) == "sending"
-    assert LedgerAdmin(ledger).count_unknown(campaign, None).in_flight == 2
+    assert LedgerAdmin(ledger).count_unknown(campaign).in_flight == 2
     assert resolve(ledger, campaign, as_sent=False, in_flight=True) == 2
     assert one.status(*"ab") == ["not_sent"] * 2
 
@@ -153,7 +152,7 @@ def test_what_was_given_to_the_network_long_ago_may_be_decided(ledger: Ledger, c
     assert resolve(ledger, campaign, as_sent=False) == 2
 
 
-def test_a_word_on_some_does_not_make_the_others_of_a_live_request_free(ledger: Ledger, campaign: str) -> None:
+def test_a_decision_on_some_does_not_free_the_others_of_a_live_request(ledger: Ledger, campaign: str) -> None:
     """The request counts as unknown from then on, and is as alive as before."""
     one = Try(ledger, campaign)
     (request,) = one.claim(people("ab"))
@@ -165,8 +164,8 @@ def test_a_word_on_some_does_not_make_the_others_of_a_live_request_free(ledger: 
     assert resolve(ledger, campaign, as_sent=False) == 1
 
 
-def test_sent_may_be_said_of_what_is_in_flight(ledger: Ledger, campaign: str) -> None:
-    """Nobody is texted for that; and the answer corrects it."""
+def test_a_request_in_flight_may_be_decided_as_sent(ledger: Ledger, campaign: str) -> None:
+    """That sends nothing; and the answer corrects it."""
     one = Try(ledger, campaign)
     (request,) = one.claim(people("ab"))
     one.mark(request)
@@ -191,7 +190,7 @@ def test_another_number_than_agreed_decides_nothing(ledger: Ledger, campaign: st
 def test_the_agreed_number_survives_a_lost_acknowledgement(ledger: Ledger, campaign: str) -> None:
     """The repetition finds nothing left, and must not call that a change."""
     lose_the_answer(Try(ledger, campaign), people("abc"))
-    # Commits before it: finding the campaign twice, and the attempt.
+    # Commits before it: looking for the ledger, finding the campaign, and the attempt.
     with lost_acknowledgement(ledger.database.engine, after=3) as happened:
         assert resolve(ledger, campaign, expected=3) == 3
     assert happened
@@ -207,7 +206,15 @@ def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> 
         Try(ledger, campaign).claim(people("ab"))
 
 
-def test_keys_still_name_recipients(ledger: Ledger, campaign: str) -> None:
-    """The ledger's own verb takes keys, and counts as before."""
-    lose_the_answer(Try(ledger, campaign), people("ab"))
-    assert ledger.resolve(campaign, as_sent=True, by="ann", only=[key_of("a")], expected=1) == 1
+def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> None:
+    """By the id in the log, of this campaign only; a list of phones does not go with it."""
+    one = Try(ledger, campaign)
+    first = lose_the_answer(one, people("ab"))
+    lose_the_answer(one, people("c", 3))
+    for wrong, why in ((first.id.hex()[:-2] + "00", "holds no recipient"), ("S1", "as the task's log gives it")):
+        with pytest.raises(ConfigurationError, match=why):
+            resolve(ledger, campaign, request=wrong)
+    with pytest.raises(ConfigurationError, match="cannot be given together"):
+        resolve(ledger, campaign, request=first.id.hex(), phones=[phone("a")])
+    assert resolve(ledger, campaign, request=first.id.hex()) == 2
+    assert one.status(*"abc") == ["accepted", "accepted", "unknown"]

@@ -72,7 +72,7 @@ def test_nothing_of_a_phone_is_left_in_any_campaign(own: Ledger) -> None:
     before = everything(own)
     assert NATIONAL in before
     assert "'user ann'" in before
-    assert LedgerAdmin(own).forget(f"+852 {NATIONAL}", None) == Forgotten(campaigns=2, recipients=2, rows=4, texts=6)
+    assert LedgerAdmin(own).forget(f"+852 {NATIONAL}") == Forgotten(campaigns=2, recipients=2, rows=4, texts=6)
     after = everything(own)
     assert NATIONAL not in after
     assert NATIONAL[4:] not in after.replace(person("bob", 1).phone, "")
@@ -91,15 +91,15 @@ def test_nothing_of_a_phone_is_left_in_any_campaign(own: Ledger) -> None:
 def test_forgetting_again_finds_nothing(own: Ledger) -> None:
     """It may be repeated."""
     a_campaign_with_ann(own, "one")
-    keeper = LedgerAdmin(own)
-    keeper.forget(ANN, None)
-    assert keeper.forget(ANN, None) == Forgotten(0, 0, 0, 0)
+    admin = LedgerAdmin(own)
+    admin.forget(ANN)
+    assert admin.forget(ANN) == Forgotten(0, 0, 0, 0)
 
 
-def test_who_is_forgotten_is_not_texted_again(own: Ledger) -> None:
+def test_a_forgotten_recipient_is_not_texted_again(own: Ledger) -> None:
     """The key stays, and decides."""
     one = a_campaign_with_ann(own, "one")
-    LedgerAdmin(own).forget(ANN, None)
+    LedgerAdmin(own).forget(ANN)
     rerun = Try(own, "one", vendor=one.vendor)
     rerun.text(people(["ann", "bob", "new"]))
     rerun.vendor.assert_texted("new")
@@ -111,7 +111,7 @@ def test_no_trace_is_left_in_a_sqlite_file(own: Ledger, kind: str) -> None:
     if kind != "sqlite":
         pytest.skip("a server's files are its administrator's")
     a_campaign_with_ann(own, "one")
-    LedgerAdmin(own).forget(ANN, None)
+    LedgerAdmin(own).forget(ANN)
     own.database.engine.dispose()
     file = own.database.file
     assert file is not None
@@ -122,9 +122,9 @@ def test_no_trace_is_left_in_a_sqlite_file(own: Ledger, kind: str) -> None:
 def test_a_text_that_is_no_phone_is_not_quoted(own: Ledger) -> None:
     """It may be anything, even half a phone."""
     with pytest.raises(ConfigurationError, match="no phone that can be looked for: no country code") as error:
-        LedgerAdmin(own).forget(NATIONAL, None)
+        LedgerAdmin(own).forget(NATIONAL)
     assert NATIONAL not in str(error.value)
-    assert LedgerAdmin(own).forget(NATIONAL, "HK") == Forgotten(0, 0, 0, 0)
+    assert LedgerAdmin(own).forget(NATIONAL, default_region="HK") == Forgotten(0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_text_that_is_no_phone_is_not_quoted(own: Ledger) -> None:
         ("1111", False), ("", False), ("(44)55311111", False),
     ],
 )  # fmt: skip
-def test_a_cell_is_the_phone_in_whatever_spelling(cell: str, is_it: bool) -> None:
+def test_a_cell_is_the_phone_in_any_spelling(cell: str, is_it: bool) -> None:
     """But a phone that could be read is compared as a whole."""
     assert Phone("+85255311111", None).is_in_cell(cell) is is_it
 

@@ -17,7 +17,7 @@ from airflow_provider_uspeedo.ledger.admin import grants
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results import creation
-from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of
+from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of, resolve
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
 ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
@@ -61,7 +61,7 @@ def granted(user: URL, kind: str, role: str) -> list[str]:
 
 
 def run_a_campaign(ledger: Ledger) -> None:
-    """All that a worker does: two tries, one taken over, one released, one unknown, one resolved, and counting."""
+    """All that a worker does: two attempts, one taken over, one released, one unknown, one resolved, and counting."""
     ledger.prepare()
     one = Try(ledger, "x")
     first, second, third, _ = one.claim([*people("abcdefgh"), invalid(9)], size=2)
@@ -72,8 +72,8 @@ def run_a_campaign(ledger: Ledger) -> None:
     one.release(third)
     one.send(ledger.renew(one.attempt, third, b"n" * 16))
     one.end()
-    assert ledger.resolve("x", as_sent=False, by="ann", only=[second.recipients[0].key]) == 1
-    assert ledger.resolve("x", as_sent=True, by="ann") == 1
+    assert resolve(ledger, "x", as_sent=False, by="ann", only=[second.recipients[0].key]) == 1
+    assert resolve(ledger, "x", as_sent=True, by="ann") == 1
     rerun = Try(ledger, "x", vendor=one.vendor)
     late = request_of(people("a"))  # of a claim that found everybody taken
     assert ledger.claim(rerun.attempt, portion_of([late], read_to=1)) == []
@@ -85,14 +85,14 @@ def run_a_campaign(ledger: Ledger) -> None:
 
 def administer(ledger: Ledger) -> None:
     """All that a person does but create and migrate."""
-    keeper = LedgerAdmin(ledger)
-    assert keeper.campaigns(9)[0].campaign_id == "x"
-    assert keeper.stop("x", by="ann").changed
-    assert keeper.resume("x").changed
-    assert keeper.show("x").counts
-    keeper.resolve("x", as_sent=True, by="ann", phones=None, in_flight=False, expected=None)
-    assert keeper.forget(people("a")[0].phone, None).recipients == 1
-    (done,) = keeper.prune(timedelta(0), None, with_unknown=True, dry_run=False)
+    admin = LedgerAdmin(ledger)
+    assert admin.list_campaigns(9)[0].campaign_id == "x"
+    assert admin.stop("x", by="ann").changed
+    assert admin.resume("x").changed
+    assert admin.show("x").counts
+    admin.resolve("x", as_sent=True, by="ann")
+    assert admin.forget(people("a")[0].phone).recipients == 1
+    (done,) = admin.prune(older_than=timedelta(0), with_unknown=True)
     assert done.pruned
 
 
@@ -104,12 +104,12 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     run_a_campaign(ledger)
     for verb in (
         lambda: LedgerAdmin(ledger).resume("x"),
-        lambda: LedgerAdmin(ledger).prune(timedelta(0), None, with_unknown=True, dry_run=False),
+        lambda: LedgerAdmin(ledger).prune(older_than=timedelta(0), with_unknown=True),
         lambda: LedgerAdmin(ledger).migrate(),
     ):
         with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
             verb()
-    assert LedgerAdmin(ledger).campaigns(1)[0].pruned_at is None
+    assert LedgerAdmin(ledger).list_campaigns(1)[0].pruned_at is None
 
 
 @ON_SERVERS
@@ -143,14 +143,14 @@ def test_an_administrator_does_all_but_create_and_migrate(
 
 def single_rights(statements: list[str]) -> Iterator[list[str]]:
     """The same grants, each time without one right."""
-    for place, statement in enumerate(statements):
+    for index, statement in enumerate(statements):
         found = re.fullmatch(r"GRANT (.*?) ON (.*)", statement)
         assert found
         rights = re.findall(r"\w+(?: \([\w, ]+\))?", found[1])
         for right in rights:
             less = [one for one in rights if one != right]
             rest = [f"GRANT {', '.join(less)} ON {found[2]}"] if less else []
-            yield [*statements[:place], *rest, *statements[place + 1 :]]
+            yield [*statements[:index], *rest, *statements[index + 1 :]]
 
 
 @ON_SERVERS

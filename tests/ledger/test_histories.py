@@ -19,13 +19,7 @@ STEPS = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2), st.integers(0, 
 _numbers = count(1)
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    derandomize=True,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_any_history_texts_everybody_once(ledger: Ledger, campaign: str, steps: list[Step]) -> None:
     """Claims, sendings, lost answers, late repetitions, other tables; then a last try that finishes."""

@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results import creation
-from airflow_provider_uspeedo.ledger.store.migrations import Migration
+from airflow_provider_uspeedo.ledger.store.version import Migration
 from tests.ledger.acting import SPEC, OpenLedger, Try, invalid, key_of, people
 from tests.ledger.killing import dies_at
 from tests.ledger.processes import at_once
@@ -29,7 +29,7 @@ def old_url(empty_url: URL, kind: str) -> URL:
     connection = plain_connection(empty_url)
     cursor = connection.cursor()
     if kind == "mysql":
-        cursor.execute("SET SESSION sql_mode = CONCAT(sql_mode, ',ANSI_QUOTES')")
+        cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',ANSI_QUOTES')")
     rows = (OLD / "rows.sql").read_text()
     if kind == "postgresql":
         rows = re.sub(r"X'([0-9A-F]+)'", r"'\\x\1'", rows)
@@ -65,7 +65,7 @@ def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_
     assert len(select(old_url, "SELECT * FROM uspeedo_results WHERE campaign_id = 'invoices'")) == 8
     keeper = LedgerAdmin(ledger)
     assert keeper.stop("newsletters", by="ann").changed
-    assert [line.campaign_id for line in keeper.campaigns(9)] == ["newsletters", "invoices"]
+    assert [line.campaign_id for line in keeper.list_campaigns(9)] == ["newsletters", "invoices"]
 
 
 def test_a_migrated_ledger_is_like_a_new_one(open_ledger: OpenLedger, old_url: URL) -> None:

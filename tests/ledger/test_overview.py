@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person is shown of campaigns is counted, in one moment, and adds up to what the results relation shows."""
+"""Overviews of campaigns are counted in one snapshot, and add up to what the results relation shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def a_try_with_everything(ledger: Ledger, campaign: str) -> Try:
 
 
 def test_everything_of_a_campaign_is_counted(ledger: Ledger, campaign: str) -> None:
-    """Rows by status, requests by state, what is unknown, and its tries."""
+    """Rows by status, requests by state, what is unknown, and its attempts."""
     one = a_try_with_everything(ledger, campaign)
     shown = LedgerAdmin(ledger).show(campaign)
     assert shown.counts == {
@@ -53,8 +53,8 @@ def test_everything_of_a_campaign_is_counted(ledger: Ledger, campaign: str) -> N
     assert (shown.keys, shown.stopped_at, shown.pruned_at) == ("the phone", None, None)
 
 
-def test_rows_and_those_who_are_gone_are_the_results(ledger: Ledger, campaign: str) -> None:
-    """Whoever is no longer in the source is counted apart; both together are the lines of the results relation."""
+def test_rows_and_recipients_without_a_row_are_the_results(ledger: Ledger, campaign: str) -> None:
+    """Recipients that left the source are counted apart; both together are the lines of the results relation."""
     a_try_with_everything(ledger, campaign).end()
     again = Try(ledger, campaign)
     again.text(people("bcd"))
@@ -73,49 +73,49 @@ def test_a_recipient_left_unknown_by_an_answer_is_no_request_in_flight(ledger: L
     (request,) = one.claim(people("abc"))
     one.mark(request)
     one.settle(request, "b", status="unknown")
-    (line,) = (one for one in LedgerAdmin(ledger).campaigns(1000) if one.campaign_id == campaign)
-    assert (line.partly_unknown, line.not_ended) == (1, 1)
+    (line,) = (one for one in LedgerAdmin(ledger).list_campaigns(1000) if one.campaign_id == campaign)
+    assert (line.partly_unknown, line.open_attempts) == (1, 1)
     Try(ledger, campaign).text(people("abc"))
-    (line,) = (one for one in LedgerAdmin(ledger).campaigns(1000) if one.campaign_id == campaign)
-    assert (line.partly_unknown, line.not_ended) == (1, 0)
+    (line,) = (one for one in LedgerAdmin(ledger).list_campaigns(1000) if one.campaign_id == campaign)
+    assert (line.partly_unknown, line.open_attempts) == (1, 0)
     unknown = LedgerAdmin(ledger).show(campaign).unknown
     assert (unknown.recipients, unknown.requests, unknown.in_flight) == (1, 1, 0)
 
 
 def test_the_list_has_the_newest_campaigns_first(open_ledger: OpenLedger, empty_url: URL) -> None:
-    """With the newest try of each, and its requests by state."""
+    """With the newest attempt of each, and its requests by state."""
     ledger = open_ledger(empty_url)
     ledger.prepare()
-    keeper = LedgerAdmin(ledger)
-    assert keeper.campaigns(50) == []
+    admin = LedgerAdmin(ledger)
+    assert admin.list_campaigns(50) == []
     for name in ("first", "second", "third"):
         Try(ledger, name).text(people("ab"), size=1)
     Try(ledger, "second")
     ledger.open_attempt("first", SPEC, name="again")
-    found = keeper.campaigns(2)
+    found = admin.list_campaigns(2)
     assert [line.campaign_id for line in found] == ["third", "second"]
     assert found[0].requests == {"settled": 2}
-    assert (found[0].tries, found[1].tries) == (1, 2)
+    assert (found[0].attempts, found[1].attempts) == (1, 2)
     assert found[0].last_ended_at is not None
-    (_, _, oldest) = keeper.campaigns(3)
-    assert (oldest.last_try, oldest.last_ended_at, oldest.tries) == ("again", None, 2)
+    (_, _, oldest) = admin.list_campaigns(3)
+    assert (oldest.last_attempt, oldest.last_ended_at, oldest.attempts) == ("again", None, 2)
     with pytest.raises(ConfigurationError, match="limit"):
-        keeper.campaigns(0)
+        admin.list_campaigns(0)
 
 
-def test_a_decision_is_no_try_and_no_later_try_hides_one_that_has_not_ended(ledger: Ledger, campaign: str) -> None:
-    """Whoever decided on a campaign that is still sending must not read that it has ended."""
+def test_a_decision_is_no_attempt_and_a_later_attempt_hides_no_open_one(ledger: Ledger, campaign: str) -> None:
+    """A campaign that is still sending must not be shown as ended after a decision on it."""
     running = a_try_with_everything(ledger, campaign)
-    keeper = LedgerAdmin(ledger)
+    admin = LedgerAdmin(ledger)
 
     def listed() -> tuple[int, int, str | None]:
-        (line,) = [one for one in keeper.campaigns(50) if one.campaign_id == campaign]
-        return line.tries, line.not_ended, line.last_try
+        (line,) = [one for one in admin.list_campaigns(50) if one.campaign_id == campaign]
+        return line.attempts, line.open_attempts, line.last_attempt
 
     assert listed() == (1, 1, "a test")
     with pytest.raises(ConfigurationError, match="Nothing was decided"):
-        keeper.resolve(campaign, as_sent=False, by="ann", phones=None, in_flight=False, expected=None)
-    keeper.resolve(campaign, as_sent=True, by="ann", phones=None, in_flight=False, expected=None)
+        admin.resolve(campaign, as_sent=False, by="ann")
+    admin.resolve(campaign, as_sent=True, by="ann")
     assert listed() == (1, 1, "a test")
     other = ledger.open_attempt(campaign, SPEC, part="another", name="ended")
     ledger.end_attempt(other, complete=True)
@@ -124,24 +124,21 @@ def test_a_decision_is_no_try_and_no_later_try_hides_one_that_has_not_ended(ledg
     assert listed() == (2, 0, "ended")
 
 
-def test_the_list_never_looks_at_recipients(open_ledger: OpenLedger, empty_url: URL) -> None:
-    """Fifty campaigns of a hundred thousand people are listed as fast as fifty of one.
-
-    Outcomes are kept only of those who were not accepted like the rest of their request.
-    """
+def test_the_list_never_reads_recipients(open_ledger: OpenLedger, empty_url: URL) -> None:
+    """Fifty campaigns of a hundred thousand recipients are listed as fast as fifty of one."""
     ledger = open_ledger(empty_url)
     ledger.prepare()
     Try(ledger, "x").text(people("ab"))
     asked: list[str] = []
     sa.event.listen(ledger.database.engine, "before_cursor_execute", lambda _c, _cursor, text, *_: asked.append(text))
-    assert len(LedgerAdmin(ledger).campaigns(50)) == 1
-    said = " ".join(asked)
-    assert "uspeedo_requests" in said
-    assert not any(name in said for name in ("uspeedo_recipients", "uspeedo_source_rows"))
+    assert len(LedgerAdmin(ledger).list_campaigns(50)) == 1
+    statements = " ".join(asked)
+    assert "uspeedo_requests" in statements
+    assert not any(name in statements for name in ("uspeedo_recipients", "uspeedo_source_rows"))
 
 
 def test_an_overview_is_of_one_moment(open_ledger: OpenLedger, campaign: str) -> None:
-    """While somebody claims ten rows at a time, its parts never disagree."""
+    """While another process claims ten rows at a time, its parts never disagree."""
     writing, reading = Try(open_ledger(), campaign), LedgerAdmin(open_ledger())
 
     def write() -> None:
@@ -158,8 +155,8 @@ def test_an_overview_is_of_one_moment(open_ledger: OpenLedger, campaign: str) ->
         written.result()
 
 
-def test_a_name_nobody_knows_brings_those_that_are_like_it(ledger: Ledger, campaign: str) -> None:
-    """At three in the morning one mistypes."""
+def test_a_name_that_is_not_found_brings_similar_ones(ledger: Ledger, campaign: str) -> None:
+    """It was probably mistyped."""
     Try(ledger, campaign)
     with pytest.raises(ConfigurationError, match="There is no campaign") as error:
         LedgerAdmin(ledger).show(campaign.replace("test", "tset"))

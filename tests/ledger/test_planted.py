@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from tests.ledger import scenarios
-from tests.ledger.acting import OpenLedger, Try, Vendor, people
+from tests.ledger.acting import OpenLedger, Try, Vendor, people, resolve
 from tests.ledger.faults import Pause, in_background
 from tests.ledger.mistakes import (
     CONFLICTS,
@@ -133,6 +133,6 @@ def test_a_re_opened_request_must_be_remembered(
     one = Try(ledger, campaign)
     (request,) = one.claim(people("ab"))
     one.mark(request)
-    ledger.resolve(campaign, as_sent=False, by="ann")
+    resolve(ledger, campaign, as_sent=False, by="ann")
     one.settle(request)
     assert one.status("a", "b") == ["not_sent", "not_sent"]

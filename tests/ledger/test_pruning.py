@@ -11,12 +11,12 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
-from airflow_provider_uspeedo.ledger.admin import prune as pruning
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.admin.prune import Pruner
 from airflow_provider_uspeedo.ledger.admin.reports import Pruning
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import utc_now
-from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people
+from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, people, resolve
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
 
@@ -58,7 +58,7 @@ def finished(ledger: Ledger, campaign: str) -> Try:
     one.mark(lost)
     one.mark_unknown(lost)
     one.end()
-    ledger.resolve(campaign, as_sent=False, by="ann")
+    resolve(ledger, campaign, as_sent=False, by="ann")
     Try(ledger, campaign, vendor=one.vendor).text([*people("abcd"), duplicate(5, 1, "a"), invalid(6)])
     make_old(ledger, campaign)
     return one
@@ -72,15 +72,15 @@ def rows_left(ledger: Ledger) -> dict[str, int]:
 
 
 def prune(ledger: Ledger, *names: str, **how: bool) -> list[Pruning]:
-    return LedgerAdmin(ledger).prune(MONTH, names or None, **{"with_unknown": False, "dry_run": False, **how})
+    return LedgerAdmin(ledger).prune(older_than=MONTH, campaign_ids=names or None, **how)
 
 
 def test_a_campaign_that_still_sends_is_not_old(own: Ledger) -> None:
-    """However long ago its try began."""
+    """However long ago its attempt began."""
     one = Try(own, "long")
     make_old(own, "long")
     one.claim(people("ab"))
-    assert [told.why_not for told in prune(own, "long")] != [""]
+    assert [report.why_not for report in prune(own, "long")] != [""]
     assert prune(own) == []
     assert rows_left(own)["recipients"] == 2
 
@@ -89,7 +89,7 @@ COUNTS = {"accepted": 3, "rejected": 1, "invalid": 1, "duplicate": 1}
 
 
 def test_a_tombstone_with_the_counts_is_all_that_stays(own: Ledger) -> None:
-    """Of people nothing: neither phones nor keys."""
+    """No recipients: neither phones nor keys."""
     finished(own, "old")
     (done,) = prune(own)
     assert (done.campaign_id, done.pruned, done.why_not, dict(done.counts)) == ("old", True, "", COUNTS)
@@ -97,19 +97,19 @@ def test_a_tombstone_with_the_counts_is_all_that_stays(own: Ledger) -> None:
     shown = LedgerAdmin(own).show("old")
     assert (shown.counts, shown.gone, len(shown.attempts)) == (COUNTS, {}, 3)
     assert shown.pruned_at is not None
-    assert LedgerAdmin(own).campaigns(1)[0].pruned_at == shown.pruned_at
+    assert LedgerAdmin(own).list_campaigns(1)[0].pruned_at == shown.pruned_at
     assert prune(own) == []
 
 
 def test_a_pruned_campaign_can_never_be_run_again(own: Ledger) -> None:
-    """Nobody is known to be texted any more: it would text everyone."""
+    """Its recipients are not known any more: it would text everyone."""
     finished(own, "old")
     prune(own)
     for way in (
         lambda: Try(own, "old"),
         lambda: own.peek("old", SPEC),
-        lambda: own.resolve("old", as_sent=False, by="ann"),
-        lambda: LedgerAdmin(own).count_unknown("old", None),
+        lambda: resolve(own, "old", as_sent=False, by="ann"),
+        lambda: LedgerAdmin(own).count_unknown("old"),
         lambda: LedgerAdmin(own).stop("old", by="ann"),
         lambda: LedgerAdmin(own).resume("old"),
     ):
@@ -118,24 +118,24 @@ def test_a_pruned_campaign_can_never_be_run_again(own: Ledger) -> None:
 
 
 def test_young_campaigns_stay(own: Ledger) -> None:
-    """A try that began lately makes an old campaign young."""
+    """An attempt that began lately makes an old campaign young."""
     finished(own, "old")
     own.open_attempt("old", SPEC)
     assert prune(own) == []
-    (told,) = prune(own, "old")
-    assert (told.pruned, told.why_not[:32]) == (False, "a try of it began or ended at 20")
+    (report,) = prune(own, "old")
+    assert (report.pruned, report.why_not[:32]) == (False, "an attempt of it began or ended ")
     assert "recipients" in rows_left(own)
 
 
 def test_only_the_campaigns_named_are_pruned(own: Ledger) -> None:
-    """And a name that nobody knows is a slip of the fingers."""
+    """And a name that is not found was mistyped."""
     finished(own, "one"), finished(own, "two")
     with pytest.raises(ConfigurationError, match="Did you mean 'two'"):
         prune(own, "twoo")
-    assert [told.campaign_id for told in prune(own, "two", "two")] == ["two"]
+    assert [report.campaign_id for report in prune(own, "two", "two")] == ["two"]
     assert LedgerAdmin(own).show("one").counts == COUNTS
-    (told,) = prune(own, "two")
-    assert told.why_not.startswith("it was pruned at ")
+    (report,) = prune(own, "two")
+    assert report.why_not.startswith("it was pruned at ")
     rerun = Try(own, "one")
     rerun.text(people("abcd"))
     rerun.vendor.assert_texted()
@@ -152,7 +152,7 @@ def test_a_dry_run_says_the_same_and_deletes_nothing(own: Ledger) -> None:
 
 
 @pytest.mark.parametrize("state", ["unknown", "sending"])
-def test_what_nobody_knows_is_not_deleted_unless_by_name(own: Ledger, state: str) -> None:
+def test_unknown_outcomes_are_not_deleted_unless_by_name(own: Ledger, state: str) -> None:
     """It could never be resolved afterwards."""
     one = Try(own, "old")
     (request,) = one.claim(people("ab"))
@@ -161,9 +161,9 @@ def test_what_nobody_knows_is_not_deleted_unless_by_name(own: Ledger, state: str
         one.mark_unknown(request)
     make_old(own, "old")
     for dry_run in (True, False):
-        (told,) = prune(own, dry_run=dry_run)
-        assert (told.pruned, dict(told.counts)) == (False, {"unknown": 2})
-        assert told.why_not.startswith("2 recipients with unknown outcome: resolve them first")
+        (report,) = prune(own, dry_run=dry_run)
+        assert (report.pruned, dict(report.counts)) == (False, {"unknown": 2})
+        assert report.why_not.startswith("2 recipients with unknown outcome: resolve them first")
     assert LedgerAdmin(own).show("old").pruned_at is None
     assert prune(own, with_unknown=True)[0].pruned
     assert rows_left(own) == {}
@@ -171,9 +171,8 @@ def test_what_nobody_knows_is_not_deleted_unless_by_name(own: Ledger, state: str
     assert rows_left(own) == {}
 
 
-def prune_all(keeper: LedgerAdmin) -> None:
-    pruning.PORTION, pruning.REQUESTS_AT_ONCE = 2, 1
-    keeper.prune(MONTH, None, with_unknown=False, dry_run=False)
+def prune_all(admin: LedgerAdmin) -> None:
+    Pruner(admin.ledger, rows_at_once=2, requests_at_once=1).prune(MONTH, None, dry_run=False)
 
 
 STEPS = [
@@ -186,7 +185,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("words", "after"), STEPS)
 def test_pruning_goes_on_where_it_was_killed(own: Ledger, empty_url: URL, words: str, after: int) -> None:
-    """``kill -9`` anywhere: either nothing was done, or nobody can be texted again and the next pruning deletes on."""
+    """``kill -9`` anywhere: either nothing was done, or it can never run again and the next pruning goes on."""
     finished(own, "old")
     assert dies_at(words, prune_all, empty_url, after=after)
     if words.startswith("SET"):
@@ -213,12 +212,12 @@ def test_a_claim_and_a_pruning_at_once_text_nobody_twice(open_ledger: OpenLedger
         with in_background(lambda: prune(own)) as done:
             pause.go()
             requests = claiming.result(30)
-            assert not any(told.pruned for told in done.result(30))
+            assert not any(report.pruned for report in done.result(30))
     assert [late.send(request) for request in requests] == [True]
     one.vendor.assert_nobody_texted_twice()
     assert rows_left(own)["recipients"] == 6
     make_old(own, "old")
-    assert [told.pruned for told in prune(own)] == [True]
+    assert [report.pruned for report in prune(own)] == [True]
     with pytest.raises(CampaignHalted):
         late.claim(people("abcd"))
     assert rows_left(own) == {}
@@ -227,10 +226,10 @@ def test_a_claim_and_a_pruning_at_once_text_nobody_twice(open_ledger: OpenLedger
 def test_a_lost_acknowledgement_does_not_hide_what_was_pruned(own: Ledger) -> None:
     """The repetition finds the mark."""
     finished(own, "old")
-    with lost_acknowledgement(own.database.engine, after=1) as happened:
-        (told,) = prune(own)
+    with lost_acknowledgement(own.database.engine, after=2) as happened:
+        (report,) = prune(own)
     assert happened
-    assert (told.pruned, dict(told.counts)) == (True, COUNTS)
+    assert (report.pruned, dict(report.counts)) == (True, COUNTS)
 
 
 def test_the_name_of_a_tombstone_is_taken(own: Ledger) -> None:
@@ -245,4 +244,4 @@ def test_the_name_of_a_tombstone_is_taken(own: Ledger) -> None:
 def test_an_age_below_zero_is_refused(own: Ledger) -> None:
     """It would mean campaigns of the future."""
     with pytest.raises(ConfigurationError, match="older_than"):
-        LedgerAdmin(own).prune(timedelta(-1), None, with_unknown=False, dry_run=False)
+        LedgerAdmin(own).prune(older_than=timedelta(-1))

@@ -12,7 +12,7 @@ import pytest
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
-from tests.ledger.acting import Try, Vendor, key_of, lines_of, people, state_of
+from tests.ledger.acting import Try, Vendor, key_of, lines_of, people, resolve, state_of
 from tests.ledger.faults import lost_acknowledgement
 
 
@@ -33,7 +33,7 @@ def test_resolved_as_sent_is_accepted_by_a_persons_word(ledger: Ledger, campaign
     """It shows who said so and when, and nobody is texted again."""
     one = Try(ledger, campaign)
     lose_the_answer(one)
-    assert ledger.resolve(campaign, as_sent=True, by="ann") == 3
+    assert resolve(ledger, campaign, as_sent=True, by="ann") == 3
     assert one.counts() == {"accepted": 3}
     assert re.fullmatch(r"resolved by ann at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", one.reason("a") or "")
     rerun = Try(ledger, campaign)
@@ -45,7 +45,7 @@ def test_resolved_as_not_sent_is_texted_by_a_later_run(ledger: Ledger, campaign:
     """Only by an attempt after the decision; the one whose request it was does not get them back."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    assert ledger.resolve(campaign, as_sent=False, by="ann") == 3
+    assert resolve(ledger, campaign, as_sent=False, by="ann") == 3
     assert one.counts() == {"not_sent": 3}
     assert "not sent: resolved by ann at" in (one.reason("a") or "")
     assert one.claim(people("abc")) == []
@@ -62,7 +62,7 @@ def test_only_those_named_are_decided(ledger: Ledger, campaign: str, as_sent: bo
     lose_the_answer(one, "abc")
     (flying,) = one.claim(people("de", first_row=4))
     assert one.mark(flying)
-    assert ledger.resolve(campaign, as_sent=as_sent, by="ann", only=keys("bx")) == 1
+    assert resolve(ledger, campaign, as_sent=as_sent, by="ann", only=keys("bx")) == 1
     said = "accepted" if as_sent else "not_sent"
     assert one.status(*"abcde") == ["unknown", said, "unknown", "unknown", "unknown"]
     assert state_of(ledger, flying) == "sending"
@@ -76,7 +76,7 @@ def test_a_late_answer_shows_accepted_though_it_was_resolved_as_not_sent(ledger:
     """The old request is remembered: who was accepted by it is not texted by a later run."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    ledger.resolve(campaign, as_sent=False, by="ann", only=keys("ab"))
+    resolve(ledger, campaign, as_sent=False, by="ann", only=keys("ab"))
     assert one.settle(request, "b")
     assert one.status(*"abc") == ["accepted", "not_sent", "accepted"]
     assert one.counts() == {"accepted": 2, "not_sent": 1}
@@ -91,7 +91,7 @@ def test_people_who_moved_on_are_not_marked_by_an_old_answer(ledger: Ledger, cam
     """The best of a recipient's requests counts: an old refusal does not undo a new acceptance, nor the reverse."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    ledger.resolve(campaign, as_sent=False, by="ann")
+    resolve(ledger, campaign, as_sent=False, by="ann")
     rerun = Try(ledger, campaign)
     (renewed,) = rerun.claim(people("abc"))
     assert rerun.send(renewed, "b", "c")
@@ -105,7 +105,7 @@ def test_an_old_answer_may_come_while_the_new_request_is_out(ledger: Ledger, cam
     """What the old one proved holds; the answer to the new one then has nothing more to prove, and counts agree."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    ledger.resolve(campaign, as_sent=False, by="ann")
+    resolve(ledger, campaign, as_sent=False, by="ann")
     rerun = Try(ledger, campaign)
     (renewed,) = rerun.claim(people("abc"))
     assert rerun.mark(renewed)
@@ -120,8 +120,8 @@ def test_a_late_answer_that_knows_nothing_proves_nothing(ledger: Ledger, campaig
     """A recipient that the answer leaves unknown stays as the person said."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    ledger.resolve(campaign, as_sent=False, by="ann", only=keys("a"))
-    ledger.resolve(campaign, as_sent=True, by="ann", only=keys("b"))
+    resolve(ledger, campaign, as_sent=False, by="ann", only=keys("a"))
+    resolve(ledger, campaign, as_sent=True, by="ann", only=keys("b"))
     assert one.settle(request, *"abc", status="unknown")
     assert one.status(*"abc") == ["not_sent", "accepted", "unknown"]
 
@@ -130,7 +130,7 @@ def test_a_late_answer_replaces_a_persons_word_that_it_was_sent(ledger: Ledger, 
     """Nothing is shown accepted that the API is known to have refused; what it accepted needs nobody's word."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
-    ledger.resolve(campaign, as_sent=True, by="ann")
+    resolve(ledger, campaign, as_sent=True, by="ann")
     assert one.settle(request, "b")
     assert one.status(*"abc") == ["accepted", "rejected", "accepted"]
     assert one.reason("a") is None
@@ -142,7 +142,7 @@ def test_a_call_that_surely_never_left_is_free_though_somebody_looked_at_it(ledg
     one = Try(ledger, campaign)
     (request,) = one.claim(people("abc"))
     assert one.mark(request)
-    ledger.resolve(campaign, as_sent=False, by="ann", only=keys("a"))
+    resolve(ledger, campaign, as_sent=False, by="ann", only=keys("a"))
     assert one.release(request)
     rerun = Try(ledger, campaign, vendor=vendor)
     rerun.text(people("abc"))
@@ -154,7 +154,7 @@ def test_nobody_called_sent_is_texted_because_of_a_late_release(ledger: Ledger, 
     one = Try(ledger, campaign)
     (request,) = one.claim(people("abc"))
     assert one.mark(request)
-    ledger.resolve(campaign, as_sent=True, by="ann", only=keys("a"))
+    resolve(ledger, campaign, as_sent=True, by="ann", only=keys("a"))
     assert not one.release(request)
     rerun = Try(ledger, campaign)
     rerun.text(people("abc"))
@@ -168,8 +168,8 @@ def test_recipients_that_an_answer_left_unknown_can_be_resolved(ledger: Ledger, 
     (request,) = one.claim(people("abc"))
     assert one.mark(request)
     assert one.settle(request, "a", "b", status="unknown")
-    assert ledger.resolve(campaign, as_sent=True, by="ann", only=keys("a")) == 1
-    assert ledger.resolve(campaign, as_sent=False, by="bob") == 1
+    assert resolve(ledger, campaign, as_sent=True, by="ann", only=keys("a")) == 1
+    assert resolve(ledger, campaign, as_sent=False, by="bob") == 1
     assert one.status(*"abc") == ["accepted", "not_sent", "accepted"]
     rerun = Try(ledger, campaign)
     rerun.text(people("abc"))
@@ -182,7 +182,7 @@ def test_a_decision_repeated_after_a_lost_acknowledgement_is_one(ledger: Ledger,
     one = Try(ledger, campaign)
     lose_the_answer(one)
     with lost_acknowledgement(ledger.database.engine, after=1) as happened:  # the first commit opens the attempt
-        assert ledger.resolve(campaign, as_sent=as_sent, by="ann") == 3
+        assert resolve(ledger, campaign, as_sent=as_sent, by="ann") == 3
     assert happened
     rerun = Try(ledger, campaign)
     rerun.text(people("abc"))
@@ -192,13 +192,13 @@ def test_a_decision_repeated_after_a_lost_acknowledgement_is_one(ledger: Ledger,
 def test_deciding_twice_decides_nothing_more(ledger: Ledger, campaign: str) -> None:
     """What is decided is not unknown any more."""
     lose_the_answer(Try(ledger, campaign))
-    assert [ledger.resolve(campaign, as_sent=sent, by="ann") for sent in (False, True, False)] == [3, 0, 0]
+    assert [resolve(ledger, campaign, as_sent=sent, by="ann") for sent in (False, True, False)] == [3, 0, 0]
 
 
 def test_a_campaign_that_is_not_in_the_ledger_cannot_be_decided(ledger: Ledger, campaign: str) -> None:
     """The message names it."""
     with pytest.raises(ConfigurationError, match="no campaign 'nobody knows it'"):
-        ledger.resolve("nobody knows it", as_sent=True, by="ann")
+        resolve(ledger, "nobody knows it", as_sent=True, by="ann")
 
 
 def test_an_answer_and_a_decision_at_once_lose_nobody(ledger: Ledger, campaign: str) -> None:

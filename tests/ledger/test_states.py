@@ -11,7 +11,7 @@ from sqlalchemy import event
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
-from tests.ledger.acting import OpenLedger, Try, people, state_of
+from tests.ledger.acting import OpenLedger, Try, people, resolve, state_of
 from tests.ledger.faults import lost_acknowledgement
 
 STATES = ("claimed", "sending", "settled", "released", "unknown", "superseded")
@@ -115,7 +115,7 @@ def test_nobody_renews_what_is_not_their_own(ledger: Ledger, campaign: str, befo
 def test_a_person_decides_only_what_nobody_knows(ledger: Ledger, campaign: str, before: str, as_sent: bool) -> None:
     """``resolve`` leaves every other state alone; what was *sending* becomes *unknown*, never anything further."""
     request = put_in(before, Try(ledger, campaign))
-    count = ledger.resolve(campaign, as_sent=as_sent, by="ann")
+    count = resolve(ledger, campaign, as_sent=as_sent, by="ann")
     assert state_of(ledger, request) == ("unknown" if before == "sending" else before)
     assert count == (2 if before in ("sending", "unknown") else 0)
 

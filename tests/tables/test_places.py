@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+from random import Random
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -130,7 +130,7 @@ def test_damage_in_the_middle_of_a_file_names_the_file(tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"x": [f"name {number}" for number in range(10_000)]}), path, use_dictionary=False)
     content = bytearray(path.read_bytes())
-    content[4:2000] = os.urandom(1996)
+    content[4:2000] = Random(1).randbytes(1996)
     path.write_bytes(content)
     table = open_table(path)
     with pytest.raises(TableError, match=r"a\.parquet cannot be read as Parquet"):
@@ -143,7 +143,7 @@ def test_only_the_needed_columns_are_read(tmp_path):
     pq.write_table(pa.table({"other": ["secret"] * 1000, "x": ["a"] * 1000}), path, use_dictionary=False)
     column = pq.ParquetFile(path).metadata.row_group(0).column(0)
     content = bytearray(path.read_bytes())
-    content[column.data_page_offset : column.data_page_offset + column.total_compressed_size] = os.urandom(
+    content[column.data_page_offset : column.data_page_offset + column.total_compressed_size] = Random(1).randbytes(
         column.total_compressed_size
     )
     path.write_bytes(content)

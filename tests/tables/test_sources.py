@@ -184,7 +184,7 @@ def test_every_missing_value_of_pandas_is_a_null():
 
 def test_an_object_column_of_pandas_is_read_value_by_value():
     """Mixed values become text each by its own rule, and a decimal's scale is its own."""
-    one = uuid.uuid4()
+    one = uuid.UUID("0123ec8d-4c1f-4a6b-9d2e-7f00c0ffee00")
     values = [1, 2.0, "3", Decimal("4.50"), Decimal("4.5"), True, np.int64(5), np.float32(0.1), np.bool_(False), b"6"]
     values += [MOMENT.date(), MOMENT, pd.Timestamp(MOMENT, tz="Asia/Hong_Kong"), MOMENT.time(), one]
     values += [np.datetime64("2026-11-22"), np.datetime64("NaT", "us"), np.str_("7"), Decimal("NaN")]

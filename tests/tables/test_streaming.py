@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-import os
+from random import Random
 
 import pandas as pd
 import pyarrow as pa
@@ -44,7 +44,8 @@ def test_many_small_pieces_are_joined_and_none_is_lost(sizes, most):
 def test_a_large_row_group_is_not_held_in_memory(tmp_path):
     """What Arrow holds while reading is a small part of the file, though the file is one row group."""
     path = tmp_path / "large.parquet"
-    rows = pa.array([os.urandom(150).hex() for _ in range(100_000)])
+    dice = Random(1)
+    rows = pa.array([dice.randbytes(150).hex() for _ in range(100_000)])
     pq.write_table(pa.table({"x": rows}), path, row_group_size=len(rows), use_dictionary=False, compression="none")
     size = rows.nbytes
     del rows

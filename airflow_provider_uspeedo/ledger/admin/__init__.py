@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person does with a ledger. Nothing here sends."""
+"""Operations on a ledger. Nothing here sends."""

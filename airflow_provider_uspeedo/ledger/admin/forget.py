@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,18 +19,19 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.masking import HIDDEN
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.admin.reports import Forgotten
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.bulk import portions
-from airflow_provider_uspeedo.ledger.store.schema import Tables
 
-SHORTEST_NATIONAL = 7
+MIN_NATIONAL_DIGITS = 7
 """Fewer digits than this, without a country code, may be a part of anything."""
 _NORMALISED = re.compile(r"\(\d+\)\d+")
 _BETWEEN = r"[\s\-./()\u2010-\u2015]{0,3}"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A table that may hold the phone.
+class LedgerColumn:
+    """A column of the ledger that may hold the phone.
 
     :param key: the columns that name one of its rows.
     :param text: the column that is looked at.
@@ -43,7 +45,7 @@ class Place:
 
 
 class Phone:
-    """One phone, and how to find it in what people and vendors write.
+    """One phone, and how to find it in cells and texts of any spelling.
 
     :raises ConfigurationError: the text is no phone; it is not quoted.
     """
@@ -56,75 +58,100 @@ class Phone:
         self._code, _, self._national = self.normalised[1:].partition(")")
         spelled = _BETWEEN.join(self._national)
         code = rf"(?:(?:\+|00)?(?:\( ?)?{self._code}{_BETWEEN}0?{_BETWEEN})"
-        optional = "?" if len(self._national) >= SHORTEST_NATIONAL else ""
+        optional = "?" if len(self._national) >= MIN_NATIONAL_DIGITS else ""
         self._quoted = re.compile(rf"(?<!\d){code}{optional}(?:0?{spelled})(?!\d)")
 
     def is_in_cell(self, cell: str) -> bool:
-        """True if a cell of a table holds this phone, alone or with other things, in whatever spelling."""
+        """True if a cell of a table holds this phone, alone or with other text, in any spelling."""
         if _NORMALISED.fullmatch(cell):
             return cell == self.normalised
         digits = "".join(filter(str.isdecimal, _plain_digits(cell)))
         if self._code + self._national in digits:
             return True
-        if len(self._national) >= SHORTEST_NATIONAL and self._national in digits:
+        if len(self._national) >= MIN_NATIONAL_DIGITS and self._national in digits:
             return True
         return digits in (self._national, "0" + self._national)
 
     def masked_in(self, text: str) -> str:
         """The text without the phone."""
-        places = [match.span() for match in self._quoted.finditer(_plain_digits(text))]
-        for start, end in reversed(places):
+        spans = [match.span() for match in self._quoted.finditer(_plain_digits(text))]
+        for start, end in reversed(spans):
             text = text[:start] + HIDDEN + text[end:]
         return text
 
 
 class Forgetting:
-    """The statements of ``forget``."""
+    """Finds a phone in every table, and blanks it."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._t = tables
+    def __init__(self, ledger: LedgerQueries) -> None:
+        self._database = ledger.database
+        self._t = tables = ledger.tables
         person = ("phone", "user_id")
-        self.recipients = Place(tables.recipients, ("campaign_no", "key"), "phone", person)
-        self.rows = Place(tables.source_rows, ("attempt_no", "row_number"), "phone", person)
-        self.texts = (
-            Place(tables.requests, ("id",), "reason"),
-            Place(tables.outcomes, ("request_id", "key"), "reason"),
-            Place(tables.source_rows, ("attempt_no", "row_number"), "reason"),
-            Place(tables.receipts, ("request_id", "key"), "description"),
+        self._recipients = LedgerColumn(tables.recipients, ("campaign_no", "key"), "phone", person)
+        self._rows = LedgerColumn(tables.source_rows, ("attempt_no", "row_number"), "phone", person)
+        self._texts = (
+            LedgerColumn(tables.requests, ("id",), "reason"),
+            LedgerColumn(tables.outcomes, ("request_id", "key"), "reason"),
+            LedgerColumn(tables.source_rows, ("attempt_no", "row_number"), "reason"),
+            LedgerColumn(tables.receipts, ("request_id", "key"), "description"),
         )
 
-    def find(self, connection: Connection, place: Place, phone: Phone) -> Iterator[tuple[Any, ...]]:
+    def forget(self, phone: Phone) -> Forgotten:
+        """Blanks the phone wherever the ledger holds it."""
+        recipients = self._blank(self._recipients, phone)
+        rows = self._blank(self._rows, phone)
+        campaigns = {number for number, _ in recipients}
+        attempts = [number for number, _ in rows]
+        requests: list[bytes] = []
+        texts = 0
+        for column in self._texts:
+            changed = self._blank(column, phone)
+            texts += len(changed)
+            of = attempts if column.key[0] == "attempt_no" else requests
+            of += [row[0] for row in changed]
+        campaigns |= self._database.read(lambda connection: self._campaigns_of_rows(connection, attempts))
+        campaigns |= self._database.read(lambda connection: self._campaigns_of_requests(connection, requests))
+        return Forgotten(len(campaigns), len(recipients), len(rows), texts)
+
+    def _blank(self, column: LedgerColumn, phone: Phone) -> list[tuple[Any, ...]]:
+        with self._database.streaming() as connection:
+            rows = sorted(self._find(connection, column, phone))
+        for portion in portions(rows):
+            self._database.write(partial(self._update, column=column, rows=portion))
+        return rows
+
+    def _find(self, connection: Connection, column: LedgerColumn, phone: Phone) -> Iterator[tuple[Any, ...]]:
         """The rows that hold the phone: their key, and the new text where it is masked."""
-        table = place.table
-        text = table.c[place.text]
-        query = sa.select(*(table.c[name] for name in place.key), text)
-        if place is self.recipients:
+        table = column.table
+        text = table.c[column.text]
+        query = sa.select(*(table.c[name] for name in column.key), text)
+        if column is self._recipients:
             query = query.where(text == phone.normalised)
         else:
             query = query.where(text.is_not(None), text != "")
         for *key, found in connection.execute(query):
-            if place.blanked:
+            if column.blanked:
                 if phone.is_in_cell(found):
                     yield tuple(key)
             elif (masked := phone.masked_in(found)) != found:
                 yield (*key, masked)
 
-    def blank(self, connection: Connection, place: Place, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _update(self, connection: Connection, column: LedgerColumn, rows: Sequence[tuple[Any, ...]]) -> None:
         """Empties or masks those rows."""
-        table = place.table
+        table = column.table
         if connection.dialect.name == "sqlite":  # else the phone stays readable in the file
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
-        binds = [f"key_{number}" for number in range(len(place.key))]
-        here = [table.c[name] == sa.bindparam(bind) for name, bind in zip(place.key, binds, strict=True)]
+        binds = [f"key_{number}" for number in range(len(column.key))]
+        here = [table.c[name] == sa.bindparam(bind) for name, bind in zip(column.key, binds, strict=True)]
         change = sa.update(table).where(*here)
-        if place.blanked:
-            change = change.values(dict.fromkeys(place.blanked, ""))
+        if column.blanked:
+            change = change.values(dict.fromkeys(column.blanked, ""))
         else:
-            change, binds = change.values({place.text: sa.bindparam("masked")}), [*binds, "masked"]
+            change, binds = change.values({column.text: sa.bindparam("masked")}), [*binds, "masked"]
         connection.execute(change, [dict(zip(binds, row, strict=True)) for row in rows])
 
-    def campaigns_of_rows(self, connection: Connection, attempts: Sequence[int]) -> set[int]:
-        """The campaigns that those tries belong to."""
+    def _campaigns_of_rows(self, connection: Connection, attempts: Sequence[int]) -> set[int]:
+        """The campaigns that those attempts belong to."""
         a = self._t.attempts.c
         return {
             number
@@ -132,7 +159,7 @@ class Forgetting:
             for number in connection.execute(sa.select(a.campaign_no).where(a.attempt_no.in_(portion))).scalars()
         }
 
-    def campaigns_of_requests(self, connection: Connection, requests: Sequence[bytes]) -> set[int]:
+    def _campaigns_of_requests(self, connection: Connection, requests: Sequence[bytes]) -> set[int]:
         """The campaigns that those requests belong to."""
         q = self._t.requests.c
         return {
@@ -143,5 +170,5 @@ class Forgetting:
 
 
 def _plain_digits(text: str) -> str:
-    """The text with its digits of any script as ASCII ones, each in its place."""
+    """The text with its digits of any script as ASCII ones, each in its column."""
     return "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The least rights on a ledger, for each of three parts: running campaigns, reading results, keeping the ledger.
+"""The least rights on a ledger, for each of three roles: running campaigns, reading results, administration.
 
-Creating and migrating is a fourth, and needs no grant: who ran the DDL owns the tables.
+Creating and migrating needs no grant: the user that ran the DDL owns the tables.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.ledger.store.schema import NAMES, PREFIX, Tables
 READ, ADD, CHANGE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 WORKER: dict[str, tuple[str, ...]] = {
     "ledger": (READ,),
-    # One column that nobody changes: inserting what is there, and holding a row, need the right to change something.
+    # A column that never changes: inserting what is there, and locking a row, need the right to change some column.
     # So a worker sees that a person has stopped the campaign, and cannot let it go on.
     "campaigns": (READ, ADD, f"{CHANGE} (campaign_no)"),
     "attempts": (READ, ADD, CHANGE),
@@ -37,7 +37,7 @@ ON_MYSQL: dict[str, tuple[str, ...]] = {
     "outcomes": (READ, ADD, CHANGE, DELETE),
     "past_requests": (READ, ADD, CHANGE),
 }
-"""Where MySQL and MariaDB ask for more: inserting what may be there needs the right to change what is inserted."""
+"""Where MySQL and MariaDB need more: inserting what may be there needs the right to change what is inserted."""
 ADMINISTRATOR: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, (READ, ADD, CHANGE, DELETE)) | {"ledger": (READ,)}
 ROLES = ("worker", "reader", "administrator")
 SEQUENCES = {"campaigns": "campaign_no", "attempts": "attempt_no"}
@@ -57,10 +57,10 @@ def script(dialect_name: str, role: str, user: str, results_table: str = "uspeed
         raise ConfigurationError(
             "Grants are for postgresql and mysql (MariaDB, too). Of a SQLite ledger, the file's owner and mode decide."
         )
-    return "".join(f"{statement};\n" for statement in _Script(dialect_name, user, results_table).of(role))
+    return "".join(f"{statement};\n" for statement in _GrantScript(dialect_name, user, results_table).of(role))
 
 
-class _Script:
+class _GrantScript:
     def __init__(self, dialect_name: str, user: str, results_table: str) -> None:
         self._results = RelationName.parse(results_table)
         self._tables = Tables(self._results.schema)

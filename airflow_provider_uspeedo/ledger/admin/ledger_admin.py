@@ -1,22 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ledger as a person keeps it: looking, deciding, stopping, migrating, deleting. Nothing here sends."""
+"""Operations on a ledger: show, resolve, stop, migrate, prune, forget. Nothing here sends."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from collections.abc import Iterable
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Literal, Self
 
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.admin.forget import Forgetting, Phone, Place
-from airflow_provider_uspeedo.ledger.admin.overview import Overviews
-from airflow_provider_uspeedo.ledger.admin.phone_list import Matched, PhoneList
-from airflow_provider_uspeedo.ledger.admin.prune import Candidate, Prunes, pruned_before, too_young
+from airflow_provider_uspeedo.ledger.admin import grants, stop
+from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
+from airflow_provider_uspeedo.ledger.admin.prune import Pruner
 from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignLine,
     CampaignOverview,
@@ -25,82 +22,70 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     Stopping,
     UnknownCount,
 )
-from airflow_provider_uspeedo.ledger.admin.stop import Stops, checked_name, known, refuse_tombstone
-from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
+from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
+from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
-from airflow_provider_uspeedo.ledger.store.bulk import portions
-from airflow_provider_uspeedo.ledger.store.engine import Database
-from airflow_provider_uspeedo.ledger.store.migrations import Migration
-from airflow_provider_uspeedo.ledger.store.records import utc_now
+from airflow_provider_uspeedo.ledger.store.version import Migration
+
+TABLE = "uspeedo_results"
 
 
-class LedgerAdmin(LedgerQueries):
-    """What a person does with a ledger.
+class LedgerAdmin:
+    """A ledger, open for what a person does; the command ``airflow-uspeedo`` calls these methods.
 
-    :param ledger: an open one; whoever opened it closes it.
+    Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns` and :meth:`migrate`
+    raises :class:`~airflow_provider_uspeedo.errors.ConfigurationError` where there is no ledger or no such campaign.
+    All raise :class:`~airflow_provider_uspeedo.errors.LedgerError` for a ledger of another version (but
+    :meth:`migrate`), and :class:`~airflow_provider_uspeedo.errors.LedgerUnavailable` if its database does not answer.
+
+    :param ledger: an open one; it is closed with this.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        database = ledger.database
-        super().__init__(database.engine, str(ledger.results_name), timeout=database.timeout, dialect=database.dialect)
-        self._ledger = ledger
-        self._moment = database
-        if database.dialect.name != "sqlite":  # there, whatever only reads sees one moment anyway
-            engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
-            self._moment = Database(engine, timeout=database.timeout, dialect=database.dialect)
-        self._overviews = Overviews(self.tables, self.rows)
-        self._stops = Stops(self.tables)
-        self._prunes = Prunes(self.tables, self._overviews)
-        self._forgetting = Forgetting(self.tables)
+    def __init__(self, ledger: LedgerQueries) -> None:
+        self.ledger = ledger
+        self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
+        self._campaigns = Campaigns(ledger.tables)
+        self._overviews = Overviews(ledger.tables, ledger.rows)
+        self._unknown = UnknownOutcomes(ledger)
+        self._stops = stop.StopMarks(ledger)
+        self._is_there = False
 
-    def must_exist(self) -> None:
-        """:raises ConfigurationError: there is no ledger; :raises LedgerError: it is of another version."""
-        if not self.exists():
-            raise ConfigurationError(
-                "There is no ledger here yet: no campaign has run with this results_conn_id and results_table."
-            )
+    def __enter__(self) -> Self:
+        return self
 
-    # -- looking ------------------------------------------------------------------------------------------------
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
-    def campaigns(self, limit: int) -> list[CampaignLine]:
-        """The newest campaigns, the newest first."""
+    def close(self) -> None:
+        """Closes its connections to the database."""
+        self.ledger.close()
+
+    # -- showing ------------------------------------------------------------------------------------------------
+
+    def list_campaigns(self, limit: int = 50) -> list[CampaignLine]:
+        """The newest campaigns, the newest first; none where there is no ledger yet."""
         if limit < 1:
             raise ConfigurationError("limit must be at least 1.")
-        return self._moment.read(lambda connection: self._overviews.campaigns(connection, limit))
+        if not self.ledger.exists():
+            return []
+        return self._snapshots.read(lambda connection: self._overviews.campaigns(connection, limit))
 
     def show(self, campaign_id: str) -> CampaignOverview:
         """All that the ledger counts of one campaign, in one snapshot."""
-        return self._moment.read(
-            lambda connection: self._overviews.show(connection, self._known(connection, campaign_id).campaign_no)
+        self._must_exist()
+        return self._snapshots.read(
+            lambda connection: self._overviews.show(connection, self._find(connection, campaign_id).campaign_no)
         )
 
-    def _known(self, connection: Connection, campaign_id: str) -> Any:
-        return known(self._campaigns.find, self.tables, connection, campaign_id)
+    # -- resolving ----------------------------------------------------------------------------------------------
 
-    def _found(self, campaign_id: str, what: str) -> Any:
-        found = self.database.read(lambda connection: self._known(connection, campaign_id))
-        refuse_tombstone(campaign_id, found.pruned_at, what)
-        return found
-
-    # -- deciding -----------------------------------------------------------------------------------------------
-
-    def count_unknown(self, campaign_id: str, phones: Iterable[str] | None) -> UnknownCount:
-        """What :meth:`resolve` would decide, and what a list of phones leaves open."""
-        found = self._found(campaign_id, "resolve")
-        number = found.campaign_no
-        if phones is None:
-            return self._moment.read(lambda connection: self._overviews.unknown(connection, number))
-        matched = self._match(found, phones)
-        count = self._moment.read(lambda connection: self._overviews.unknown(connection, number, matched.sent))
-        return replace(
-            count,
-            listed=matched.listed,
-            matched=matched.matched,
-            not_matched=matched.not_matched,
-            ambiguous=matched.ambiguous,
-            unreadable=matched.unreadable,
-        )
+    def count_unknown(self, campaign_id: str, *, phones: Iterable[str] | None = None) -> UnknownCount:
+        """How many recipients :meth:`resolve` with the same ``phones`` would decide on, at this moment."""
+        return self._unknown.count(self._unpruned(campaign_id, "resolve"), phones)
 
     def resolve(
         self,
@@ -108,132 +93,157 @@ class LedgerAdmin(LedgerQueries):
         *,
         as_sent: bool,
         by: str,
-        phones: Iterable[str] | None,
-        in_flight: bool,
-        expected: int | None,
+        phones: Iterable[str] | None = None,
+        request: str | None = None,
+        in_flight: bool = False,
+        expected: int | None = None,
     ) -> int:
-        """A person's word on unknown outcomes; see :meth:`.Ledger.resolve`."""
+        """Records a person's decision on the unknown outcomes of a campaign; returns of how many recipients.
+
+        :param as_sent: they were sent (shown *accepted*), or they were not (a later run sends to them).
+        :param by: who decides; it is kept with the outcome.
+        :param phones: only these: numbers that the vendor's console lists as sent, in any spelling with their country
+            code; one that has none is read as one of the campaign's ``default_region``. A listed number was sent;
+            nothing follows for the others, so ``as_sent=False`` is refused. See :class:`UnknownCount` for what is left
+            alone.
+        :param request: only the recipients of this request of ours, by the id that the task's log gives.
+        :param in_flight: also decide *not sent* on requests that were given to the network within the last minutes.
+            Their answers may still come, and recipients that they reach get the message twice.
+        :param expected: the number that was agreed on: with another one nothing is decided.
+        :raises ConfigurationError: nothing was decided, for the reason in the message.
+        :raises CampaignHalted: the campaign is pruned: there is nothing left to decide on.
+        """
         if phones is not None and not as_sent:
             raise ConfigurationError(
-                "A list of phones shows who was sent, and nothing of anybody else: with phones, as_sent must be True."
+                "A list of phones shows what was sent, and nothing about other recipients: with phones, as_sent must "
+                "be True."
             )
-        found, name = self._found(campaign_id, "resolve"), checked_name(by)
-        only = None if phones is None else self._match(found, phones).sent
-        return self._ledger.resolve(
-            campaign_id, as_sent=as_sent, by=name, only=only, in_flight=in_flight, expected=expected
-        )
-
-    def _match(self, campaign: Any, phones: Iterable[str]) -> Matched:
-        if isinstance(phones, str):
-            raise ConfigurationError("phones must be a list of texts, one for each phone, not one text.")
-        listed = PhoneList(phones, KeySpec.from_json(campaign.key_spec).default_region)
-        query = self.rows.outcomes(campaign.campaign_no).add_columns(self.rows.recipient.c.phone)
-        with self.database.streaming() as connection:
-            for row in connection.execute(query):
-                listed.meet(row.key, row.phone, row.status)
-        return listed.matched()
+        campaign, name = self._unpruned(campaign_id, "resolve"), stop.checked_name(by)
+        chosen = self._unknown.chosen(campaign, phones, request)
+        return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected))
 
     # -- stopping -----------------------------------------------------------------------------------------------
 
     def stop(self, campaign_id: str, *, by: str) -> Stopping:
-        """Marks a campaign as stopped."""
-        found, name, at = self._found(campaign_id, "stop"), checked_name(by), utc_now()
-        changed = self.database.write(lambda connection: self._stops.stop(connection, found.campaign_no, name, at))
+        """Lets no further request of a campaign begin, in any process; stopping it again changes nothing."""
+        campaign, name = self._unpruned(campaign_id, "stop"), stop.checked_name(by)
+        changed = self._stops.stop(campaign.campaign_no, name)
         return self._stopping(campaign_id, changed)
 
     def resume(self, campaign_id: str) -> Stopping:
-        """Takes the mark away."""
-        found = self._found(campaign_id, "resume")
-        changed: list[bool] = []  # a repetition after a lost acknowledgement finds nothing to change
-        self.database.write(lambda connection: changed.append(self._stops.resume(connection, found.campaign_no)))
-        return self._stopping(campaign_id, any(changed))
+        """Lets a stopped campaign go on with its next attempt; clear its task for that."""
+        campaign = self._unpruned(campaign_id, "resume")
+        changed = self._stops.resume(campaign.campaign_no)
+        return self._stopping(campaign_id, changed)
 
     def _stopping(self, campaign_id: str, changed: bool) -> Stopping:
-        def look(connection: Connection) -> Stopping:
-            number = self._known(connection, campaign_id).campaign_no
-            at, by = self._stops.mark(connection, number)
-            requests, recipients = self._stops.in_flight(connection, number)
-            return Stopping(campaign_id, changed, at and at.replace(tzinfo=UTC), by, requests, recipients)
+        def read(connection: Connection) -> Stopping:
+            number = self._find(connection, campaign_id).campaign_no
+            return self._stops.report(connection, campaign_id, number, changed)
 
-        return self._moment.read(look)
+        return self._snapshots.read(read)
 
-    # -- migrating ----------------------------------------------------------------------------------------------
+    # -- the tables ---------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def ddl(dialect: Literal["sqlite", "postgresql", "mysql"], *, results_table: str = TABLE) -> str:
+        """The statements that create a ledger, for databases where workers may not. ``mysql`` is MariaDB, too."""
+        return creation.script(dialect, results_table)
+
+    @staticmethod
+    def grants(
+        dialect: Literal["postgresql", "mysql"],
+        role: Literal["worker", "reader", "administrator"],
+        user: str,
+        *,
+        results_table: str = TABLE,
+    ) -> str:
+        """The statements that give ``user`` the least rights on a ledger that is there.
+
+        :param role: a *worker* runs campaigns; a *reader* sees the results relation, and nothing behind it; an
+            *administrator* does all that this class does, except creating and migrating: that is the tables' owner.
+        :param user: a role of PostgreSQL; an account of MySQL or MariaDB, ``name`` or ``name@host``.
+        """
+        return grants.script(dialect, role, user, results_table)
 
     def migrate(self) -> Migration:
-        """Brings the ledger to this package's version."""
-        file = self.database.file
+        """Brings a ledger that an older version of this package made to the version of this one.
+
+        Needs the rights of the tables' owner. May be repeated, also after it was killed in the middle. Better wait for
+        attempts of the older version: one that still runs settles what it has sent, and fails at its next claim; its
+        retry goes on. The results relation is made anew, or created if it is not there; if the ledger has others, run
+        this once for each ``results_table``.
+        """
+        file = self._database.file
         if file is not None and not file.exists():
             raise ConfigurationError("There is no ledger here yet: the first campaign creates one.")
-        return creation.migrate(self.database, self.tables, self.rows, self.results_name)
+        return creation.migrate(self._database, self.ledger.tables, self.ledger.rows, self.ledger.results_name)
 
     # -- deleting -----------------------------------------------------------------------------------------------
 
     def prune(
-        self, older_than: timedelta, campaign_ids: Sequence[str] | None, *, with_unknown: bool, dry_run: bool
+        self,
+        *,
+        older_than: timedelta,
+        campaign_ids: Iterable[str] | None = None,
+        with_unknown: bool = False,
+        dry_run: bool = False,
     ) -> list[Pruning]:
-        """Makes old campaigns tombstones, and deletes what hangs on them."""
+        """Deletes the recipients of old campaigns and the rows they read; a tombstone with the counts stays.
+
+        A pruned campaign can never be run again: without its recipients it would send to all of them once more.
+        Repeated after a crash it deletes what was left over.
+
+        :param older_than: campaigns of which no attempt began or ended for so long.
+        :param campaign_ids: only these; all otherwise.
+        :param with_unknown: also campaigns with unknown outcomes or requests in flight: they can never be resolved
+            afterwards. Such campaigns are left alone otherwise.
+        :param dry_run: report what would be pruned, and delete nothing.
+        :returns: one entry per old campaign, pruned or not; and one per campaign named in ``campaign_ids``.
+        """
         if older_than < timedelta(0):
             raise ConfigurationError("older_than must not be negative.")
-        before = utc_now() - older_than
-        told = []
-        for one in self._candidates(campaign_ids, before):
-            if isinstance(one, Pruning):
-                told.append(one)
-            elif dry_run:
-                told.append(self._moment.read(partial(self._prunes.judge, one=one, with_unknown=with_unknown)))
-            else:
-                told += self._mark(one, before, with_unknown=with_unknown)
-        if not dry_run:
-            for number in self.database.read(self._prunes.unfinished):
-                self._prunes.delete(self.database.write, number)
-        return told
+        self._must_exist()
+        pruner = Pruner(self.ledger, with_unknown=with_unknown)
+        names = None if campaign_ids is None else {name: self._found(name) for name in campaign_ids}
+        return pruner.prune(older_than, names, dry_run=dry_run)
 
-    def _candidates(self, names: Sequence[str] | None, before: datetime) -> Iterator[Candidate | Pruning]:
-        if names is None:
-            yield from self.database.read(lambda connection: self._prunes.candidates(connection, None, before))
-            return
-        for name in dict.fromkeys(names):
-            found = self.database.read(partial(self._known, campaign_id=name))
-            if found.pruned_at is not None:
-                yield pruned_before(name, found.pruned_at)
-                continue
-            of_that_name = partial(self._prunes.candidates, named={campaign_hash(name)}, before=None)
-            for one in self.database.read(of_that_name):
-                young = one.last_active_at >= before
-                yield too_young(one, {}) if young else one
+    def forget(self, phone: str, *, default_region: str | None = None) -> Forgotten:
+        """Blanks a phone and the user ids beside it in every campaign of a ledger; may be repeated.
 
-    def _mark(self, one: Candidate, before: datetime, *, with_unknown: bool) -> list[Pruning]:
-        told: list[Pruning] = []  # a repetition after a lost acknowledgement finds the mark set
+        What stays is the recipient's key, so that the same campaign does not send to the phone again. Where the phone
+        makes the key, the key is a hash of it: a reader of the key who guesses the phone can tell that they belong
+        together. :meth:`prune` deletes keys, too. A later run over a table that still holds the phone writes it again:
+        remove it there first. Backups of the database, and its own logs, are its owner's to clean.
 
-        def work(connection: Connection) -> None:
-            verdict = self._prunes.mark(connection, one, before, with_unknown=with_unknown)
-            if verdict is not None:
-                told.append(verdict)
+        :param phone: in any spelling.
+        :param default_region: reads a phone without a country code, and finds it written so, such as ``"HK"``.
+        :raises ConfigurationError: the text is no phone.
+        """
+        from airflow_provider_uspeedo.ledger.admin.forget import Forgetting, Phone  # heavy: every country's numbers
 
-        self.database.write(work)
-        return told[-1:]
+        self._must_exist()
+        return Forgetting(self.ledger).forget(Phone(phone, default_region))
 
-    def forget(self, text: str, default_region: str | None) -> Forgotten:
-        """Blanks one phone wherever the ledger holds it."""
-        phone, places = Phone(text, default_region), self._forgetting
-        recipients = self._blank(places.recipients, phone)
-        rows = self._blank(places.rows, phone)
-        campaigns = {number for number, _ in recipients}
-        attempts = [number for number, _ in rows]
-        requests: list[bytes] = []
-        texts = 0
-        for place in places.texts:
-            changed = self._blank(place, phone)
-            texts += len(changed)
-            of = attempts if place.key[0] == "attempt_no" else requests
-            of += [row[0] for row in changed]
-        campaigns |= self.database.read(lambda connection: places.campaigns_of_rows(connection, attempts))
-        campaigns |= self.database.read(lambda connection: places.campaigns_of_requests(connection, requests))
-        return Forgotten(len(campaigns), len(recipients), len(rows), texts)
+    # -- the campaign that is named -----------------------------------------------------------------------------
 
-    def _blank(self, place: Place, phone: Phone) -> list[tuple[Any, ...]]:
-        with self.database.streaming() as connection:
-            rows = sorted(self._forgetting.find(connection, place, phone))
-        for portion in portions(rows):
-            self.database.write(partial(self._forgetting.blank, place=place, rows=portion))
-        return rows
+    def _must_exist(self) -> None:
+        """:raises ConfigurationError: there is no ledger; :raises LedgerError: it is of another version."""
+        self._is_there = self._is_there or self.ledger.exists()
+        if not self._is_there:
+            raise ConfigurationError(
+                "There is no ledger here yet: no campaign has run with this results_conn_id and results_table."
+            )
+
+    def _find(self, connection: Connection, campaign_id: str) -> Any:
+        return stop.known(self._campaigns.find, self.ledger.tables, connection, campaign_id)
+
+    def _found(self, campaign_id: str) -> Any:
+        self._must_exist()
+        return self._database.read(lambda connection: self._find(connection, campaign_id))
+
+    def _unpruned(self, campaign_id: str, what: str) -> Any:
+        """:raises CampaignHalted: there is nothing left to ``what``."""
+        found = self._found(campaign_id)
+        stop.refuse_tombstone(campaign_id, found.pruned_at, what)
+        return found

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person is shown of campaigns. Everything is counted, nothing is what is left of something else.
+"""The queries behind ``list`` and ``show``. Each number is counted by itself, none is a difference of others.
 
-The list asks campaigns, tries, requests and the outcomes that differ alone, so it is quick whatever the number of
-recipients; only the overview of one campaign looks at its rows.
+The list reads campaigns, attempts, requests and the outcomes that differ, so its cost does not depend on the number of
+recipients; only the overview of one campaign reads its rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.ledger.admin.reports import (
-    MOST_REQUESTS,
+    MAX_REQUESTS,
     AttemptLine,
     CampaignLine,
     CampaignOverview,
@@ -29,10 +29,19 @@ from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_ha
 from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import portions
+from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 STATES = tuple(RequestState)
+
+
+def snapshots_of(database: Database) -> Database:
+    """The same database, for reports of several statements that must see one moment."""
+    if database.dialect.name == "sqlite":  # there every transaction that only reads sees one moment
+        return database
+    engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
+    return Database(engine, timeout=database.timeout, dialect=database.dialect)
 
 
 class Overviews:
@@ -50,11 +59,11 @@ class Overviews:
         query = sa.select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(limit)
         found = connection.execute(query).all()
         numbers = [row.campaign_no for row in found]
-        tries = self._newest_tries(connection, numbers)
+        attempts = self._newest_attempts(connection, numbers)
         requests = self._states(connection, self._t.requests.c.campaign_no, numbers)
         partly = self._partly_unknown(connection, numbers)
         return [
-            _line(row, tries.get(row.campaign_no), requests.get(row.campaign_no, {}), partly.get(row.campaign_no, 0))
+            _line(row, attempts.get(row.campaign_no), requests.get(row.campaign_no, {}), partly.get(row.campaign_no, 0))
             for row in found
         ]
 
@@ -68,19 +77,19 @@ class Overviews:
         )
         return {row[0]: row[1] for row in connection.execute(query)}
 
-    def _newest_tries(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, Any]:
-        """The newest try of each campaign, with how many there are; what a person decided is none."""
+    def _newest_attempts(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, Any]:
+        """The newest attempt of each campaign, and how many it has; a person's decision is not one of them."""
         a = self._t.attempts.c
-        # One that was killed, and whose table a later try has read to its end, is over.
+        # One that was killed, and whose table a later attempt has read to its end, is over.
         going_on = sa.and_(a.ended_at.is_(None), a.superseded_to < READ_TO_THE_END)
-        not_ended = sa.func.sum(sa.case((going_on, 1), else_=0)).label("not_ended")
+        open_attempts = sa.func.sum(sa.case((going_on, 1), else_=0)).label("open_attempts")
         of_each = (
-            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("tries"), not_ended)
+            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("attempts"), open_attempts)
             .where(a.campaign_no.in_(list(campaigns)), a.part != part_hash(DECISION))
             .group_by(a.campaign_no)
             .subquery()
         )
-        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.tries, of_each.c.not_ended)
+        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.attempts, of_each.c.open_attempts)
         query = newest.select_from(self._t.attempts.join(of_each, a.attempt_no == of_each.c.newest))
         return {row.campaign_no: row for row in connection.execute(query)}
 
@@ -153,7 +162,7 @@ class Overviews:
                 counts[row.id] = counts.get(row.id, 0) + row.recipients
                 about[row.id] = row
         for request_id, row in about.items():
-            yield _Row(row.state, row.sent_at, counts[request_id])
+            yield _UnknownPart(row.state, row.sent_at, counts[request_id])
 
     def _by_request(self, recipients: Any) -> Any:
         q, r = self._t.requests.c, self._t.recipients.c
@@ -169,7 +178,7 @@ class Overviews:
     def _unknown_requests(self, connection: Connection, campaign_no: int) -> Iterable[Any]:
         q = self._t.requests.c
         query = self._by_request(unknown_recipients(self._t, campaign_no))
-        return connection.execute(query.order_by(q.sent_at, q.id).limit(MOST_REQUESTS)).all()
+        return connection.execute(query.order_by(q.sent_at, q.id).limit(MAX_REQUESTS)).all()
 
     def _attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
         a = self._t.attempts
@@ -191,8 +200,8 @@ class Overviews:
             )
 
 
-class _Row:
-    """One unknown request, as far as counting needs it."""
+class _UnknownPart:
+    """One request with some of its unknown recipients, as far as counting needs it."""
 
     __slots__ = ("recipients", "sent_at", "state")
 
@@ -204,9 +213,9 @@ def _line(row: Any, newest: Any, requests: dict[str, int], partly_unknown: int) 
     return CampaignLine(
         campaign_id=row.name,
         created_at=_aware(row.created_at),
-        tries=newest.tries if newest else 0,
-        not_ended=int(newest.not_ended) if newest else 0,
-        last_try=newest.name if newest else None,
+        attempts=newest.attempts if newest else 0,
+        open_attempts=int(newest.open_attempts) if newest else 0,
+        last_attempt=newest.name if newest else None,
         last_started_at=_aware(newest.started_at) if newest else None,
         last_ended_at=_aware(newest.ended_at) if newest else None,
         requests=requests,

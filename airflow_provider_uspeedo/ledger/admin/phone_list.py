@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A list of phones as somebody exported it, matched with the recipients of one campaign.
+"""A list of phones as it was exported from the vendor's console, matched with the recipients of one campaign.
 
-Who is listed was texted; of anybody else nothing follows. Where the list leaves a doubt which recipient is meant,
-none is.
+A listed phone was texted; nothing follows for other recipients. Where it is ambiguous which recipient of several a
+listed phone stands for, none of them counts as sent.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from airflow_provider_uspeedo.core.statuses import Status
 
 
 @dataclass(slots=True)
-class _Met:
+class _Messages:
     """The messages of the campaign to one phone.
 
-    :param messages: how many may have left.
+    :param count: how many may have left.
+    :param unknown: the keys of those whose outcome is unknown.
     """
 
-    messages: int = 0
+    count: int = 0
     unknown: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
-class Matched:
-    """What a list says of a campaign: the keys of recipients that were sent, and what it leaves open."""
+class MatchedPhones:
+    """What a list shows of a campaign: the keys of recipients that were sent, and counts of what it leaves open."""
 
     sent: frozenset[bytes]
     listed: int
@@ -47,61 +48,61 @@ class PhoneList:
     def __init__(self, texts: Iterable[str], default_region: str | None) -> None:
         self._home, self._abroad = PhoneReader(default_region), PhoneReader(None)
         self._lines: Counter[frozenset[str]] = Counter()
-        self._met: dict[str, _Met] = {}
+        self._messages: dict[str, _Messages] = {}
         self.unreadable = 0
         for text in texts:
             self._read(text)
 
     def _read(self, text: str) -> None:
-        readings = frozenset(filter(None, self._readings(text)))
-        if not readings:
+        phones = frozenset(filter(None, self._possible_phones(text)))
+        if not phones:
             self.unreadable += bool(text.strip())
             return
-        self._lines[readings] += 1
-        for phone in readings:
-            self._met.setdefault(phone, _Met())
+        self._lines[phones] += 1
+        for phone in phones:
+            self._messages.setdefault(phone, _Messages())
 
-    def _readings(self, text: str) -> Iterable[str | None]:
-        yield _try(self._home, text)
+    def _possible_phones(self, text: str) -> Iterable[str | None]:
+        yield _read_phone(self._home, text)
         if "+" not in text:  # an export often drops it
-            yield _try(self._abroad, "+" + text.strip().lstrip("'").strip())
+            yield _read_phone(self._abroad, "+" + text.strip().lstrip("'").strip())
 
-    def meet(self, key: bytes, phone: str, status: str) -> None:
-        """Tells of one recipient of the campaign; every one must be told of."""
-        met = self._met.get(phone)
-        if met is None or status == Status.NOT_SENT:
+    def add_recipient(self, key: bytes, phone: str, status: str) -> None:
+        """Takes in one recipient of the campaign; all of them must be added before :meth:`matched`."""
+        found = self._messages.get(phone)
+        if found is None or status == Status.NOT_SENT:
             return
-        met.messages += 1
+        found.count += 1
         if status == Status.UNKNOWN:
-            met.unknown.append(key)
+            found.unknown.append(key)
 
-    def matched(self) -> Matched:
-        """What follows, once all recipients were met."""
+    def matched(self) -> MatchedPhones:
+        """What the list shows, once all recipients were added."""
         listed: Counter[str] = Counter()
-        doubtful: set[str] = set()
+        ambiguous_phones: set[str] = set()
         numbers = self._numbers()
         for phones, times in numbers.items():
-            here = [phone for phone in phones if self._met[phone].messages]
+            here = [phone for phone in phones if self._messages[phone].count]
             if len(here) > 1:
-                doubtful.update(here)
+                ambiguous_phones.update(here)
             elif here:
                 listed[here[0]] += times
-        matched = [any(self._met[phone].unknown for phone in phones) for phones in numbers]
-        # Several messages to one phone, listed fewer times: nobody can tell which of them it was.
-        doubtful.update(phone for phone, times in listed.items() if times < self._met[phone].messages)
-        sent = frozenset(key for phone in listed.keys() - doubtful for key in self._met[phone].unknown)
-        ambiguous = sum(len(self._met[phone].unknown) for phone in doubtful)
-        return Matched(sent, len(numbers), matched.count(True), matched.count(False), ambiguous, self.unreadable)
+        matched = [any(self._messages[phone].unknown for phone in phones) for phones in numbers]
+        # Several messages to one phone, listed fewer times: which of them were sent cannot be told.
+        ambiguous_phones.update(phone for phone, times in listed.items() if times < self._messages[phone].count)
+        sent = frozenset(key for phone in listed.keys() - ambiguous_phones for key in self._messages[phone].unknown)
+        ambiguous = sum(len(self._messages[phone].unknown) for phone in ambiguous_phones)
+        return MatchedPhones(sent, len(numbers), matched.count(True), matched.count(False), ambiguous, self.unreadable)
 
     def _numbers(self) -> Counter[frozenset[str]]:
         """How often each different number is listed: spellings that lead to the same phone of the campaign are one."""
         numbers: Counter[frozenset[str]] = Counter()
-        for readings, times in self._lines.items():
-            numbers[frozenset(phone for phone in readings if self._met[phone].messages) or readings] += times
+        for phones, times in self._lines.items():
+            numbers[frozenset(phone for phone in phones if self._messages[phone].count) or phones] += times
         return numbers
 
 
-def _try(reader: PhoneReader, text: str) -> str | None:
+def _read_phone(reader: PhoneReader, text: str) -> str | None:
     try:
         return reader.read(text)
     except BadPhone:

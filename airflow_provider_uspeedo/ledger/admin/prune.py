@@ -1,31 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Old campaigns are deleted but for a tombstone: the mark first, so that nobody is texted again, then the people.
+"""Old campaigns are deleted but for a tombstone: the mark first, so that no recipient is texted again, then the rows.
 
-The mark is a conditional update under a lock on the campaign's row, which every claim holds while it inserts. What is
-deleted afterwards, in portions, may be interrupted anywhere: the mark stays, and the next pruning goes on.
+The mark is a conditional update under a lock on the campaign's row, which every claim holds while it inserts. The
+deletion afterwards, in portions, may be interrupted anywhere: the mark stays, and the next pruning goes on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.ledger.admin.overview import Overviews
+from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
 from airflow_provider_uspeedo.ledger.admin.reports import Pruning
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.records import utc_now
-from airflow_provider_uspeedo.ledger.store.schema import Tables
-
-PORTION = 5_000
-"""Rows per DELETE: short transactions, and statements that every database takes."""
-REQUESTS_AT_ONCE = 20
-"""Requests whose outcomes are deleted in one transaction: up to a thousand outcomes each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +34,69 @@ class Candidate:
     last_active_at: datetime
 
 
-class Prunes:
-    """The statements of ``prune``; each method is one transaction."""
+class Pruner:
+    """Prunes campaigns of one ledger.
 
-    def __init__(self, tables: Tables, overviews: Overviews) -> None:
-        self._t = tables
-        self._overviews = overviews
+    :param with_unknown: campaigns with unknown outcomes are pruned, too.
+    :param rows_at_once: rows per DELETE: short transactions, and statements that every database takes.
+    :param requests_at_once: requests whose outcomes are deleted in one transaction: up to a thousand outcomes each.
+    """
 
-    def candidates(
+    def __init__(
+        self,
+        ledger: LedgerQueries,
+        *,
+        with_unknown: bool = False,
+        rows_at_once: int = 5_000,
+        requests_at_once: int = 20,
+    ) -> None:
+        self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
+        self._t = ledger.tables
+        self._overviews = Overviews(ledger.tables, ledger.rows)
+        self._with_unknown = with_unknown
+        self._rows_at_once, self._requests_at_once = rows_at_once, requests_at_once
+
+    def prune(self, older_than: timedelta, named: Mapping[str, Any] | None, *, dry_run: bool) -> list[Pruning]:
+        """Makes old campaigns tombstones, and deletes what belongs to tombstones, also to earlier ones.
+
+        :param named: only these campaigns, by name, as they were found; ``None``: all.
+        """
+        before = utc_now() - older_than
+        reports = []
+        for one in self._candidates(named, before):
+            if isinstance(one, Pruning):
+                reports.append(one)
+            elif dry_run:
+                reports.append(self._snapshots.read(partial(self._judge, one=one)))
+            else:
+                reports += self._make_tombstone(one, before)
+        if not dry_run:
+            for campaign_no in self._database.read(self._unfinished):
+                self._delete(campaign_no)
+        return reports
+
+    # -- choosing -----------------------------------------------------------------------------------------------
+
+    def _candidates(self, named: Mapping[str, Any] | None, before: datetime) -> Iterator[Candidate | Pruning]:
+        """Campaigns to prune, and reports on those that were named and cannot be."""
+        if named is None:
+            yield from self._database.read(lambda connection: self._old_campaigns(connection, None, before))
+            return
+        for name, campaign in named.items():
+            if campaign.pruned_at is not None:
+                yield _pruned_before(name, campaign.pruned_at)
+                continue
+            of_that_name = partial(self._old_campaigns, named={campaign_hash(name)}, before=None)
+            for one in self._database.read(of_that_name):
+                yield _too_young(one) if one.last_active_at >= before else one
+
+    def _old_campaigns(
         self, connection: Connection, named: Collection[bytes] | None, before: datetime | None
     ) -> list[Candidate]:
         """Campaigns that are no tombstones yet, the oldest first.
 
-        :param named: the hashes of their names; ``None``: of whatever name.
-        :param before: only those of which no try began, claimed, sent or ended since; ``None``: all.
+        :param named: the hashes of their names; ``None``: all campaigns.
+        :param before: only those of which no attempt began, claimed, sent or ended since; ``None``: all.
         """
         c, a, q = self._t.campaigns.c, self._t.attempts.c, self._t.requests.c
         newest = sa.func.max(sa.func.coalesce(a.ended_at, a.started_at))
@@ -76,43 +122,56 @@ class Prunes:
         ]
         return [one for one in found if before is None or one.last_active_at < before]
 
-    def judge(self, connection: Connection, one: Candidate, *, with_unknown: bool) -> Pruning:
+    def _judge(self, connection: Connection, one: Candidate) -> Pruning:
         """Whether the campaign may be pruned, and what it counts."""
         counts = self._all_counts(connection, one.number)
         unknown = self._overviews.unknown(connection, one.number).recipients
-        why_not = "" if with_unknown or not unknown else (
+        why_not = "" if self._with_unknown or not unknown else (
             f"{counted(unknown, 'recipient')} with unknown outcome: resolve them first, or include them by name: "
             "with_unknown=True (--with-unknown)"
         )  # fmt: skip
         return _pruning(one, why_not, counts)
 
-    def mark(self, connection: Connection, one: Candidate, before: datetime, *, with_unknown: bool) -> Pruning | None:
-        """Makes the campaign a tombstone, unless it may not be; ``None`` if somebody else has just done so."""
+    # -- marking ------------------------------------------------------------------------------------------------
+
+    def _make_tombstone(self, one: Candidate, before: datetime) -> list[Pruning]:
+        """Marks the campaign, unless it may not be pruned; no report if another process has just done so."""
+        reports: list[Pruning] = []  # a repetition after a lost acknowledgement finds the mark set
+
+        def work(connection: Connection) -> None:
+            report = self._mark(connection, one, before)
+            if report is not None:
+                reports.append(report)
+
+        self._database.write(work)
+        return reports[-1:]
+
+    def _mark(self, connection: Connection, one: Candidate, before: datetime) -> Pruning | None:
         campaigns = self._t.campaigns
         here = campaigns.c.campaign_no == one.number
-        # The lock first, then the look: no claim comes in between. (An update alone would not wait for claims.)
+        # Locked first, then read: no claim comes in between. (An update alone would not wait for claims.)
         connection.execute(sa.select(campaigns.c.campaign_no).where(here).with_for_update())
         marking = sa.update(campaigns).where(here, campaigns.c.pruned_at.is_(None)).values(pruned_at=utc_now())
         if not connection.execute(marking).rowcount:
             return None
-        verdict = self.judge(connection, one, with_unknown=with_unknown)
-        if self._tried_since(connection, one.number, before):
-            verdict = _pruning(one, "a try of it has just begun or goes on", verdict.counts)
-        if verdict.why_not:
+        report = self._judge(connection, one)
+        if self._active_since(connection, one.number, before):
+            report = _pruning(one, "an attempt of it has just begun or goes on", report.counts)
+        if report.why_not:
             connection.execute(sa.update(campaigns).where(here).values(pruned_at=None))
-            return verdict
-        connection.execute(sa.update(campaigns).where(here).values(pruned_counts=json.dumps(dict(verdict.counts))))
-        return verdict
+            return report
+        connection.execute(sa.update(campaigns).where(here).values(pruned_counts=json.dumps(dict(report.counts))))
+        return report
 
-    def _tried_since(self, connection: Connection, campaign_no: int, before: datetime) -> bool:
+    def _active_since(self, connection: Connection, campaign_no: int, before: datetime) -> bool:
         a, q = self._t.attempts.c, self._t.requests.c
-        tries = sa.select(a.attempt_no).where(
+        attempts = sa.select(a.attempt_no).where(
             a.campaign_no == campaign_no, sa.or_(a.started_at >= before, a.ended_at >= before)
         )
         requests = sa.select(q.id).where(
             q.campaign_no == campaign_no, sa.or_(q.claimed_at >= before, q.sent_at >= before)
         )
-        return any(connection.execute(since.limit(1)).first() for since in (tries, requests))
+        return any(connection.execute(since.limit(1)).first() for since in (attempts, requests))
 
     def _all_counts(self, connection: Connection, campaign_no: int) -> dict[str, int]:
         counts, gone = self._overviews.counts(connection, campaign_no)
@@ -120,7 +179,7 @@ class Prunes:
 
     # -- deleting -----------------------------------------------------------------------------------------------
 
-    def unfinished(self, connection: Connection) -> list[int]:
+    def _unfinished(self, connection: Connection) -> list[int]:
         """Tombstones of which something is left to delete."""
         c, r, q = self._t.campaigns.c, self._t.recipients.c, self._t.requests.c
         a, rd = self._t.attempts.c, self._t.source_rows.c
@@ -136,19 +195,20 @@ class Prunes:
         query = sa.select(c.campaign_no).where(c.pruned_at.is_not(None), sa.or_(*left)).order_by(c.campaign_no)
         return list(connection.execute(query).scalars())
 
-    def delete(self, write: Callable[[Callable[[Connection], bool]], bool], campaign_no: int) -> None:
-        """Deletes what hangs on a tombstone, portion by portion.
-
-        :param write: runs one transaction.
-        """
+    def _delete(self, campaign_no: int) -> None:
+        """Deletes what belongs to a tombstone, portion by portion."""
         for portion in (self._delete_readings, self._delete_recipients, self._delete_requests):
-            while write(partial(portion, campaign_no=campaign_no)):
+            while self._database.write(partial(portion, campaign_no=campaign_no)):
                 pass
 
     def _delete_recipients(self, connection: Connection, campaign_no: int) -> bool:
         r = self._t.recipients
         here = r.c.campaign_no == campaign_no
-        keys = connection.execute(sa.select(r.c.key).where(here).order_by(r.c.key).limit(PORTION)).scalars().all()
+        keys = (
+            connection.execute(sa.select(r.c.key).where(here).order_by(r.c.key).limit(self._rows_at_once))
+            .scalars()
+            .all()
+        )
         if keys:
             connection.execute(sa.delete(r).where(here, r.c.key >= keys[0], r.c.key <= keys[-1]))
         return bool(keys)
@@ -165,13 +225,15 @@ class Prunes:
             return False
         mine = rd.c.attempt_no == attempt_no
         number = rd.c.row_number
-        rows = connection.execute(sa.select(number).where(mine).order_by(number).limit(PORTION)).scalars().all()
+        rows = (
+            connection.execute(sa.select(number).where(mine).order_by(number).limit(self._rows_at_once)).scalars().all()
+        )
         connection.execute(sa.delete(rd).where(mine, number >= rows[0], number <= rows[-1]))
         return True
 
     def _delete_requests(self, connection: Connection, campaign_no: int) -> bool:
         q = self._t.requests
-        query = sa.select(q.c.id).where(q.c.campaign_no == campaign_no).order_by(q.c.id).limit(REQUESTS_AT_ONCE)
+        query = sa.select(q.c.id).where(q.c.campaign_no == campaign_no).order_by(q.c.id).limit(self._requests_at_once)
         ids = connection.execute(query).scalars().all()
         if not ids:
             return False
@@ -186,12 +248,12 @@ def _pruning(one: Candidate, why_not: str, counts: Mapping[str, int]) -> Pruning
     return Pruning(one.name, not why_not, why_not, one.last_active_at.replace(tzinfo=UTC), counts)
 
 
-def too_young(one: Candidate, counts: Mapping[str, int]) -> Pruning:
+def _too_young(one: Candidate) -> Pruning:
     """A campaign that was named and is not old enough."""
-    return _pruning(one, f"a try of it began or ended at {one.last_active_at:%Y-%m-%d %H:%M:%S} UTC", counts)
+    return _pruning(one, f"an attempt of it began or ended at {one.last_active_at:%Y-%m-%d %H:%M:%S} UTC", {})
 
 
-def pruned_before(name: str, at: datetime) -> Pruning:
+def _pruned_before(name: str, at: datetime) -> Pruning:
     """A campaign that was named and is a tombstone already."""
     why_not = f"it was pruned at {at:%Y-%m-%d %H:%M:%S} UTC"
     return Pruning(name, False, why_not, at.replace(tzinfo=UTC), {})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person is told of a ledger, and of what was done to it: plain records.
+"""What a ledger reports to a person, and what was done to it: plain records.
 
 All times are aware and in UTC. No record holds a phone.
 """
@@ -15,10 +15,10 @@ from datetime import datetime
 class CampaignLine:
     """One campaign in a list.
 
-    :param tries: how many tries of it the ledger knows; a person's decision on unknown outcomes is none.
-    :param not_ended: how many of them have not ended: they are running, or were killed, and no later try has read
-        their table to its end.
-    :param last_try: the name of the newest try: which task instance it was; ``None``: no try.
+    :param attempts: how many attempts of it are in the ledger, decisions on unknown outcomes not counted.
+    :param open_attempts: how many of them have not ended: they are running, or were killed, and no later attempt has
+        read their table to its end.
+    :param last_attempt: the name of the newest attempt: which task instance it was; ``None``: there is no attempt.
     :param requests: how many requests there are in which state; a state without requests is left out.
     :param partly_unknown: how many of the settled requests leave some of their recipients unknown.
     :param pruned_at: when it became a tombstone; its requests are gone.
@@ -26,9 +26,9 @@ class CampaignLine:
 
     campaign_id: str
     created_at: datetime
-    tries: int
-    not_ended: int
-    last_try: str | None
+    attempts: int
+    open_attempts: int
+    last_attempt: str | None
     last_started_at: datetime | None
     last_ended_at: datetime | None
     requests: Mapping[str, int]
@@ -40,7 +40,7 @@ class CampaignLine:
 
 @dataclass(frozen=True, slots=True)
 class AttemptLine:
-    """One try of a campaign, or one decision of a person on it.
+    """One attempt of a campaign, or one decision of a person on it.
 
     :param slice_no: which slice of its table it reads, counted from 1, of ``slice_count``.
     :param ended_at: ``None``: it is running, or was killed.
@@ -86,12 +86,12 @@ class UnknownCount:
     :param requests: the requests that hold them.
     :param in_flight: those of ``recipients`` whose request was given to the network and not answered yet.
     :param newest_sent_at: when the newest of those requests was given to the network.
-    :param began_at: when the campaign began; nobody was texted by it before.
+    :param began_at: when the campaign began; it sent nothing before.
     :param listed: different phones of the list; ``matched`` and ``not_matched`` of them.
     :param matched: listed phones that are an unknown recipient of the campaign.
     :param not_matched: listed phones that are none.
-    :param ambiguous: unknown recipients of whom the list shows nothing for sure: the campaign has several messages to
-        their phone and the phone is listed fewer times, or a listed number can be read as two phones of the campaign.
+    :param ambiguous: unknown recipients for whom the list proves nothing: the campaign has several messages to their
+        phone and the phone is listed fewer times, or a listed number can be read as two phones of the campaign.
     :param unreadable: lines of the list that are no phone at all, such as a heading.
     """
 
@@ -117,8 +117,8 @@ class CampaignOverview:
         lines as well, without a row number: its lines are ``counts`` and ``gone`` together.
     :param requests: how many requests there are in which state.
     :param unknown: the unknown recipients, those of ``gone`` included.
-    :param unknown_requests: their requests, the oldest first; at most :data:`MOST_REQUESTS` of them.
-    :param attempts: its tries and the decisions on it, the oldest first.
+    :param unknown_requests: their requests, the oldest first; at most :data:`MAX_REQUESTS` of them.
+    :param attempts: its attempts and the decisions on it, the oldest first.
     """
 
     campaign_id: str
@@ -135,7 +135,7 @@ class CampaignOverview:
     pruned_at: datetime | None
 
 
-MOST_REQUESTS = 100
+MAX_REQUESTS = 100
 """Unknown requests that are listed one by one."""
 
 
@@ -145,7 +145,7 @@ class Stopping:
 
     :param changed: false if it was so already.
     :param stopped_at: ``None``: it may go on.
-    :param requests_in_flight: requests on their way at that moment; nothing calls them back.
+    :param requests_in_flight: requests under way at that moment; they cannot be called back.
     :param recipients_in_flight: the recipients in these.
     """
 
@@ -159,11 +159,11 @@ class Stopping:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What became, or would become, of one campaign when old ones are pruned.
+    """What was done, or would be done, with one campaign when old ones are pruned.
 
-    :param pruned: its people are deleted (in a dry run: they would be).
+    :param pruned: its recipients are deleted (in a dry run: they would be).
     :param why_not: why it is left alone; ``""`` if it is not.
-    :param last_active_at: when its newest try began or ended, or it was created.
+    :param last_active_at: when its newest attempt began or ended, or it was created.
     :param counts: lines of its results by status.
     """
 

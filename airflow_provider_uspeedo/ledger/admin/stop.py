@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person stops a campaign, or lets it go on: a mark on the campaign that every process looks at before it sends."""
+"""Stopping a campaign and resuming it: a mark on the campaign that every process reads before it sends."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -12,22 +12,46 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
+from airflow_provider_uspeedo.ledger.admin.reports import Stopping
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.records import utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
-LONGEST_NAME = 200
-NAMES_LOOKED_AT = 2_000
-SUGGESTED = 3
+MAX_NAME = 200
+"""Characters in the name of a person."""
+NAMES_COMPARED = 2_000
+"""The newest campaigns, whose names may be suggested for one that was not found."""
+SUGGESTIONS = 3
 
 
-class Stops:
-    """The statements of ``stop`` and ``resume``."""
+class StopMarks:
+    """Stops campaigns of one ledger, and resumes them."""
 
-    def __init__(self, tables: Tables) -> None:
-        self._t = tables
+    def __init__(self, ledger: LedgerQueries) -> None:
+        self._database, self._t = ledger.database, ledger.tables
 
-    def stop(self, connection: Connection, campaign_no: int, by: str, at: datetime) -> bool:
-        """True if the campaign is stopped by this very word; repeatable."""
+    def stop(self, campaign_no: int, by: str) -> bool:
+        """Marks the campaign as stopped; true if it was not."""
+        at = utc_now()
+        return self._database.write(lambda connection: self._mark(connection, campaign_no, by, at))
+
+    def resume(self, campaign_no: int) -> bool:
+        """Takes the mark away; true if there was one."""
+        changed: list[bool] = []  # a repetition after a lost acknowledgement finds nothing to change
+        self._database.write(lambda connection: changed.append(self._unmark(connection, campaign_no)))
+        return any(changed)
+
+    def report(self, connection: Connection, campaign_id: str, campaign_no: int, changed: bool) -> Stopping:
+        """Whether the campaign is stopped now, and what is under way nevertheless."""
+        c = self._t.campaigns.c
+        mark = connection.execute(sa.select(c.stopped_at, c.stopped_by).where(c.campaign_no == campaign_no)).one()
+        stopped_at = mark.stopped_at and mark.stopped_at.replace(tzinfo=UTC)
+        requests, recipients = self._in_flight(connection, campaign_no)
+        return Stopping(campaign_id, changed, stopped_at, mark.stopped_by, requests, recipients)
+
+    def _mark(self, connection: Connection, campaign_no: int, by: str, at: datetime) -> bool:
+        """True if it is this very mark that the campaign has; repeatable."""
         campaigns = self._t.campaigns.c
         here = (campaigns.campaign_no == campaign_no, campaigns.pruned_at.is_(None))
         connection.execute(
@@ -38,22 +62,14 @@ class Stops:
         mine = sa.select(campaigns.campaign_no).where(*here, campaigns.stopped_at == at, campaigns.stopped_by == by)
         return connection.execute(mine).first() is not None
 
-    def resume(self, connection: Connection, campaign_no: int) -> bool:
-        """True if the campaign was stopped."""
+    def _unmark(self, connection: Connection, campaign_no: int) -> bool:
         campaigns = self._t.campaigns
         stopped = (campaigns.c.campaign_no == campaign_no, campaigns.c.stopped_at.is_not(None))
         done = connection.execute(sa.update(campaigns).where(*stopped).values(stopped_at=None, stopped_by=None))
         return bool(done.rowcount)
 
-    def mark(self, connection: Connection, campaign_no: int) -> tuple[datetime | None, str | None]:
-        """When the campaign was stopped, and by whom."""
-        c = self._t.campaigns.c
-        query = sa.select(c.stopped_at, c.stopped_by).where(c.campaign_no == campaign_no)
-        row = connection.execute(query).one()
-        return row.stopped_at, row.stopped_by
-
-    def in_flight(self, connection: Connection, campaign_no: int) -> tuple[int, int]:
-        """How many requests are on their way, and how many recipients they hold."""
+    def _in_flight(self, connection: Connection, campaign_no: int) -> tuple[int, int]:
+        """How many requests are under way, and how many recipients they hold."""
         q, r = self._t.requests.c, self._t.recipients.c
         sending = (q.campaign_no == campaign_no, q.state == RequestState.SENDING)
         requests = sa.select(sa.func.count()).select_from(self._t.requests).where(*sending)
@@ -68,13 +84,13 @@ class Stops:
 def known(find: Callable[[Connection, str], Any], tables: Tables, connection: Connection, campaign_id: str) -> Any:
     """The campaign of that name.
 
-    :raises ConfigurationError: there is none; with the names that are like it.
+    :raises ConfigurationError: there is none; the message suggests similar names.
     """
     if (found := find(connection, campaign_id)) is not None:
         return found
     campaigns = tables.campaigns.c
-    newest = sa.select(campaigns.name).order_by(campaigns.campaign_no.desc()).limit(NAMES_LOOKED_AT)
-    near = get_close_matches(campaign_id, connection.execute(newest).scalars().all(), n=SUGGESTED, cutoff=0.5)
+    newest = sa.select(campaigns.name).order_by(campaigns.campaign_no.desc()).limit(NAMES_COMPARED)
+    near = get_close_matches(campaign_id, connection.execute(newest).scalars().all(), n=SUGGESTIONS, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ConfigurationError(f"There is no campaign {campaign_id!r} in this ledger.{hint}")
 
@@ -90,11 +106,11 @@ def refuse_tombstone(campaign_id: str, pruned_at: datetime | None, what: str) ->
 
 
 def checked_name(by: str) -> str:
-    """Who says so, as it is kept.
+    """The name of a person, as it is kept.
 
-    :raises ConfigurationError: it is no name that could be kept and read.
+    :raises ConfigurationError: the ledger could not keep it, or it could not be read.
     """
     name = by.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise ConfigurationError(f"by must name who says so, in one line of 1 to {LONGEST_NAME} characters.")
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise ConfigurationError(f"by must be the name of a person, in one line of 1 to {MAX_NAME} characters.")
     return name

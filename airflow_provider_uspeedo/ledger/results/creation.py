@@ -16,9 +16,10 @@ from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRo
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.engine import Database
-from airflow_provider_uspeedo.ledger.store.migrations import Migration, complete, drop_what_is_left, take_over_readings
+from airflow_provider_uspeedo.ledger.store.migrations import complete, drop_what_is_left, take_over_readings
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
-from airflow_provider_uspeedo.ledger.store.schema import VERSION, Tables
+from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.version import VERSION, Migration
 
 
 def prepare(database: Database, tables: Tables, rows: ResultRows, results: RelationName) -> None:

@@ -8,7 +8,6 @@ it has sent; its next claim fails, and a retry goes on from there.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -17,19 +16,6 @@ from sqlalchemy.types import NullType
 
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER, Tables
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """From which version to which a ledger went; equal if it was of the newest already.
-
-    :param created_results: there was no results relation of that name; it was made anew otherwise.
-    """
-
-    before: int
-    now: int
-    created_results: bool = False
-
 
 DROPPED = {
     "uspeedo_attempts_of_campaign": "of version 1, which knew no slices",

@@ -22,9 +22,6 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.sql.elements import quoted_name
 
-VERSION = 4
-"""The version of these tables; a ledger of another version is refused (see :mod:`.migrations`)."""
-
 ROW_NUMBER = quoted_name("row_number", quote=True)
 """A reserved word of MySQL and MariaDB; SQLAlchemy 1.4 does not know it for MariaDB."""
 

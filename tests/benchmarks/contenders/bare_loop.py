@@ -57,7 +57,7 @@ CONTENDERS = (
         "pyarrow `iter_batches`, orjson, `requests.Session`; nothing checked, signed or recorded. One request at a "
         "time unless `concurrency` is given, then so many threads",
         prepare,
-        place=8,
+        place=9,
         threads=True,
     ),
 )

@@ -42,7 +42,7 @@ CONTENDERS = (
         "dlt",
         "`@dlt.destination(batch_size=1000)`; its normalise and load steps as they are",
         prepare,
-        place=7,
+        place=8,
         distribution="dlt",
         environment=lambda job: {"RUNTIME__DLTHUB_TELEMETRY": "false"},
         most_rows=100_000,

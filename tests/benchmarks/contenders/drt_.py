@@ -56,13 +56,13 @@ OF_BOTH: dict[str, Any] = {
     "once_from": 100_000,
 }
 CONTENDERS = (
-    Contender("drt", "`rest_api`, batches of 1000", partial(prepare, keeps=False), place=5, **OF_BOTH),
+    Contender("drt", "`rest_api`, batches of 1000", partial(prepare, keeps=False), place=6, **OF_BOTH),
     Contender(
         "drt, ledger",
         "the same with `state.backend: warehouse` (PostgreSQL), `state.idempotency: true`, `idempotency_key` the phone",
         partial(prepare, keeps=True),
-        place=6,
-        database=True,
+        place=7,
+        database="postgresql",
         **OF_BOTH,
     ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``list`` and ``show``: everything that a person wants to know before deciding, and nothing is changed."""
+"""``list`` and ``show``: all that is needed for a decision, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.campaign.stage import make_order, people
 from tests.cli.typing_it import Command, unknown
 from tests.ledger.acting import SPEC, Try
-from tests.ledger.acting import people as persons
+from tests.ledger.acting import people as recipients
 
 ONE, OTHER = make_order(campaign_id="invoices 2026-11-22"), make_order(campaign_id="all fine")
 
 
-def test_the_list_shows_campaigns_and_who_waits_for_a_decision(command, warehouse):
-    """The newest first, with the number of people that nobody knows about; decided ones wait no longer."""
+def test_the_list_shows_campaigns_and_how_many_wait_for_a_decision(command, warehouse):
+    """The newest first, with the number of unknown recipients; decided ones wait no longer."""
     warehouse.run(people(4), OTHER)
     unknown(warehouse, people(7, 10), ONE)
     lines = command("list").out.splitlines()
@@ -33,7 +33,7 @@ def test_the_list_shows_campaigns_and_who_waits_for_a_decision(command, warehous
 
 
 def test_the_list_for_a_program_is_json_with_times_in_utc(command, warehouse):
-    """Whatever reads it need not guess a zone."""
+    """Its reader need not guess a zone."""
     unknown(warehouse, people(3), ONE)
     (campaign,) = json.loads(command("list", "--json").out)
     assert (campaign["campaign_id"], campaign["unknown_recipients"]) == (ONE.campaign_id, 3)
@@ -48,19 +48,19 @@ def test_a_long_list_is_cut_and_says_so(command, warehouse):
     assert (len(said.out.splitlines()), "all fine" in said.out, "--limit shows more" in said.err) == (2, False, True)
 
 
-def test_a_campaign_is_shown_with_counts_unknowns_and_tries(command, warehouse):
-    """The counts add up, the unknown request is there with its number of people, and what may be typed next."""
+def test_a_campaign_is_shown_with_counts_unknowns_and_attempts(command, warehouse):
+    """The counts add up, the unknown request is there with its number of recipients, and what may be run next."""
     unknown(warehouse, [*people(7), {"phone": "nobody", "name": "x"}], ONE, at=2)
-    told = command("show", ONE.campaign_id).out
+    printed = command("show", ONE.campaign_id).out
     rows = {
-        line.split()[0]: line.split()[1] for line in told.splitlines() if line.startswith("  ") and line.split()[1:]
+        line.split()[0]: line.split()[1] for line in printed.splitlines() if line.startswith("  ") and line.split()[1:]
     }
     assert {name: rows[name] for name in ("accepted", "invalid", "unknown", "all")} == {
         "accepted": "4", "invalid": "1", "unknown": "3", "all": "8",
     }  # fmt: skip
-    assert "Unknown: 3 people in 1 request" in told
-    assert "the whole table" in told
-    assert "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --as=not-sent" in told
+    assert "Unknown: 3 recipients in 1 request" in printed
+    assert "the whole table" in printed
+    assert "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --as=not-sent" in printed
 
 
 def test_a_campaign_for_a_program_is_json(command, warehouse):
@@ -71,34 +71,34 @@ def test_a_campaign_for_a_program_is_json(command, warehouse):
     assert [attempt["read_whole"] for attempt in found["attempts"]] == [True]
 
 
-def test_what_the_vendor_wrote_is_masked(command, warehouse):
+def test_messages_of_the_vendor_are_masked(command, warehouse):
     """A reason may quote a phone; the terminal shows none of it."""
     unknown(warehouse, people(3), ONE)
     with closing(sqlite3.connect(warehouse.file)) as ledger, ledger:
         ledger.execute("UPDATE uspeedo_requests SET reason = 'phone +852 5531 1111 is odd'")
     for words in ([], ["--json"]):
-        told = command("show", ONE.campaign_id, *words).out
-        assert ("5531" in told, "phone ****1111 is odd" in told) == (False, True)
+        printed = command("show", ONE.campaign_id, *words).out
+        assert ("5531" in printed, "phone ****1111 is odd" in printed) == (False, True)
 
 
-def test_people_in_flight_of_a_running_campaign_wait_for_answers_and_not_for_a_decision(command, warehouse):
-    """Nobody is told to decide on a healthy campaign: they are counted apart, and no decision is offered."""
+def test_recipients_in_flight_of_a_running_campaign_wait_for_answers_not_for_a_decision(command, warehouse):
+    """No decision is offered on a healthy campaign: they are counted apart."""
     ledger = Ledger(open_engine(f"sqlite:///{warehouse.file}"))
     ledger.prepare()
     one = Try(ledger, ONE.campaign_id)
-    flying, lost = one.claim(persons("abcd"), size=2)
+    flying, lost = one.claim(recipients("abcd"), size=2)
     one.mark(flying)
     (listed,) = json.loads(command("list", "--json").out)
-    assert (listed["unknown_recipients"], listed["in_flight_recipients"], listed["not_ended"]) == (0, 2, 1)
-    told = command("show", ONE.campaign_id).out
-    assert "2 people are in flight: wait for their answers. Decide only if no task of this campaign runs" in told
-    assert ("Unknown:" in told, "resolve" in told) == (False, False)
+    assert (listed["unknown_recipients"], listed["in_flight_recipients"], listed["open_attempts"]) == (0, 2, 1)
+    printed = command("show", ONE.campaign_id).out
+    assert "2 recipients are in flight: wait for the answers. Decide only if no task of this campaign runs" in printed
+    assert ("Unknown:" in printed, "resolve" in printed) == (False, False)
     one.mark(lost)
     one.mark_unknown(lost)
     assert command("list").out.splitlines()[1].split()[3:8] == ["running", "or", "killed", "2", "2"]
-    told = command("show", ONE.campaign_id).out
-    assert ("Unknown: 4 people in 2 requests" in told, "2 people are in flight" in told) == (True, True)
-    assert "resolve 'invoices 2026-11-22' --as=not-sent" in told
+    printed = command("show", ONE.campaign_id).out
+    assert ("Unknown: 4 recipients in 2 requests" in printed, "2 recipients are in flight" in printed) == (True, True)
+    assert "resolve 'invoices 2026-11-22' --as=not-sent" in printed
     ledger.close()
 
 
@@ -124,8 +124,8 @@ def test_an_unknown_campaign_is_one_line_that_says_where_to_look(command, wareho
     assert "`airflow-uspeedo --conn-id warehouse list`" in said.line
 
 
-def test_looking_makes_no_ledger(command, warehouse):
-    """Where none is, the message says where it looked; an empty file would only confuse the next one."""
+def test_list_and_show_make_no_ledger(command, warehouse):
+    """Where there is none, the message says where it looked."""
     assert command("list", "--json").out.strip() == "[]"
     assert "There are no campaigns in connection 'warehouse'" in command("list").line
     said = command("show", "x")

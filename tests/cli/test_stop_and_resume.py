@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``stop`` and ``resume``: a person's word that every process of a campaign heeds."""
+"""``stop`` and ``resume``: every process of a campaign obeys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from airflow_provider_uspeedo.errors import CampaignHalted
 from tests.campaign.stage import CAMPAIGN, people, phones
 
 
-def test_a_stopped_campaign_texts_nobody_until_it_is_resumed(command, warehouse):
-    """Retries do not go on; after resume the next try texts whoever was not sent, and nobody twice."""
+def test_a_stopped_campaign_sends_nothing_until_it_is_resumed(command, warehouse):
+    """Retries do not go on; after resume the next attempt texts the remaining recipients, once each."""
     warehouse.run(people(3))
     assert "is stopped: no further request begins" in command("stop", CAMPAIGN, "--by", "Dana").out
     report = warehouse.run(people(6))
@@ -23,7 +23,7 @@ def test_a_stopped_campaign_texts_nobody_until_it_is_resumed(command, warehouse)
 
 
 def test_stopping_and_resuming_twice_changes_nothing(command, warehouse):
-    """The first who stopped it is named."""
+    """The first name stays."""
     warehouse.run(people(1))
     command("stop", CAMPAIGN, "--by", "Dana")
     assert "was stopped already, by Dana at " in command("stop", CAMPAIGN, "--by", "Pat").out
@@ -31,8 +31,8 @@ def test_stopping_and_resuming_twice_changes_nothing(command, warehouse):
     assert "was not stopped; nothing was changed" in command("resume", CAMPAIGN).out
 
 
-def test_the_login_says_who_it_was(command, warehouse, monkeypatch):
-    """Unless --by does."""
+def test_the_login_is_the_name(command, warehouse, monkeypatch):
+    """Unless --by is given."""
     monkeypatch.setenv("LOGNAME", "night-watch")
     warehouse.run(people(1))
     command("stop", CAMPAIGN)

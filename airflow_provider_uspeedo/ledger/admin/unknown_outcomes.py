@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unknown outcomes: how many there are, which of them a list of phones is about, and a person's decision on them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.slices import WHOLE
+from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
+from airflow_provider_uspeedo.ledger.admin.reports import UnknownCount
+from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, Campaigns
+from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.ledger.admin.phone_list import MatchedPhones
+
+
+class UnknownOutcomes:
+    """The unknown outcomes of a ledger's campaigns; a ``campaign`` is one as :meth:`.Campaigns.find` returns it."""
+
+    def __init__(self, ledger: LedgerQueries) -> None:
+        self._ledger = ledger
+        self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
+        self._overviews = Overviews(ledger.tables, ledger.rows)
+
+    def count(self, campaign: Any, phones: Iterable[str] | None) -> UnknownCount:
+        """How much is unknown, and how much of it a list of phones is about."""
+        number = campaign.campaign_no
+        if phones is None:
+            return self._snapshots.read(lambda connection: self._overviews.unknown(connection, number))
+        matched = self._match(campaign, phones)
+        count = self._snapshots.read(lambda connection: self._overviews.unknown(connection, number, matched.sent))
+        return replace(
+            count,
+            listed=matched.listed,
+            matched=matched.matched,
+            not_matched=matched.not_matched,
+            ambiguous=matched.ambiguous,
+            unreadable=matched.unreadable,
+        )
+
+    def chosen(self, campaign: Any, phones: Iterable[str] | None, request: str | None) -> frozenset[bytes] | None:
+        """The keys of the recipients that a decision is about; ``None``: of all whose outcome is unknown.
+
+        :raises ConfigurationError: phones and a request are given, or the request is none of this campaign.
+        """
+        if phones is not None and request is not None:
+            raise ConfigurationError("phones and request cannot be given together.")
+        if phones is not None:
+            return self._match(campaign, phones).sent
+        return None if request is None else self._recipients_of(campaign, request)
+
+    def decide(self, campaign_id: str, campaign: Any, decision: Decision) -> int:
+        """Applies a decision in one transaction, as an attempt of its own; returns how many recipients it was about.
+
+        :raises ConfigurationError: nothing was decided, for the reason in the message.
+        :raises CampaignHalted: the campaign was pruned meanwhile.
+        """
+        campaigns, resolution = Campaigns(self._ledger.tables), Resolution(self._ledger.tables)
+        spec, uuid, name = KeySpec.from_json(campaign.key_spec), os.urandom(16), f"resolve by {decision.by}"
+        attempt = self._database.write(
+            lambda connection: campaigns.open(connection, campaign_id, spec, uuid, DECISION, WHOLE, name)
+        )
+        counts: list[int] = []
+
+        def work(connection: Connection) -> None:
+            # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
+            repeated = replace(decision, expected=None) if counts else decision
+            counts.append(resolution.resolve(connection, attempt, repeated))
+
+        try:
+            self._database.write(work)
+        finally:
+            self._database.write(lambda connection: campaigns.end(connection, attempt, False, None))
+        return max(counts)
+
+    def _match(self, campaign: Any, phones: Iterable[str]) -> MatchedPhones:
+        from airflow_provider_uspeedo.ledger.admin.phone_list import PhoneList  # heavy: every country's numbers
+
+        if isinstance(phones, str):
+            raise ConfigurationError("phones must be a list of texts, one for each phone, not one text.")
+        listed = PhoneList(phones, KeySpec.from_json(campaign.key_spec).default_region)
+        rows = self._ledger.rows
+        query = rows.outcomes(campaign.campaign_no).add_columns(rows.recipient.c.phone)
+        with self._database.streaming() as connection:
+            for row in connection.execute(query):
+                listed.add_recipient(row.key, row.phone, row.status)
+        return listed.matched()
+
+    def _recipients_of(self, campaign: Any, request: str) -> frozenset[bytes]:
+        r = self._ledger.tables.recipients.c
+        try:
+            request_id = bytes.fromhex(request)
+        except ValueError:
+            raise ConfigurationError("request must be the id of a request as the task's log gives it.") from None
+        query = sa.select(r.key).where(r.campaign_no == campaign.campaign_no, r.request_id == request_id)
+        found = frozenset(self._database.read(lambda connection: connection.execute(query).scalars().all()))
+        if not found:
+            raise ConfigurationError(f"Request {request} holds no recipient of this campaign.")
+        return found
