@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 
 from airflow_provider_uspeedo.errors import CampaignHalted
-from airflow_provider_uspeedo.ledger.store.schema import VERSION
+from airflow_provider_uspeedo.ledger.store.version import VERSION
 from tests.campaign.stage import CAMPAIGN, make_order, people
 from tests.cli.typing_it import Command, unknown
 

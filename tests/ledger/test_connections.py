@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.ledger.store import engine as engines
+from airflow_provider_uspeedo.ledger.store.dialects import pooled
 from airflow_provider_uspeedo.ledger.store.engine import Database, open_engine
 from tests.ledger.servers import SERVERS, administrator
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("kind", SERVERS, indirect=True)
 
 @pytest.fixture
 def database(url: URL) -> Iterator[Database]:
-    opened = Database(open_engine(url), patience=20)
+    opened = Database(open_engine(url), timeout=20)
     yield opened
     opened.engine.dispose()
 
@@ -45,7 +45,7 @@ def test_one_that_is_used_again_soon_is_not_asked_first(
     monkeypatch.setattr(database.engine.dialect, "do_ping", lambda connection: asked.append(1) or ping(connection))
     first = number_of(database, kind)
     assert (number_of(database, kind), asked) == (first, [])
-    monkeypatch.setattr(engines, "IDLE_LIMIT", -1.0)
+    monkeypatch.setattr(pooled, "IDLE_LIMIT", -1.0)
     assert (number_of(database, kind), asked) == (first, [1])
 
 
@@ -62,6 +62,6 @@ def test_one_that_was_closed_while_it_was_idle_is_replaced(
     """Before it is used: a stream of results is not repeated."""
     closed = number_of(database, kind)
     close_from_outside(kind, closed)
-    monkeypatch.setattr(engines, "IDLE_LIMIT", -1.0)
+    monkeypatch.setattr(pooled, "IDLE_LIMIT", -1.0)
     with database.streaming() as connection:
         assert connection.exec_driver_sql(ASK_NUMBER[kind]).scalar_one() != closed

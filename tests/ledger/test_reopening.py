@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from tests.ledger.acting import Try, Vendor, key_of, lines_of, people, resolve, state_of
@@ -195,19 +194,13 @@ def test_deciding_twice_decides_nothing_more(ledger: Ledger, campaign: str) -> N
     assert [resolve(ledger, campaign, as_sent=sent, by="ann") for sent in (False, True, False)] == [3, 0, 0]
 
 
-def test_a_campaign_that_is_not_in_the_ledger_cannot_be_decided(ledger: Ledger, campaign: str) -> None:
-    """The message names it."""
-    with pytest.raises(ConfigurationError, match="no campaign 'nobody knows it'"):
-        resolve(ledger, "nobody knows it", as_sent=True, by="ann")
-
-
 def test_an_answer_and_a_decision_at_once_lose_nobody(ledger: Ledger, campaign: str) -> None:
     """The decision holds the old request; the answer that waits for it still shows whom it accepted."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)
     with ThreadPoolExecutor(2) as threads:
         settling = threads.submit(ledger.settle, one.attempt, request.id, Answer("S1", 0, "V1"))
-        deciding = threads.submit(ledger.resolve, campaign, as_sent=False, by="ann")
+        deciding = threads.submit(resolve, ledger, campaign, as_sent=False, by="ann")
         assert settling.result(20)
         assert deciding.result(20) in (0, 3)
     assert one.counts() == {"accepted": 3}

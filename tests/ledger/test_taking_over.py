@@ -17,6 +17,13 @@ from tests.ledger.scenarios import (
     two_live_attempts_make_progress,
 )
 
+MOVES = {
+    "sqlite": "UPDATE uspeedo_recipients",
+    "postgresql": "UPDATE uspeedo_recipients",
+    "mysql": "UPDATE uspeedo_staged",
+}
+"""The beginning of the statement that moves recipients."""
+
 
 def test_a_dead_attempts_claims_are_taken_over(ledger: Ledger, campaign: str) -> None:
     """Nothing of them left, so a later attempt sends them, cut differently or not."""
@@ -140,11 +147,11 @@ def test_a_request_marked_at_the_same_moment_is_not_taken(open_ledger: OpenLedge
     ],
     indirect=True,
 )
-def test_a_request_taken_at_the_same_moment_is_not_marked(open_ledger: OpenLedger, campaign: str) -> None:
+def test_a_request_taken_at_the_same_moment_is_not_marked(open_ledger: OpenLedger, campaign: str, kind: str) -> None:
     """The other way round: the take-over is not committed yet, the owner waits, and drops its claim."""
     owner, taker = Try(open_ledger(), campaign), Try(open_ledger(), campaign)
     (request,) = owner.claim(people("abc"))
-    pause = Pause(taker.ledger.database.engine, "UPDATE uspeedo_recipients")
+    pause = Pause(taker.ledger.database.engine, MOVES[kind])
     with in_background(lambda: taker.claim(people("abc"))) as taking:
         pause.wait()
         with in_background(lambda: owner.mark(request)) as marking:

@@ -73,10 +73,21 @@ class _GrantScript:
         if not self._on_mysql:
             yield f"GRANT USAGE ON SCHEMA {self._quote.quote(self._results.schema or 'public')} TO {self._user}"
         if role == "worker":
+            yield self._temporary_tables()
             yield from self._on_tables(WORKER | ON_MYSQL if self._on_mysql else WORKER)
         elif role == "administrator":
             yield from self._on_tables(ADMINISTRATOR)
         yield self._grant((READ,), self._named(self._results.name))
+
+    def _temporary_tables(self) -> str:
+        """Every claim stages its rows in one."""
+        if self._on_mysql:
+            database = f"{self._quote.quote(self._results.schema)}.*" if self._results.schema else "*"
+            return self._grant(("CREATE TEMPORARY TABLES",), database)
+        # The name of the database is known to the session alone.
+        text = self._user.replace("'", "''")
+        grant = f"format('GRANT TEMPORARY ON DATABASE %I TO %s', current_database(), '{text}')"
+        return f"DO $$ BEGIN EXECUTE {grant}; END $$"
 
     def _on_tables(self, rights: dict[str, tuple[str, ...]]) -> Iterator[str]:
         for name, some in rights.items():

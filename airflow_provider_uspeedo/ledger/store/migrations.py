@@ -7,8 +7,6 @@ it has sent; its next claim fails, and a retry goes on from there.
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.schema import CreateColumn
@@ -97,6 +95,9 @@ def drop_what_is_left(connection: Connection, tables: Tables) -> None:
 
 
 def _unless_needed(connection: Connection, statement: str) -> None:
+    if connection.dialect.name in ("mysql", "mariadb"):  # it asks no view, and its DDL ends the savepoint
+        connection.exec_driver_sql(statement)
+        return
     savepoint = connection.begin_nested()
     try:
         connection.exec_driver_sql(statement)
@@ -105,9 +106,7 @@ def _unless_needed(connection: Connection, statement: str) -> None:
             raise
         savepoint.rollback()
     else:
-        if savepoint.is_active:  # MySQL's DDL ends the transaction, and the savepoint with it
-            with suppress(sa.exc.DBAPIError):
-                savepoint.commit()
+        savepoint.commit()
 
 
 def _readings(tables: Tables) -> sa.Table:
