@@ -132,13 +132,13 @@ def test_slices_of_one_table_add_up_to_it(battery: Battery) -> None:
     assert all(summary["accepted"] for summary in sliced)
 
 
-def test_a_brake_is_not_released_by_a_retry(battery: Battery) -> None:
-    """Too many rejected, or a canary that did not pass: somebody must look first."""
+def test_a_halted_campaign_is_not_resumed_by_a_retry(battery: Battery) -> None:
+    """Too many rejected, or a canary that did not pass: it needs a decision first."""
     assert {name: battery.states[name] for name in ("braked", "canary")} == dict.fromkeys(
         ("braked", "canary"), ("failed", 1)
     )
     assert battery.counts("braked") == {"accepted": 7, "rejected": 3, "not_sent": 20}
-    assert battery.counts("canary") == {"accepted": 2, "rejected": 3, "not_sent": 20}
+    assert battery.counts("canary") == {"accepted": 2, "rejected": 3, "not_sent": 25}
 
 
 def test_a_task_downstream_gets_sessions_and_failures(battery: Battery) -> None:
