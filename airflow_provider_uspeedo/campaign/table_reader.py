@@ -136,16 +136,12 @@ class TableReader:
                 RecipientBatch.joined([rest, *good]), BadRows.joined([rest_bad, *others])
             )
             taken = unavailable(recipients) if unavailable else np.zeros(len(recipients), bool)
-            numbers = numbers_of(recipients.column("row_number"))
+            numbers = _numbers(recipients)
             read_to = last_row if is_last else cutter.end_of_full_requests(numbers[~taken]) or last_row
-            now, bad_now = numbers <= read_to, numbers_of(bad.column("row_number")) <= read_to
-            yield Portion(
-                cutter.requests_of(recipients.only(now & ~taken)),
-                recipients.only(now & taken),
-                bad.only(bad_now),
-                read_to,
-            )
-            rest, rest_bad = recipients.only(~now), bad.only(~bad_now)
+            end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
+            now, taken = recipients[:end], taken[:end]
+            yield Portion(cutter.requests_of(now.only(~taken)), now.only(taken), bad.only(bad_now), read_to)
+            rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
 
     def _groups(self) -> Iterator[tuple[list[RecipientBatch], list[BadRows], int, bool]]:
         """The rows for one portion each, the number of the last row, and whether it is the last of the table."""
@@ -202,12 +198,15 @@ class _RequestCutter:
         return (Request(new_id(), chunk, canary) for chunk in cut(recipients, self._size))
 
 
+def _numbers(rows: RecipientBatch | BadRows) -> np.ndarray[Any, Any]:
+    return numbers_of(rows.column("row_number"))
+
+
 def _without_duplicates(recipients: RecipientBatch, bad: BadRows) -> tuple[RecipientBatch, BadRows]:
     """Each recipient once, at its first row; the other rows become duplicates, among the bad rows."""
+    if recipients.differ_in("key"):
+        return recipients, bad
     first = first_of_each(key_cells(recipients.column("key")))
     again = first != np.arange(len(first))
-    if not again.any():
-        return recipients, bad
-    numbers = numbers_of(recipients.column("row_number"))
-    duplicates = BadRows.duplicates(recipients.only(again), numbers[first[again]])
+    duplicates = BadRows.duplicates(recipients.only(again), _numbers(recipients)[first[again]])
     return recipients.only(~again), BadRows.joined([bad, duplicates])

@@ -46,6 +46,12 @@ class Claims:
         self._insert = self._insertion(staged)
         here = looked_up(staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
         to_send = s.request_id.is_not(None)
+        held = tables.recipients.c
+        self._held = (
+            sa.select(held.request_id, sa.func.count())
+            .where(held.first_attempt == ATTEMPT, held.request_id.in_(sa.bindparam("ids", expanding=True)))
+            .group_by(held.request_id)
+        )
         self._not_ours = (
             sa.select(s.row_no)
             .select_from(here)
@@ -86,9 +92,11 @@ class Claims:
         requests: list[Request] = []
         if table is not None:
             self._insert_requests(connection, attempt, [request.id for request in portion.requests])
-            connection.execute(self._insert, _names(attempt))
-            self._source_rows.record(connection, attempt)
-            requests = self._owned(connection, attempt, portion.requests)
+            if portion.requests:
+                connection.execute(self._insert, _names(attempt))
+            all_new = self._hold_all(connection, attempt, portion.requests)
+            self._source_rows.record(connection, attempt, only_others=all_new)
+            requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
             self._dialect.drop_staged(connection, table)
         return requests
 
@@ -110,6 +118,16 @@ class Claims:
         return owned[0] if owned else Request(new_id, batch[:0], old.canary)
 
     # -- what is ours -------------------------------------------------------------------------------------------
+
+    def _hold_all(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> bool:
+        """True if the ledger has every recipient of the requests as new to this attempt, and as theirs."""
+        sizes = {request.id: len(request.recipients) for request in requests}
+        if not sizes:
+            return True
+        if not self._dialect.counts_own_rows:
+            return not len(self._row_numbers(connection, self._not_ours, attempt))
+        held = connection.execute(self._held, {"attempt": attempt.number, "ids": sorted(sizes)})
+        return {bytes(request_id): count for request_id, count in held} == sizes
 
     def _owned(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> list[Request]:
         """Takes over what may be taken, then asks the ledger whose the recipients are."""

@@ -40,12 +40,12 @@ class Portion:
 
     def _parts(self) -> Iterator[dict[str, Any]]:
         if self.requests:
-            joined = RecipientBatch.joined([request.recipients for request in self.requests])
+            batches = [request.recipients for request in self.requests]
             sizes = [len(request.recipients) for request in self.requests]
             ids = np.repeat(np.frombuffer(b"".join(request.id for request in self.requests), "V16"), sizes)
-            yield {**_recipients(joined), "request_id": column_of_cells(ids.tobytes(), 16)}
+            yield {**_recipients(batches), "request_id": column_of_cells(ids.tobytes(), 16)}
         if len(self.known):
-            yield _recipients(self.known)
+            yield _recipients([self.known])
         if len(self.bad_rows):
             of_rows = {name: self.bad_rows.column(name) for name in ("status", "reason", *_TEXTS)}
             yield {"row_no": self.bad_rows.column("row_number"), "hash": self.bad_rows.column("key"), **of_rows}
@@ -56,9 +56,6 @@ def keys_to_look_up(keys: pa.Array) -> StagedRows:
     return StagedRows(({"row_no": column_of_numbers(np.arange(len(keys))), "hash": keys},))
 
 
-def _recipients(batch: RecipientBatch) -> dict[str, Any]:
-    return {
-        "row_no": batch.column("row_number"),
-        "hash": batch.column("key"),
-        **{name: batch.column(name) for name in _TEXTS},
-    }
+def _recipients(batches: Sequence[RecipientBatch]) -> dict[str, Any]:
+    names = {"row_no": "row_number", "hash": "key", **{name: name for name in _TEXTS}}
+    return {name: pa.concat_arrays([batch.column(of) for batch in batches]) for name, of in names.items()}

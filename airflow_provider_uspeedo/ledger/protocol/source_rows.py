@@ -40,11 +40,14 @@ class SourceRows:
         self._record = self._insertion(self._met())
         self._record_rest = self._insertion(self._met_again())
 
-    def record(self, connection: Connection, attempt: Attempt) -> None:
-        """Records every staged row that is not the first row of a recipient of this attempt."""
-        names = {"campaign": attempt.campaign_no, "attempt": attempt.number}
+    def record(self, connection: Connection, attempt: Attempt, *, only_others: bool) -> None:
+        """Records every staged row that is not the first row of a recipient of this attempt.
+
+        :param only_others: the rows that have a request are such first rows, and need not be looked at.
+        """
+        names = {"campaign": attempt.campaign_no, "attempt": attempt.number, "all": int(not only_others)}
         connection.execute(self._record, names)
-        connection.execute(self._record_rest, {"attempt": attempt.number})
+        connection.execute(self._record_rest, {"attempt": attempt.number, "all": int(not only_others)})
 
     def stands(self, connection: Connection) -> str:
         """SQL to be added to a condition: the staged row ``s`` stands for a recipient that was known before."""
@@ -103,5 +106,6 @@ class SourceRows:
         s = self._staged.c
         names = ("attempt_no", ROW_NUMBER, "known_key", "key", "status", "reason", *_TEXTS)
         # A good row comes before a bad one of the same recipient.
-        ordered = rows.order_by(sa.case((s.status == "", 0), else_=1), s.row_no)
+        looked_at = sa.or_(s.request_id.is_(None), sa.bindparam("all", type_=sa.Integer()) == 1)
+        ordered = rows.where(looked_at).order_by(sa.case((s.status == "", 0), else_=1), s.row_no)
         return self._dialect.new_only(self._t.source_rows).from_select(names, ordered, include_defaults=False)

@@ -52,8 +52,9 @@ class Transitions:
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
         mine = _whose(attempt, request_id)
-        connection.execute(self._mark_sending, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
-        if self._is(connection, mine, RequestState.SENDING):
+        marked = connection.execute(self._mark_sending, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
+        # By a repetition it touches nothing, and what the ledger says counts.
+        if marked.rowcount or self._is(connection, mine, RequestState.SENDING):
             return True
         self._campaigns.refuse_halted(connection, attempt)
         return False

@@ -84,19 +84,47 @@ class ResultRows:
     def tally(self, campaign_no: int, attempt_no: int) -> Any:
         """Rows of one reading by status and request: ``status, rows, id, state, attempt_no, session_no``.
 
-        One statement, so that it sees one snapshot.
+        Most requests have one outcome for all recipients that they hold, which an index counts. One statement, so that
+        it sees one snapshot.
         """
-        q = self.request.c
-        about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
+        q, recipient = self.request.c, self.recipient.c
         count = sa.func.count().label("rows")
-        first = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), count, *about)
-        others = self.other_rows(campaign_no, attempt_no, self.status.label("status"), count, *about)
-        both = sa.union_all(
-            first.group_by(self._outcome.c.status, *about), others.group_by(self.status, *about)
-        ).subquery()
-        names = [both.c[name] for name in ("status", "id", "state", "attempt_no", "session_no", "settled_at")]
-        summed = sa.cast(sa.func.sum(both.c.rows), sa.BigInteger).label("rows")
-        return sa.select(*names, summed).group_by(*names).order_by(both.c.settled_at, both.c.id)
+        mixed = self._mixed_requests(campaign_no)
+        held = (
+            sa.select(recipient.request_id, count)
+            .where(recipient.first_attempt == attempt_no, recipient.request_id.not_in(mixed))
+            .group_by(recipient.request_id)
+            .subquery()
+        )
+        # A request of one outcome has no row in outcomes.
+        status = _status(sa.cast(sa.null(), sa.String(10)), q.state)
+        uniform = sa.select(status.label("status"), q.id, held.c.rows).select_from(
+            held.join(self.request, q.id == held.c.request_id)
+        )
+        of_mixed = recipient.request_id.in_(mixed)
+        each = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), q.id, count).where(of_mixed)
+        others = self.other_rows(campaign_no, attempt_no, self.status.label("status"), q.id, count)
+        counts = sa.union_all(uniform, each.group_by(self.outcome, q.id), others.group_by(self.status, q.id)).subquery()
+        about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
+        rows = sa.cast(sa.func.sum(counts.c.rows), sa.BigInteger).label("rows")
+        return (
+            sa.select(counts.c.status, rows, *about)
+            .select_from(counts.outerjoin(self.request, q.id == counts.c.id))
+            .group_by(counts.c.status, *about)
+            .order_by(q.settled_at, q.id)
+        )
+
+    def _mixed_requests(self, campaign_no: int) -> Any:
+        """Requests of which some recipients have an outcome of their own, or have left or returned."""
+        requests, outcomes, past = self._t.requests.alias("mixed"), self._t.outcomes, self._t.past_requests
+        ids = requests.c.id
+        return sa.select(ids).where(
+            requests.c.campaign_no == campaign_no,
+            sa.or_(
+                sa.exists(sa.select(ONE).where(outcomes.c.request_id == ids)),
+                sa.exists(sa.select(ONE).where(past.c.request_id == ids)),
+            ),
+        )
 
     def followed(self, source: Any) -> Any:
         """Joins each recipient's request (a proven one first) and its outcome there."""

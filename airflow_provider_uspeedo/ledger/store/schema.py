@@ -151,6 +151,8 @@ class Tables:
             column("user_id", sa.String(64), nullable=False),
             column("template_id", sa.String(128), nullable=False),
             column("sender_id", sa.String(64), nullable=False),
+            # How many recipients a request holds, without looking at each of them.
+            sa.Index("uspeedo_recipients_of_attempt", "first_attempt", "request_id"),
         )
         self.source_rows = table(
             self.metadata,

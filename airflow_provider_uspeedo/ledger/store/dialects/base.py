@@ -43,18 +43,21 @@ class Meaning:
 class DatabaseDialect(ABC):
     """One kind of database. Stateless but for its settings.
 
-    :param rows_at_once: rows of one staging statement.
+    :param rows_at_once: rows of one staging statement; ``None``: :attr:`most_rows_at_once`.
     """
 
     name: ClassVar[str]
+    most_rows_at_once: ClassVar[int] = ROWS_AT_ONCE
     meanings: ClassVar[tuple[Meaning, ...]]
     missing_driver: ClassVar[str]
     """What to do if the driver is not installed."""
+    counts_own_rows: ClassVar[bool] = True
+    """Counting rows of the running transaction by an index costs less than looking each of them up."""
     key_order: ClassVar[bool] = True
     """A statement that inserts staged rows must say in which order: two transactions with opposite orders deadlock."""
 
-    def __init__(self, rows_at_once: int = ROWS_AT_ONCE) -> None:
-        self.rows_at_once = rows_at_once
+    def __init__(self, rows_at_once: int | None = None) -> None:
+        self.rows_at_once = rows_at_once or self.most_rows_at_once
 
     # -- connections --------------------------------------------------------------------------------------------
 

@@ -39,6 +39,7 @@ class MySQL(DatabaseDialect):
     name = "mysql"
     missing_driver = "pip install 'airflow-provider-uspeedo[mysql]'"
     temporary = "TEMPORARY"
+    counts_own_rows = False  # of a row that is not committed yet, an index must ask the table itself
     meanings = (
         Meaning("the disk is full: make room", tuple(FULL)),
         Meaning(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -46,6 +47,8 @@ class PostgreSQL(DatabaseDialect):
     """Through psycopg2 or psycopg 3: the drivers whose COPY this speaks."""
 
     name = "postgresql"
+    most_rows_at_once = 35_000  # COPY is a stream: each one more costs a turn of Python's lock
+    key_order = False  # a scan of a temporary table gives its rows as they went in
     missing_driver = "pip install 'airflow-provider-uspeedo[postgres]'"
     meanings = (
         Meaning("the disk is full: make room", (FULL,)),
@@ -66,6 +69,10 @@ class PostgreSQL(DatabaseDialect):
         Meaning("other transactions were in the way for too long", ("40", "55P03")),
     )
 
+    def __init__(self, *settings: int) -> None:
+        super().__init__(*settings)
+        self._settings: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of a transaction that has just begun
+
     # -- connections --------------------------------------------------------------------------------------------
 
     def engine_options(self) -> dict[str, Any]:
@@ -78,12 +85,14 @@ class PostgreSQL(DatabaseDialect):
                 f"{self.missing_driver}."
             )
         event.listen(engine, "begin", self._on_begin)
-        event.listen(engine, "do_execute", _copy)
+        event.listen(engine, "do_execute", self._on_execute)
         ask_idle_connections(engine)
 
     def _on_begin(self, connection: Connection) -> None:
         """Settings belong to the transaction: behind a pool the session is somebody else's a moment later."""
-        server = connection.dialect.server_version_info or (9,)
+        server = connection.dialect.server_version_info
+        if server is None:  # SQLAlchemy is asking which version it is
+            return
         settings = [
             # An attempt that froze inside a transaction would keep all others waiting for as long as it sleeps.
             "SET LOCAL lock_timeout = '20s'",
@@ -95,9 +104,36 @@ class PostgreSQL(DatabaseDialect):
             settings.append("SET LOCAL jit = off")
         if connection.get_execution_options().get("uspeedo_by_index"):
             settings.append("SET LOCAL enable_seqscan = off")
-        # Not by the cursor of a stream, which takes a SELECT alone.
-        plainly = {"stream_results": False, "yield_per": None}
-        connection.exec_driver_sql("; ".join(settings), execution_options=plainly)
+        text = "; ".join(settings)
+        if connection.dialect.driver == "psycopg2" and not connection.get_execution_options().get("stream_results"):
+            self._settings[connection.connection.dbapi_connection] = (
+                text  # it takes several statements at once: the first one brings them
+            )
+        else:  # not by the cursor of a stream, which takes a SELECT alone
+            plainly = {"stream_results": False, "yield_per": None}
+            connection.exec_driver_sql(text, execution_options=plainly)
+
+    def _on_execute(self, cursor: Any, statement: str, values: Any, _context: Any) -> bool:
+        """SQLAlchemy's event ``do_execute``: runs what the driver needs another call for.
+
+        That is a COPY with its one value, and a transaction's settings together with its first statement. Run here,
+        their errors are translated, and their transactions repeated, as those of others are.
+        """
+        settings = self._settings.pop(cursor.connection, "")
+        if settings and not statement.startswith("COPY "):
+            cursor.execute(f"{settings}; {statement}", values)
+            return True
+        if settings:
+            cursor.execute(settings)
+        if not statement.startswith("COPY "):
+            return False
+        (given,) = values
+        if hasattr(cursor, "copy_expert"):
+            cursor.copy_expert(statement, io.BytesIO(given), PIECE)
+        else:
+            with cursor.copy(statement) as destination:
+                destination.write(given)
+        return True
 
     # -- staging ------------------------------------------------------------------------------------------------
 
@@ -149,22 +185,6 @@ class PostgreSQL(DatabaseDialect):
 
     def means(self, code: int | str, listed: int | str) -> bool:
         return str(code).startswith(str(listed))
-
-
-def _copy(cursor: Any, statement: str, values: Any, _context: Any) -> bool:
-    """SQLAlchemy's event ``do_execute``: runs a COPY with its one value, and leaves all other statements alone.
-
-    So that its errors are translated, and its transactions repeated, as those of others are.
-    """
-    if not statement.startswith("COPY "):
-        return False
-    (given,) = values
-    if hasattr(cursor, "copy_expert"):
-        cursor.copy_expert(statement, io.BytesIO(given), PIECE)
-    else:
-        with cursor.copy(statement) as destination:
-            destination.write(given)
-    return True
 
 
 def binary_rows(columns: Mapping[str, Any]) -> bytes:

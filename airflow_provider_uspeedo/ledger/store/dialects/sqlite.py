@@ -33,8 +33,6 @@ PAGE_BYTES = 16_384
 """Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
 LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
-CACHE_KIB = 16_384
-"""Reading a large campaign in the order of its keys goes round the pages of all its claims."""
 PASSING = frozenset({5, 6, 10, 14, 15})
 """BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
 FULL = 13
@@ -153,7 +151,6 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
     cursor.execute("PRAGMA temp_store=MEMORY")  # staged rows hold phones, and are gone with the transaction
-    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     (page,) = cursor.execute("PRAGMA page_size").fetchone()
     cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_BYTES // page}")
     cursor.close()
