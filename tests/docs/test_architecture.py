@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The map of the package shows the package: every module in its folder, and every path that it names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.docs.pages import ROOT, prose
+
+PACKAGE = ROOT / "airflow_provider_uspeedo"
+FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
+
+
+def listed():
+    """Folder to the names in the table below its heading, as often as each is there."""
+    modules = prose("architecture.md").split("\n## Modules\n", 1)[1].split("\n## ", 1)[0]
+    _, *parts = re.split(r"^### (\S+)$", modules, flags=re.MULTILINE)
+    names = (re.findall(r"^\| `(\w+\.py)` \|", text, re.MULTILINE) for text in parts[1::2])
+    return dict(zip(parts[::2], names, strict=True))
+
+
+def heading(folder):
+    """As the page has it: below the package, or the package itself."""
+    return folder.relative_to(PACKAGE).as_posix() if folder != PACKAGE else PACKAGE.name
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=heading)
+def test_every_module_is_listed_once_in_its_folder(folder):
+    """And nothing is listed that is not there."""
+    modules = sorted(path.name for path in folder.glob("*.py") if not path.name.startswith("__"))
+    assert sorted(listed().get(heading(folder), [])) == modules
+
+
+def test_no_folder_is_listed_that_is_not_there():
+    """A heading is a folder of the package."""
+    assert [folder for folder in listed() if folder not in map(heading, FOLDERS)] == []
+
+
+def test_every_path_that_is_named_is_there():
+    """Those of the package and of the repository."""
+    paths = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", prose("architecture.md"))
+    assert [path for path in paths if not (PACKAGE / path).exists() and not (ROOT / path).exists()] == []
