@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 
 import pytest
 
-from tests.docs.pages import ROOT, prose
+from tests.docs.pages import ROOT, prose, read
 
 PACKAGE = ROOT / "airflow_provider_uspeedo"
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
@@ -42,3 +43,21 @@ def test_every_path_that_is_named_is_there():
     """Those of the package and of the repository."""
     paths = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", prose("architecture.md"))
     assert [path for path in paths if not (PACKAGE / path).exists() and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", re.findall(r"^\.\. auto(?:class|module):: (\S+)$", read("reference.md"), re.MULTILINE))
+def test_every_name_of_the_reference_can_be_imported(name):
+    """The page is built of them, which is seen late."""
+    assert pkgutil.resolve_name(name)
+
+
+def test_the_parts_of_the_ledger_import_in_the_order_that_the_page_says():
+    """From left to right only."""
+    said = read("architecture.md").split("in the same way: ")[1].split(". Inside")[0]
+    order = [part.removesuffix(".py") for part in re.findall(r"`([\w.]+)`", said)]
+    assert sorted(order) == ["admin", "ledger", "protocol", "results", "store"]
+    for place, part in enumerate(order):
+        files = (PACKAGE / "ledger" / part).rglob("*.py") if part != "ledger" else [PACKAGE / "ledger" / "ledger.py"]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+        imported = set(re.findall(r"from airflow_provider_uspeedo\.ledger\.(\w+)", text))
+        assert imported & set(order[:place]) == set(), part
