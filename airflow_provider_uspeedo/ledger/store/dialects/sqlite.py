@@ -26,8 +26,8 @@ from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_cells
 from airflow_provider_uspeedo.errors import LedgerError
 from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
 
-OLDEST = (3, 33)
-"""The first version with ``UPDATE ... FROM``."""
+OLDEST = (3, 35)
+"""The first version with ``ALTER TABLE ... DROP COLUMN``; ``UPDATE ... FROM`` came before it."""
 BUSY_SECONDS = 60
 PAGE_BYTES = 16_384
 """Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
