@@ -115,12 +115,12 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
     campaign = _hash(kind, _text(kind, "'c'", "n"))
     yield (
         f"INSERT INTO uspeedo_campaigns (name_hash, name, key_spec, created_at) "
-        f"SELECT {campaign}, {_text(kind, chr(39) + 'old ' + chr(39), 'n')}, '{{}}', '2026-01-01' FROM {each}"
+        f"SELECT {campaign}, {_text(kind, chr(39) + 'old ' + chr(39), 'n')}, '{{}}', '2026-01-01' FROM {each} ORDER BY n"
     )
     yield (
         "INSERT INTO uspeedo_attempts (uuid, campaign_no, part, name, read_to, started_at, ended_at) "
         f"SELECT {campaign}, n + 1, {_hash(kind, chr(39) + 'part' + chr(39))}, 'old', {2**62}, "
-        f"'2026-01-01', '2026-01-01' FROM {each}"
+        f"'2026-01-01', '2026-01-01' FROM {each} ORDER BY n"
     )
     count = CAMPAIGNS * recipients
     request = _hash(kind, _text(kind, "'q'", "n"))
