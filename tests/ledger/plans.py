@@ -39,12 +39,35 @@ def complaints(kind: str, cursor: Any, statement: str, parameters: Any = None) -
     return list(found)
 
 
+def rows_read(kind: str, cursor: Any, query: str) -> int:
+    """Runs a query, and says how many rows of the large tables (MariaDB: of any) it has read for it."""
+    if kind == "postgresql":
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
+        return sum(_rows_of(cursor.fetchone()[0][0]["Plan"]))
+    cursor.execute("FLUSH STATUS")
+    cursor.execute(query)
+    cursor.fetchall()
+    cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+    return sum(int(count) for _, count in cursor.fetchall())
+
+
+def _rows_of(node: dict[str, Any]) -> Iterator[int]:
+    if node.get("Relation Name") in LARGE:
+        removed = ("Rows Removed by Filter", "Rows Removed by Index Recheck")
+        each = node["Actual Rows"] + sum(node.get(name, 0) for name in removed)
+        yield int(each * node["Actual Loops"])
+    for child in node.get("Plans", ()):
+        yield from _rows_of(child)
+
+
 def _aliases(statement: str) -> set[str]:
     found = set(_IN_THE_VIEW) if "uspeedo_results" in statement else set()
     for table in LARGE:
         for match in re.finditer(rf"\b{table}\b[`\"]?(?: AS)?(?: [`\"]?(\w+))?", statement):
             alias = match[1]
-            found.add(alias if alias and alias.upper() not in ("WHERE", "ON", "SET", "JOIN", "LEFT", "GROUP") else table)
+            found.add(
+                alias if alias and alias.upper() not in ("WHERE", "ON", "SET", "JOIN", "LEFT", "GROUP") else table
+            )
     staged = re.findall(r"uspeedo_staged[`\"]?(?: AS)? [`\"]?(\w+)", statement)
     return found - set(staged)
 
@@ -81,7 +104,11 @@ def planned(kind: str, engine: Engine) -> Iterator[dict[str, list[str]]]:
 
     def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
         names_one = any(table in statement for table in LARGE)
-        if many or not names_one or not re.match(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT.*\bSELECT\b)", statement, re.S):
+        if (
+            many
+            or not names_one
+            or not re.match(r"\s*(SELECT|WITH|UPDATE|DELETE|INSERT.*\bSELECT\b)", statement, re.DOTALL)
+        ):
             return
         cursor = connection.connection.cursor()
         try:
@@ -102,7 +129,7 @@ CAMPAIGNS = 20
 
 
 def write_history(kind: str, cursor: Any, recipients: int) -> None:
-    """Adds campaigns to a new ledger, with ``recipients`` each: one row in ten invalid, one request in 20 unknown."""
+    """Adds campaigns to a new ledger, with ``recipients`` each: one row in ten invalid, some outcomes unknown."""
     for statement in _history(kind, recipients):
         cursor.execute(statement)
 
@@ -112,14 +139,15 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         for name in ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes"):
             yield f"ALTER TABLE uspeedo_{name} SET (autovacuum_enabled = false)"
     each = _numbers(CAMPAIGNS)
-    campaign = _hash(kind, _text(kind, "'c'", "n"))
+    part = _hash(kind, "'part'")
+    campaign, name = _hash(kind, _text(kind, "'c'", "n")), _text(kind, "'old '", "n")
     yield (
         f"INSERT INTO uspeedo_campaigns (name_hash, name, key_spec, created_at) "
-        f"SELECT {campaign}, {_text(kind, chr(39) + 'old ' + chr(39), 'n')}, '{{}}', '2026-01-01' FROM {each} ORDER BY n"
+        f"SELECT {campaign}, {name}, '{{}}', '2026-01-01' FROM {each} ORDER BY n"
     )
     yield (
         "INSERT INTO uspeedo_attempts (uuid, campaign_no, part, name, read_to, started_at, ended_at) "
-        f"SELECT {campaign}, n + 1, {_hash(kind, chr(39) + 'part' + chr(39))}, 'old', {2**62}, "
+        f"SELECT {campaign}, n + 1, {part}, 'old', {2**62}, "
         f"'2026-01-01', '2026-01-01' FROM {each} ORDER BY n"
     )
     count = CAMPAIGNS * recipients
@@ -133,11 +161,13 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
     of_recipient = _hash(kind, _text(kind, "'q'", f"n % {count // 100}"))
     key = _hash(kind, _text(kind, "'k'", "n"))
     yield (
-        "INSERT INTO uspeedo_recipients (campaign_no, key, request_id, first_attempt, first_row, phone, user_id, "
-        f"template_id, sender_id) SELECT n % {CAMPAIGNS} + 1, {key}, {of_recipient}, n % {CAMPAIGNS} + 1, "
-        f"n / {CAMPAIGNS} + 1, '(852)55311111', '', 'UTA1', '' FROM {_numbers(count)}"
-    ).replace("key, request_id", "`key`, request_id" if kind == "mysql" else "key, request_id").replace(
-        f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}"
+        (
+            "INSERT INTO uspeedo_recipients (campaign_no, key, request_id, first_attempt, first_row, phone, user_id, "
+            f"template_id, sender_id) SELECT n % {CAMPAIGNS} + 1, {key}, {of_recipient}, n % {CAMPAIGNS} + 1, "
+            f"n / {CAMPAIGNS} + 1, '(852)55311111', '', 'UTA1', '' FROM {_numbers(count)}"
+        )
+        .replace("key, request_id", "`key`, request_id" if kind == "mysql" else "key, request_id")
+        .replace(f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}")
     )
     number, key_name = ("`row_number`", "`key`") if kind == "mysql" else ('"row_number"', "key")
     yield (
@@ -145,11 +175,11 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         f"sender_id) SELECT n % {CAMPAIGNS} + 1, {recipients} + n, 'invalid', 'phone is empty', '', '', 'UTA1', '' "
         f"FROM {_numbers(count // 10)}"
     )
-    for status, part in (("rejected", 3), ("unknown", 5)):
+    for status, remainder in (("rejected", 3), ("unknown", 5)):
         yield (
             f"INSERT INTO uspeedo_outcomes (request_id, {key_name}, status, reason) "
             f"SELECT {of_recipient}, {key}, '{status}', 'phone in the black list' "
-            f"FROM {_numbers(count)} AND n % 1000 = {part}"
+            f"FROM {_numbers(count)} AND n % 1000 = {remainder}"
         )
 
 
@@ -158,7 +188,8 @@ def _numbers(count: int) -> str:
     digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
     places = len(str(count - 1))
     n = " + ".join(f"d{place}.d * {10**place}" for place in range(places))
-    return f"(SELECT {n} AS n FROM {', '.join(f'({digits}) d{place}' for place in range(places))}) numbers WHERE n < {count}"
+    source = ", ".join(f"({digits}) d{place}" for place in range(places))
+    return f"(SELECT {n} AS n FROM {source}) numbers WHERE n < {count}"
 
 
 def _text(kind: str, left: str, right: str) -> str:
