@@ -181,3 +181,13 @@ def test_what_the_documents_ask_costs_what_its_campaign_costs(kind: str, large: 
     run(large, run_all)
     history = CAMPAIGNS * RECIPIENTS[kind]
     assert {query: rows for query, rows in found.items() if rows > history / 4} == {}
+
+
+def test_the_query_for_what_waits_counts_what_the_results_call_unknown(kind: str, large: URL) -> None:
+    """It reads the tables instead of the view, and says the same."""
+    (query,) = (text for text in documented(kind) if "u.people" in text)
+    of_view = (
+        "SELECT campaign_id, count(DISTINCT recipient_key), min(claimed_at) FROM uspeedo_results "
+        "WHERE status = 'unknown' GROUP BY campaign_id"
+    )
+    assert sorted(select(large, query.rstrip().rstrip(";"))) == sorted(select(large, of_view))
