@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect, dialect_for
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
+from tests.ledger import old_ledgers
 from tests.ledger.acting import OpenLedger
 from tests.ledger.servers import KINDS, empty_database
 
@@ -47,6 +48,19 @@ def empty_url(kind: str, tmp_path: Path) -> Iterator[URL]:
     """The address of a database of this test alone, with nothing in it."""
     with empty_database(kind, tmp_path) as address:
         yield address
+
+
+@pytest.fixture(params=old_ledgers.VERSIONS, ids=lambda version: f"version{version}")
+def version(request: pytest.FixtureRequest) -> int:
+    """An older version of the ledger."""
+    return int(request.param)
+
+
+@pytest.fixture
+def old_url(empty_url: URL, kind: str, version: int) -> URL:
+    """The address of a ledger as that version left it."""
+    old_ledgers.load(kind, empty_url, version)
+    return empty_url
 
 
 @pytest.fixture(scope="session")

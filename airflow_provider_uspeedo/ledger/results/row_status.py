@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.results.superseded_rows import ONE, SupersededRows
 from airflow_provider_uspeedo.ledger.store.expressions import hex_text, in_order, rarely
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.slice_conditions import is_in_slice
 from airflow_provider_uspeedo.ledger.store.states import RequestState
@@ -151,7 +152,7 @@ class ResultRows:
         row. Only in the others each recipient is looked at.
         """
         recipient, campaign = self.recipient.c, self._campaign
-        there = in_order(campaign, self.recipient, recipient.campaign_no == campaign.c.campaign_no)
+        there = looked_up(campaign, self.recipient, recipient.campaign_no == campaign.c.campaign_no)
         with_first = in_order(there, self._first, self._first.c.attempt_no == recipient.first_attempt)
         texts = {name: recipient[name] for name in _TEXTS}
         plain = self._columns(
@@ -193,8 +194,8 @@ class ResultRows:
     def _source_rows(self, campaign_no: int | None, *which: Any) -> sa.Select[Any]:
         recipient, row, campaign = self.recipient.c, self.source_row.c, self._campaign
         attempts = in_order(campaign, self.attempt, self.attempt.c.campaign_no == campaign.c.campaign_no)
-        rows = in_order(attempts, self.source_row, row.attempt_no == self.attempt.c.attempt_no)
-        source = rows.outerjoin(self.recipient, self._is_of_row(campaign.c.campaign_no))
+        rows = looked_up(attempts, self.source_row, row.attempt_no == self.attempt.c.attempt_no)
+        source = looked_up(rows, self.recipient, self._is_of_row(campaign.c.campaign_no), isouter=True)
         return (
             self._columns(
                 row_number=row[ROW_NUMBER],
@@ -239,13 +240,13 @@ class ResultRows:
         """Of an attempt that met the recipient in the ledger."""
         recipient, row, later = self.recipient.c, self.source_row.c, self.attempt.c
         replaced = self._of_source_rows.is_replaced(row[ROW_NUMBER], row.known_key, sa.true())
+        met = sa.and_(row.attempt_no == later.attempt_no, row.known_key == recipient.key)
         return sa.exists(
             sa.select(ONE)
-            .select_from(self.attempt.join(self.source_row, row.attempt_no == later.attempt_no))
+            .select_from(looked_up(self.attempt, self.source_row, met))
             .where(
                 later.campaign_no == self._campaign.c.campaign_no,
                 later.attempt_no != self._first.c.attempt_no,
-                row.known_key == recipient.key,
                 self._of_source_rows.has_rows(),
                 ~replaced,
             )
