@@ -160,7 +160,7 @@ class RowReader:
         }
 
     def _read_params(self, batch: Batch, faults: dict[int, str]) -> pa.Array:
-        if (name := self._columns.params_list) is not None:
+        if name := self._columns.params_list:
             rule = partial(row_rules.wrong_parameters, name)
             return column_of_text_lists(_judged(batch.lists[name], rule, faults, instead=()))
         named = [(name, f"parameter {{{n}}} (column {name!r})") for n, name in enumerate(self._columns.params, 1)]

@@ -189,9 +189,8 @@ def worker_url(empty_url: URL, kind: str) -> Iterator[URL]:
 
 def grants(url: URL, worker: URL, kind: str) -> list[str]:
     if kind == "mysql":
-        return [
-            f"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES ON {url.database}.* TO '{worker.username}'@'%'"
-        ]
+        rights = "SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES"
+        return [f"GRANT {rights} ON {url.database}.* TO '{worker.username}'@'%'"]
     return [
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {worker.username}",
         f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {worker.username}",
