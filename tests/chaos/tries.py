@@ -72,7 +72,7 @@ def be_hasty() -> None:
 
     if seconds := os.environ.get(PATIENCE):
         patience, settle_timeout = json.loads(seconds)
-        ledger.Ledger = partial(ledger.Ledger, patience=patience, settle_timeout=settle_timeout)  # type: ignore[misc]
+        ledger.Ledger = partial(ledger.Ledger, timeout=patience, settle_timeout=settle_timeout)  # type: ignore[misc]
 
 
 def write_to(log: str) -> None:

@@ -22,6 +22,10 @@ _IN_THE_VIEW = {"r", "s", "bs"}
 _FIRST_COLUMNS = re.compile(r"\b(campaign_no|attempt_no|first_attempt|request_id)\b")
 
 
+DAY = "'2026-01-01 00:00:00.000000'"
+"""As every driver reads it."""
+
+
 def complaints(kind: str, cursor: Any, statement: str, parameters: Any = None) -> list[str]:
     """The steps of the statement's plan that read a large table whole; the statement itself is not run."""
     word = {"sqlite": "EXPLAIN QUERY PLAN", "postgresql": "EXPLAIN (FORMAT JSON)", "mysql": "EXPLAIN"}[kind]
@@ -143,19 +147,19 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
     campaign, name = _hash(kind, _text(kind, "'c'", "n")), _text(kind, "'old '", "n")
     yield (
         f"INSERT INTO uspeedo_campaigns (name_hash, name, key_spec, created_at) "
-        f"SELECT {campaign}, {name}, '{{}}', '2026-01-01' FROM {each} ORDER BY n"
+        f"SELECT {campaign}, {name}, '{{}}', {DAY} FROM {each} ORDER BY n"
     )
     yield (
         "INSERT INTO uspeedo_attempts (uuid, campaign_no, part, name, read_to, started_at, ended_at) "
         f"SELECT {campaign}, n + 1, {part}, 'old', {2**62}, "
-        f"'2026-01-01', '2026-01-01' FROM {each} ORDER BY n"
+        f"{DAY}, {DAY} FROM {each} ORDER BY n"
     )
     count = CAMPAIGNS * recipients
     request = _hash(kind, _text(kind, "'q'", "n"))
     yield (
         "INSERT INTO uspeedo_requests (id, campaign_no, attempt_no, state, claimed_at, sent_at, settled_at) "
         f"SELECT {request}, n % {CAMPAIGNS} + 1, n % {CAMPAIGNS} + 1, "
-        "CASE WHEN n % 400 = 7 THEN 'unknown' ELSE 'settled' END, '2026-01-01', '2026-01-01', '2026-01-01' "
+        f"CASE WHEN n % 400 = 7 THEN 'unknown' ELSE 'settled' END, {DAY}, {DAY}, {DAY} "
         f"FROM {_numbers(count // 100)}"
     )
     of_recipient = _hash(kind, _text(kind, "'q'", f"n % {count // 100}"))
