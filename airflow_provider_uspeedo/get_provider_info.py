@@ -45,7 +45,7 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "local_ledger_executors": {
                         "description": (
-                            "Executors on which every try of a task runs on one machine and sees the same "
+                            "Executors on which every attempt of a task runs on one machine and sees the same "
                             "AIRFLOW_HOME, separated by commas. Only on these may a task leave out results_conn_id "
                             "and use the SQLite file there: on any other, a retry on another machine would see an "
                             "empty ledger and text everyone again."

@@ -92,7 +92,7 @@ class RecipientBatch(Sequence[Recipient]):
         return int(pc.max(self.batch.column("row_number")).as_py() or 0)
 
     def contacts(self) -> list[Contact]:
-        """Of each what tells whom an answer is about."""
+        """The names by which an answer may refer to each of them."""
         fields = zip(self.keys(), self.texts("phone"), self.texts("user_id"), strict=True)
         return list(map(tuple.__new__, repeat(Contact), fields))  # calling the class costs twice as much
 

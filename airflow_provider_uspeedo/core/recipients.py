@@ -45,7 +45,7 @@ class BadRow(NamedTuple):
     template_id: str
     sender_id: str
     key: bytes | None = None
-    """The recipient's key where it could still be made: such a row may have been texted by an earlier try."""
+    """The recipient's key where it could still be made: such a row may have been texted by an earlier attempt."""
 
     def __repr__(self) -> str:
         return f"<{self.status} row {self.row_number}: {self.reason}>"

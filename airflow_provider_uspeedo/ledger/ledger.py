@@ -136,7 +136,7 @@ class Ledger(LedgerQueries):
     def release(
         self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_request_id: str, reason: str
     ) -> bool:
-        """Records that a call surely reached nobody."""
+        """Records that a call surely reached no recipient."""
         cause = fitting(ret_code, vendor_request_id, reason)
         return self._for_sure(lambda c: self._transitions.release(c, attempt, request_id, **cause))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Campaigns and the tries of them: numbers from the database, identities from the client."""
+"""Campaigns and their attempts: numbers from the database, identities from the client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DECISION = "resolve"
 
 
 class Campaigns:
-    """The statements that find a campaign, begin a try of it, and end one."""
+    """The statements that find a campaign, begin an attempt of it, and end one."""
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
@@ -37,7 +37,7 @@ class Campaigns:
     def open(
         self, connection: Connection, campaign_id: str, spec: KeySpec, uuid: bytes, part: str, slice_: Slice, name: str
     ) -> Attempt:
-        """Begins a try; repeated with the same ``uuid`` it finds itself."""
+        """Begins an attempt; repeated with the same ``uuid`` it finds itself."""
         new = {
             "name_hash": campaign_hash(campaign_id), "name": campaign_id, "key_spec": spec.to_json(),
             "created_at": utc_now(),
@@ -62,7 +62,7 @@ class Campaigns:
         return Attempt(found.campaign_no, campaign_id, number, first, part_hash(part), slice_)
 
     def is_going_on(self, campaign_no: Any) -> Any:
-        """A condition: nobody has stopped or pruned the campaign of that number, or of such a parameter."""
+        """A condition: the campaign of that number, or of such a parameter, is neither stopped nor pruned."""
         campaigns = self._t.campaigns.c
         return sa.exists(
             sa.select(campaigns.campaign_no).where(
@@ -122,7 +122,7 @@ class Campaigns:
         )
 
     def end(self, connection: Connection, attempt: Attempt, complete: bool, fingerprint: bytes | None) -> None:
-        """Ends a try; one that read everything replaces what earlier ended tries of its part have read."""
+        """Ends an attempt; one that read everything replaces what earlier ended attempts of its part have read."""
         attempts = self._t.attempts
         if complete:
             ended = {"ended_at": utc_now(), "fingerprint": fingerprint}
@@ -163,7 +163,7 @@ def part_hash(text: str) -> bytes:
 
 
 def refuse_pruned(campaign_id: str, pruned_at: datetime | None) -> None:
-    """:raises CampaignHalted: the ledger no longer knows whom the campaign has texted."""
+    """:raises CampaignHalted: the ledger no longer knows the recipients that the campaign has texted."""
     if pruned_at is not None:
         raise CampaignHalted(
             f"Campaign {campaign_id!r} was pruned at {pruned_at:%Y-%m-%d %H:%M:%S} UTC: whom it has texted is no "

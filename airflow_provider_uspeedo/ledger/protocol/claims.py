@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Claiming recipients, before anything is sent: the transaction that decides which request may text whom.
+"""Claiming recipients, before anything is sent: the transaction that decides which request may text a recipient.
 
 There is one way for all rows of a portion. They are staged in a temporary table, and statements decide: a recipient
 that is not in the ledger is inserted under the unique key (campaign, recipient key); rows that stand for a known

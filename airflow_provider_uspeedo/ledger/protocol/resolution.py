@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A person's word on outcomes that nobody knows: sent, or not sent. The only way in which anything is re-opened.
+"""A person's decision on unknown outcomes: sent, or not sent. The only way in which anything is re-opened.
 
 It works recipient by recipient under a lock on the old request, and the old request is remembered: should its answer
 still arrive, the recipients that it accepted show as accepted whatever request they point at by then.

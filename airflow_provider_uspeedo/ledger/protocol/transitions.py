@@ -90,7 +90,7 @@ class Transitions:
         vendor_request_id: str,
         reason: str,
     ) -> bool:
-        """Records that the call surely reached nobody; its recipients may be sent again.
+        """Records that the call surely reached no recipient; its recipients may be sent again.
 
         Not if a person has said meanwhile that some of them were texted: then all of it stays *unknown*.
         """
@@ -113,7 +113,7 @@ class Transitions:
         vendor_request_id: str,
         reason: str,
     ) -> bool:
-        """Records that nobody knows whether the call arrived; its recipients are not sent again by themselves."""
+        """Records that the call may have arrived; its recipients are never sent again by themselves."""
         mine = _whose(attempt, request_id)
         cause = {
             "answer_ret_code": ret_code,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Creating the ledger, once, whoever comes first; and printing the DDL for those whose workers may not."""
+"""Creating the ledger, once, also when several tasks do so; and its DDL as text, where workers may not create it."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def _upgrade(connection: Connection, tables: Tables, rows: ResultRows, results: 
 
 
 def _replace_view(connection: Connection, rows: ResultRows, results: RelationName) -> bool:
-    """Keeps the grants on it, and the views that somebody built on it, where the database can; false: it is new."""
+    """Keeps the grants on it, and the views that are built on it, where the database can; false: it is new."""
     replacing = _has_view(connection, results)
     create = _view(connection.dialect, rows, results)
     if replacing and connection.dialect.name == "sqlite":  # it cannot replace a view

@@ -30,7 +30,7 @@ def insert_new(
 ) -> None:
     """Inserts rows of ``columns``, in the order given; a row whose key is taken leaves the old one untouched.
 
-    Give rows sorted by key: two transactions that insert in opposite orders dead-lock.
+    Give rows sorted by key: two transactions that insert in opposite orders deadlock.
     """
     start = 0
     for size in BLOCKS:

@@ -23,7 +23,7 @@ class RequestState(StrEnum):
     SETTLED = "settled"
     """Answered for each of its recipients."""
     RELEASED = "released"
-    """It surely reached nobody; its recipients may be sent again."""
+    """It surely reached no recipient; its recipients may be sent again."""
     UNKNOWN = "unknown"
     """It may have arrived, and no answer is recorded."""
     SUPERSEDED = "superseded"

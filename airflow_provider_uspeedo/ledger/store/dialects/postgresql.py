@@ -89,7 +89,7 @@ class PostgreSQL(DatabaseDialect):
         ask_idle_connections(engine)
 
     def _on_begin(self, connection: Connection) -> None:
-        """Settings belong to the transaction: behind a pool the session is somebody else's a moment later."""
+        """Settings belong to the transaction: behind a pool another client has the session a moment later."""
         server = connection.dialect.server_version_info
         if server is None:  # SQLAlchemy is asking which version it is
             return
