@@ -95,7 +95,7 @@ class Claims:
             if portion.requests:
                 connection.execute(self._insert, _names(attempt))
             all_new = self._hold_all(connection, attempt, portion.requests)
-            self._source_rows.record(connection, attempt, only_others=all_new)
+            self._source_rows.record(connection, attempt, portion, only_others=all_new)
             requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
             self._dialect.drop_staged(connection, table)
         return requests

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numbers
+from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numbers, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.ledger.store.records import Request
@@ -33,6 +33,10 @@ class Portion:
     known: RecipientBatch = field(repr=False)
     bad_rows: BadRows = field(repr=False)
     read_to: int
+
+    def rows_without_request(self) -> np.ndarray[Any, Any]:
+        """The numbers of the rows that are known or bad."""
+        return np.concatenate([numbers_of(rows.column("row_number")) for rows in (self.known, self.bad_rows)])
 
     def staged(self) -> StagedRows:
         """All rows by column, as a claim stages them."""

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import Attempt
@@ -40,14 +42,26 @@ class SourceRows:
         self._record = self._insertion(self._met())
         self._record_rest = self._insertion(self._met_again())
 
-    def record(self, connection: Connection, attempt: Attempt, *, only_others: bool) -> None:
+    def record(self, connection: Connection, attempt: Attempt, portion: Portion, *, only_others: bool) -> None:
         """Records every staged row that is not the first row of a recipient of this attempt.
 
         :param only_others: the rows that have a request are such first rows, and need not be looked at.
         """
+        others = portion.rows_without_request()
+        if only_others and not len(others):
+            return
         names = {"campaign": attempt.campaign_no, "attempt": attempt.number, "all": int(not only_others)}
         connection.execute(self._record, names)
+        if only_others and self._recorded(connection, attempt, others) == len(others):
+            return  # no row was left out because another one stands for its recipient
         connection.execute(self._record_rest, {"attempt": attempt.number, "all": int(not only_others)})
+
+    def _recorded(self, connection: Connection, attempt: Attempt, row_numbers: np.ndarray[Any, Any]) -> int:
+        """How many rows of this attempt the ledger has between the first and the last of these."""
+        table = self._t.source_rows.c
+        between = table[ROW_NUMBER].between(int(row_numbers.min()), int(row_numbers.max()))
+        query = sa.select(sa.func.count()).where(table.attempt_no == attempt.number, between)
+        return int(connection.execute(query).scalar_one())
 
     def stands(self, connection: Connection) -> str:
         """SQL to be added to a condition: the staged row ``s`` stands for a recipient that was known before."""

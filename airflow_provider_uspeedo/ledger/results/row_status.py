@@ -104,8 +104,9 @@ class ResultRows:
         )
         of_mixed = recipient.request_id.in_(mixed)
         each = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), q.id, count).where(of_mixed)
-        others = self.other_rows(campaign_no, attempt_no, self.status.label("status"), q.id, count)
-        counts = sa.union_all(uniform, each.group_by(self.outcome, q.id), others.group_by(self.status, q.id)).subquery()
+        counts = sa.union_all(
+            uniform, each.group_by(self.outcome, q.id), self._other_rows_counted(campaign_no, attempt_no)
+        ).subquery()
         about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
         rows = sa.cast(sa.func.sum(counts.c.rows), sa.BigInteger).label("rows")
         return (
@@ -114,6 +115,28 @@ class ResultRows:
             .group_by(counts.c.status, *about)
             .order_by(q.settled_at, q.id)
         )
+
+    def _other_rows_counted(self, campaign_no: int, attempt_no: int) -> Any:
+        """The other rows by status and request; each request is looked at once, and not for each of its rows."""
+        row, recipient, outcome = self.source_row.c, self.recipient.c, self._outcome.c
+        points_at = sa.func.coalesce(recipient.proven_request_id, recipient.request_id)
+        here = sa.and_(outcome.request_id == points_at, outcome.key == recipient.key)
+        source = looked_up(self.source_row, self.recipient, self._is_of_row(campaign_no), isouter=True)
+        held = (
+            sa.select(
+                row.status.label("own"),
+                outcome.status.label("outcome"),
+                points_at.label("request_id"),
+                sa.func.count().label("rows"),
+            )
+            .select_from(source.outerjoin(self._outcome, here))
+            .where(row.attempt_no == attempt_no)
+            .group_by(row.status, outcome.status, points_at)
+            .subquery()
+        )
+        status = sa.case((held.c.own.is_not(None), held.c.own), else_=_status(held.c.outcome, self.request.c.state))
+        requests = held.outerjoin(self.request, self.request.c.id == held.c.request_id)
+        return sa.select(status.label("status"), self.request.c.id, held.c.rows).select_from(requests)
 
     def _mixed_requests(self, campaign_no: int) -> Any:
         """Requests of which some recipients have an outcome of their own, or have left or returned."""
