@@ -53,8 +53,9 @@ def test_told_to_end_before_it_has_begun_it_begins_nothing(stage: Stage, chance:
         scene = stage.scene("sqlite", people(600, chance), plan=plan, chunk_size=CHUNK_SIZE, concurrency=1)
         child = scene.start()
         time.sleep(chance.uniform(0.0, 0.3))
+        before = scene.arrived()  # a fast machine may have begun by now
         assert terminate(scene, child) != "running", scene.said()
-        assert scene.arrived() <= 2
+        assert scene.arrived() - before <= 2, "requests left after the task was told to end"
         assert not scene.arrived() or "unknown" not in {line.status for line in scene.lines()}
 
 
