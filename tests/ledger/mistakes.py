@@ -40,6 +40,8 @@ CONFLICTS_ON_MYSQL = (
     r"ON DUPLICATE KEY UPDATE campaign_no = \S+",
     r"ON DUPLICATE KEY UPDATE request_id = VALUES(request_id)",
 )
+LOOK_FOR_KEYS = (r"\bthere\.campaign_no IS NULL", r"true")
+"""A key that is visibly taken looks free; of a database that looks before it inserts."""
 NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"uspeedo_requests.attempt_no <= \2")
 """One's own may be taken as well."""
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
@@ -14,6 +16,7 @@ from tests.ledger.mistakes import (
     CONFLICTS,
     CONFLICTS_ON_MYSQL,
     LEFTOVERS,
+    LOOK_FOR_KEYS,
     LOOK_NOT_LARGER,
     LOOK_SMALLER,
     NOT_LARGER,
@@ -95,10 +98,20 @@ def test_a_conflict_must_leave_the_recipient_where_it_is(open_ledger: OpenLedger
     """Otherwise a recipient is given to whichever request comes last."""
     ledger = open_ledger()
     mistake = CONFLICTS_ON_MYSQL if kind == "mysql" else CONFLICTS
+    looks = ledger.database.dialect.looks_before_inserting
     with (
+        planted(ledger, LOOK_FOR_KEYS) if looks else nullcontext(),
         planted(ledger, mistake, only="INSERT INTO uspeedo_recipients"),
         pytest.raises(AssertionError, match="texted more than once"),
     ):
+        scenarios.only_what_is_ours_is_sent(ledger, campaign)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_the_unique_key_decides_whatever_was_looked_up(open_ledger: OpenLedger, campaign: str) -> None:
+    """As if another transaction had been faster between the look and the insert."""
+    ledger = open_ledger()
+    with planted(ledger, LOOK_FOR_KEYS):
         scenarios.only_what_is_ours_is_sent(ledger, campaign)
 
 

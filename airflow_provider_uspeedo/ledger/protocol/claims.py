@@ -24,6 +24,7 @@ from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAI
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged_table
@@ -93,7 +94,7 @@ class Claims:
         if table is not None:
             self._insert_requests(connection, attempt, [request.id for request in portion.requests])
             if portion.requests:
-                connection.execute(self._insert, _names(attempt))
+                self._insert.insert(connection, _names(attempt))
             all_new = self._hold_all(connection, attempt, portion.requests)
             self._source_rows.record(connection, attempt, portion, only_others=all_new)
             requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
@@ -196,14 +197,18 @@ class Claims:
     def _stage(self, connection: Connection, rows: StagedRows) -> sa.Table:
         return self._dialect.stage(connection, rows, self._t.metadata.schema)
 
-    def _insertion(self, staged: Any) -> Any:
-        s = staged.c
-        names = ("campaign_no", "key", "request_id", "first_attempt", "first_row", *_KEPT)
-        values = (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no)
-        rows = sa.select(*values, *(s[name] for name in _KEPT)).where(s.request_id.is_not(None))
-        if self._dialect.key_order:
-            rows = rows.order_by(s.hash)
-        return self._dialect.new_only(self._t.recipients).from_select(names, rows, include_defaults=False)
+    def _insertion(self, staged: Any) -> NewRows:
+        s, there = staged.c, self._t.recipients.alias("there")
+        return NewRows(
+            self._dialect,
+            self._t.recipients,
+            ("campaign_no", "key", "request_id", "first_attempt", "first_row", *_KEPT),
+            (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no, *(s[name] for name in _KEPT)),
+            source=staged,
+            where=s.request_id.is_not(None),
+            order_by=(s.hash,) if self._dialect.key_order else (),
+            taken=(there, sa.and_(there.c.campaign_no == CAMPAIGN, there.c.key == s.hash)),
+        )
 
     def _insert_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> None:
         now = utc_now()
