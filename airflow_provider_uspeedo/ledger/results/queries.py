@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse
 from airflow_provider_uspeedo.ledger.protocol.portion import keys_to_look_up
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
+from airflow_provider_uspeedo.ledger.results.tally import tally_query
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.engine import TIMEOUT, Database
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
@@ -81,7 +82,7 @@ class LedgerQueries:
 
     def tally(self, attempt: Attempt) -> list[Tally]:
         """How many rows of this attempt's reading have which status, by request, in the order they were answered."""
-        query = self.rows.tally(attempt.campaign_no, attempt.number)
+        query = tally_query(self.rows, attempt.campaign_no, attempt.number)
         return self.database.read(
             lambda connection: [
                 Tally(row.status, row.rows, row.id, row.state, row.attempt_no, row.session_no)
