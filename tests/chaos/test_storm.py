@@ -32,7 +32,7 @@ MUST_HAPPEN = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_storm_ends_in_the_truth(kind: str, open_storm: OpenStorm, pytestconfig: pytest.Config, seed: int) -> None:
-    """Nobody twice, rows that add up, nothing called accepted that was not, and nothing left over."""
+    """No second text, rows that add up, nothing accepted that the vendor did not accept, and nothing left over."""
     only, long = pytestconfig.getoption("--storm-run"), pytestconfig.getoption("--chaos") == "long"
     number = pytestconfig.getoption("--storm-runs") or (RUNS if long else SHORT_RUNS[kind])
     database, happened = open_storm(kind), Counter[str]()

@@ -94,7 +94,7 @@ def test_a_word_on_what_may_still_arrive_is_untrue(journal: Journal) -> None:
 
 
 def test_a_true_word_excuses_nothing(journal: Journal) -> None:
-    """What could not arrive any more, and did: somebody sent it nevertheless."""
+    """What could not arrive any more, and did: the package sent it nevertheless."""
     journal.claimed_("task 1", FIRST, ("ann", "bob"), journal.claim_begins("task 1"))
     journal.begins_to_mark("task 1", FIRST)
     journal.is_over("task 1", "dead")

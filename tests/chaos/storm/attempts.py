@@ -34,7 +34,7 @@ class Draws:
     :param version: which version of the table it reads.
     :param calls: number of a call of it -> what goes wrong with it.
     :param stop_at: the call at which its task is told to stop.
-    :param timeout: seconds for which it has patience with its database.
+    :param timeout: seconds for which it repeats what its database fails at.
     """
 
     version: int
@@ -63,7 +63,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
     if chance.random() < 0.15:
         statements[chance.randrange(90)] = "dies"
     vendor = [one for one in FAULTS if not (world.by_who and one == "miscounts")]
-    vendor += [DIES_BEFORE, DIES_AFTER, "held", "held"]
+    vendor += [DIES_BEFORE, DIES_AFTER, "held", "held", "held"]
     return Draws(
         version=chance.choice((0, 0, *range(len(world.versions)))),
         slice_=Slice(chance.randrange(slices), slices) if sliced else WHOLE,
@@ -73,7 +73,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
         statements=statements,
         commits={chance.randrange(40): chance.choice(COMMIT_FAULTS) for _ in range(chance.choice((0, 0, 1, 2)))},
         pauses={chance.randrange(6): chance.choice((0.03, 0.1, -1.0)) for _ in range(chance.choice((0, 0, 1, 2)))},
-        calls={chance.randrange(7): chance.choice(vendor) for _ in range(chance.choice((0, 1, 2, 4)))},
+        calls={chance.choice((0, 1, 2, 3, 5, 8)): chance.choice(vendor) for _ in range(chance.choice((0, 1, 2, 4)))},
         stop_at=chance.randrange(10) if chance.random() < 0.12 else -1,
         timeout=0.2 if away else 20.0,
         delay=chance.choice((0.0, 0.0, 0.02, 0.08)),

@@ -125,7 +125,7 @@ class StormLedger(Ledger):
 
     @property
     def now(self) -> Actor:
-        assert self.actor is not None, "nobody uses this ledger now"
+        assert self.actor is not None, "no actor uses this ledger now"
         return self.actor
 
     @property
@@ -250,7 +250,7 @@ class StormDatabase:
     def ledger(self, actor: Actor, *, timeout: float = 20.0) -> Iterator[StormLedger]:
         """A ledger with connections of its own, for one actor.
 
-        :param timeout: seconds for which it has patience with its database.
+        :param timeout: seconds for which it repeats what its database fails at.
         """
         with self._lock:
             ledger = self._free.pop() if self._free else None
@@ -343,6 +343,9 @@ def session_number(cursor: Any) -> int:
 
 def in_short(statement: str) -> str:
     """A statement without its values, short enough for a report."""
-    text = re.sub(r"0x[0-9a-f]+|_binary ?'[^']*'|x?'[^']*'|\b\d+\b", "?", " ".join(statement.replace("`", "").split()))
+    text = re.sub(
+        r"0x[0-9a-f]+|_binary ?'[^']*'|[xX]?'[^']*'|%s|\b\d+\b", "?", " ".join(statement.replace("`", "").split())
+    )
+    text = re.sub(r"\(\?(, \?)+\)", "(?)", text)
     text = re.sub(r"^SET LOCAL.*?; (?=SELECT|INSERT|UPDATE|DELETE)", "", text)
     return text[:150]

@@ -235,7 +235,7 @@ class Journal:
             told = "refused" if decision.refused else f"taken, of {decision.decided}"
             self.note(f"has said it, and it is {told}", "the person", request, decision.people)
 
-    # -- for whoever reads a failure ----------------------------------------------------------------------------
+    # -- for the report of a failure ------------------------------------------------------------------------------
 
     def history(self, person: str) -> list[str]:
         """Every event that concerns one person, and those that concern all."""

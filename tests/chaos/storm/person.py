@@ -48,10 +48,13 @@ class StormPerson:
         actions = ["careful"] * 5 + ["stop", "resume", "as sent", "as sent"] + ["lie"] * (4 if self._lies else 0)
         with self._database.ledger(Actor(NAME, self._journal, statements, commits)) as ledger:
             while not over.is_set():
-                self._vendor.somebody_waits.wait(chance.choice((0.01, 0.03, 0.06)))
-                self._vendor.somebody_waits.clear()
+                held = self._vendor.is_held.wait(chance.choice((0.01, 0.03, 0.06)))
+                self._vendor.is_held.clear()
+                action = chance.choice(actions)
+                if held and self._lies and chance.random() < 0.6:
+                    action = "lie"
                 try:
-                    self._do(chance.choice(actions), chance, ledger)
+                    self._do(action, chance, ledger)
                 except (ConfigurationError, LedgerError) as error:  # no campaign yet, or a database that is away
                     self._journal.note(f"gives up: {type(error).__name__}", NAME)
                 self._vendor.looked.set()
@@ -91,7 +94,7 @@ class StormPerson:
         if not unknown:
             return
         live = [one for one in unknown if self._journal.where(one) is Whereabouts.LIVE]
-        request = chance.choice(sorted(live if live and chance.random() < 0.5 else unknown))
+        request = chance.choice(sorted(live if live and chance.random() < 0.7 else unknown))
         people = unknown[request]
         accepted = self._journal.accepted_of(request) & people.keys()
         if action == "as sent" and accepted:
@@ -101,7 +104,7 @@ class StormPerson:
                 self._list_as_sent(ledger, request, {who: people[who] for who in accepted})
         elif action == "careful" and not accepted:
             where = self._journal.where(request)
-            if where is not Whereabouts.ON_THE_WIRE:  # only waiting would help, and nobody would refuse it
+            if where is not Whereabouts.ON_THE_WIRE:  # the ledger cannot know that it is not lost
                 self._say(ledger, request, people, as_sent=False, in_flight=where is Whereabouts.GONE)
         elif action == "lie":
             self._say(ledger, request, people, as_sent=chance.random() < 0.25, in_flight=True)

@@ -23,9 +23,9 @@ from tests.chaos.storm.tables import World, draw_world
 from tests.chaos.storm.vendor import StormVendor
 from tests.chaos.storm.verdict import Complaint, Verdict
 
-LONGEST = 120.0
-"""Seconds that a storm may take before somebody is said to wait for ever."""
-MOST_ROUNDS = 8
+MAX_SECONDS = 120.0
+"""Seconds after which the tasks of a storm count as stuck."""
+MAX_ROUNDS = 8
 
 
 @dataclass
@@ -92,9 +92,9 @@ def blow(
     with ThreadPoolExecutor(len(tasks) + 1, thread_name_prefix="storm") as threads:
         running = [threads.submit(task, number, tries) for number, tries in enumerate(tasks, 1)]
         acting = threads.submit(act, over)
-        if wait(running, LONGEST).not_done:
+        if wait(running, MAX_SECONDS).not_done:
             faulthandler.dump_traceback(all_threads=True)
-            run.complaints.append(f"after {LONGEST:.0f} s a task still runs")
+            run.complaints.append(f"after {MAX_SECONDS:.0f} s a task still runs")
         over.set()
         for one in (*running, acting):
             one.result()
@@ -102,7 +102,7 @@ def blow(
 
 def calm_down(attempt: Callable[[str, Draws], Ended], person: StormPerson, chance: random.Random) -> Ended:
     """Attempts without trouble, and a person who knows, until there is nothing left to do; the last attempt."""
-    for number in range(1, MOST_ROUNDS + 1):
+    for number in range(1, MAX_ROUNDS + 1):
         last = attempt(f"calm {number}", Draws(0, chunk_size=chance.choice((5, 20)), concurrency=1))
         if not person.tell_the_truth() and last.report is not None and not last.report.summary["not_sent"]:
             break
@@ -124,7 +124,7 @@ def meet_unchanged(attempt: Callable[[str, Draws], Ended], chance: random.Random
 
 
 def told(complaints: Iterator[Complaint], journal: Journal) -> Iterator[str]:
-    """Complaints for whoever reads them; the history of a person once, for the first ones."""
+    """Complaints as text; the first ones with the history of the person concerned."""
     shown: set[str] = set()
     for number, complaint in enumerate(complaints):
         if number == 20:

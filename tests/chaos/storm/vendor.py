@@ -50,7 +50,7 @@ class StormVendor:
         self._journal = journal
         self._sessions = iter(range(1, 1_000_000))
         self._wire: list[Call] = []
-        self.somebody_waits = threading.Event()
+        self.is_held = threading.Event()
         """A request is held in its socket: a good moment for a person to look."""
         self.looked = threading.Event()
 
@@ -94,7 +94,7 @@ class StormVendor:
     def hold(self, seconds: float) -> None:
         """Stands still for so long, or until a person has looked meanwhile."""
         self.looked.clear()
-        self.somebody_waits.set()
+        self.is_held.set()
         self.looked.wait(seconds)
 
     def _take(self, call: Call, fault: str) -> HttpResponse:

@@ -59,7 +59,7 @@ class Verdict:
     def complaints(self) -> Iterator[Complaint]:
         yield from self._attempts()
         yield from self._decisions()
-        yield from self._nobody_twice()
+        yield from self._no_second_texts()
         yield from self._states()
         yield from self._rows()
         yield from self._fates()
@@ -115,7 +115,7 @@ class Verdict:
                     min(one.people, default=""),
                 )
 
-    def _nobody_twice(self) -> Iterator[Complaint]:
+    def _no_second_texts(self) -> Iterator[Complaint]:
         for person, texts in self.journal.texts.items():
             for number, second in enumerate(texts):
                 for first in texts[:number]:
@@ -125,7 +125,7 @@ class Verdict:
                     if not self._is_excused(person, earlier, later):
                         yield Complaint(
                             f"{person} was texted {len(texts)} times: by request {earlier.request[-12:]} and by "
-                            f"request {later.request[-12:]}, and nobody had said 'not sent' untruly of the first",
+                            f"request {later.request[-12:]}, and no untrue 'not sent' of the first excuses it",
                             person,
                         )
 
@@ -169,7 +169,7 @@ class Verdict:
             yield Complaint(f"rows {made_up} have a line, and the table has no such rows")
 
     def _fates(self) -> Iterator[Complaint]:
-        """Whoever is in the table, or was texted, has one line that tells their fate."""
+        """Each person in the table, or texted, has one line that shows the outcome."""
         fates = Counter(line.who for line in self.lines if line.status in HEADS)
         wanted = {row.who for row in self._table if row.sendable} | self.journal.texts.keys()
         for person in sorted(wanted | {who for who in fates if who}):
@@ -222,7 +222,7 @@ class Verdict:
         elif line.status not in (*HEADS, "duplicate"):
             yield Complaint(f"{where} is {line.status} ({line.reason}), and there is nothing wrong with it", row.who)
         elif line.who != row.who or (line.status != "duplicate" and not self._is_phone_of(line, row.who)):
-            yield Complaint(f"{where} is about somebody else than the table says: {row.who}", row.who)
+            yield Complaint(f"{where} is about another person than the table says: {row.who}", row.who)
 
     def _is_phone_of(self, line: ResultLine, who: str) -> bool:
         """The phone of that person in some version of the table, however it was spelled."""
