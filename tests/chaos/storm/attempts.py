@@ -72,7 +72,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
         portion_rows=chance.choice((30, 60, 1000)),
         statements=statements,
         commits={chance.randrange(40): chance.choice(COMMIT_FAULTS) for _ in range(chance.choice((0, 0, 1, 2)))},
-        pauses={chance.randrange(6): chance.choice((0.03, 0.1, -1.0)) for _ in range(chance.choice((0, 0, 1, 2)))},
+        pauses={chance.randrange(6): chance.choice((0.05, 1.0, -1.0)) for _ in range(chance.choice((0, 0, 1, 2)))},
         calls={chance.choice((0, 1, 2, 3, 5, 8)): chance.choice(vendor) for _ in range(chance.choice((0, 1, 2, 4)))},
         stop_at=chance.randrange(10) if chance.random() < 0.12 else -1,
         timeout=0.2 if away else 20.0,

@@ -46,6 +46,7 @@ class StormPerson:
         statements = {chance.randrange(120): chance.choice(("closed", "deadlock")) for _ in range(2)}
         commits = {chance.randrange(25): chance.choice(("acknowledgement lost", "taken back")) for _ in range(2)}
         actions = ["careful"] * 5 + ["stop", "resume", "as sent", "as sent"] + ["lie"] * (4 if self._lies else 0)
+        self._vendor.attended = True
         with self._database.ledger(Actor(NAME, self._journal, statements, commits)) as ledger:
             while not over.is_set():
                 held = self._vendor.is_held.wait(chance.choice((0.01, 0.03, 0.06)))
@@ -57,7 +58,10 @@ class StormPerson:
                     self._do(action, chance, ledger)
                 except (ConfigurationError, LedgerError) as error:  # no campaign yet, or a database that is away
                     self._journal.note(f"gives up: {type(error).__name__}", NAME)
-                self._vendor.looked.set()
+                if held:
+                    self._vendor.looked.set()
+        self._vendor.attended = False
+        self._vendor.looked.set()
 
     def resume(self) -> None:
         with self._database.ledger(Actor(NAME, self._journal)) as ledger:

@@ -25,8 +25,8 @@ FAULTS = (
     "not connected", "rejects some", "miscounts", "no JSON", "late",
 )  # fmt: skip
 """What may go wrong with one request; *late*: its process gives it up, and it arrives later."""
-HELD_FOR = 0.12
-"""Seconds for which a request stays in its socket, unless a person has looked meanwhile."""
+HELD_FOR = 1.0
+"""Seconds for which a request stays in its socket at most: until the person has acted."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class StormVendor:
         self.is_held = threading.Event()
         """A request is held in its socket: a good moment for a person to look."""
         self.looked = threading.Event()
+        self.attended = False
+        """There is a person who looks."""
 
     def send(self, call: Call, fault: str, alive: Callable[[], None]) -> SendAnswer:
         """One call, as the client makes it.
@@ -92,10 +94,11 @@ class StormVendor:
                 self._take(call, "late")
 
     def hold(self, seconds: float) -> None:
-        """Stands still for so long, or until a person has looked meanwhile."""
-        self.looked.clear()
-        self.is_held.set()
-        self.looked.wait(seconds)
+        """Stands still until the person has acted, or for so long."""
+        if self.attended:
+            self.looked.clear()
+            self.is_held.set()
+            self.looked.wait(seconds)
 
     def _take(self, call: Call, fault: str) -> HttpResponse:
         people = call.people
