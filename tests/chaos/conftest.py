@@ -13,17 +13,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.chaos.stage import Stage, random_of
+from tests.chaos.storm.databases import StormDatabase
 from tests.ledger.servers import empty_database
 
 KINDS = ("sqlite", "postgresql", "mysql")
-NOT_CHAOS = {"test_judge.py"}
+OpenStorm = Callable[[str], StormDatabase]
+NOT_CHAOS = {"test_judge.py", "test_storm_verdict.py"}
 """Tests of the suite's own parts, which are quick."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", choices=("short", "long"), default="short", help="how much of the chaos suite to run")
     parser.addoption("--chaos-seed", type=int, default=1, help="what chance begins with; another one, other moments")
+    parser.addoption("--storm-run", type=int, default=None, help="play only this run of the storm's")
+    parser.addoption("--storm-runs", type=int, default=0, help="how many runs of the storm to play")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -86,6 +92,26 @@ def ledgers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
             return found[kind]
 
         yield ledger
+
+
+@pytest.fixture
+def open_storm(tmp_path: Path) -> Iterator[OpenStorm]:
+    """Makes a database of a kind for storms, with a ledger in it."""
+    memory = Path("/dev/shm")
+    with ExitStack() as closing:
+        where = memory if os.access(memory, os.W_OK) else tmp_path
+        folder = closing.enter_context(tempfile.TemporaryDirectory(prefix="storm-", dir=where))
+
+        def open_it(kind: str) -> StormDatabase:
+            url = closing.enter_context(empty_database(kind, Path(folder)))
+            ledger = Ledger(open_engine(url))
+            ledger.prepare()
+            ledger.close()
+            database = StormDatabase(url)
+            closing.callback(database.close)
+            return database
+
+        yield open_it
 
 
 @pytest.fixture(scope="session")

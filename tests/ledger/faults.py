@@ -18,7 +18,7 @@ T = TypeVar("T")
 LONGEST_WAIT = 10.0
 
 
-def _disconnected(kind: str) -> Exception:
+def disconnected(kind: str) -> Exception:
     if kind == "postgresql":
         import psycopg2
 
@@ -53,7 +53,7 @@ def lost_acknowledgement(engine: Engine, *, committed: bool = True, after: int =
             real(connection)
         else:
             dialect.do_rollback(connection)
-        raise _disconnected(dialect.name)
+        raise disconnected(dialect.name)
 
     dialect.do_commit = do_commit  # type: ignore[method-assign]
     try:

@@ -52,6 +52,13 @@ def planted(ledger: Ledger, mistake: tuple[str, str], *, only: str = "") -> Iter
 
     :raises pytest.fail.Exception: no statement had the rule that the mistake leaves out.
     """
+    with planted_on(ledger.database.engine, mistake, only=only):
+        yield
+
+
+@contextmanager
+def planted_on(target: Any, mistake: tuple[str, str], *, only: str = "") -> Iterator[None]:
+    """The same for one engine, or for the class of all engines."""
     pattern, replacement = mistake
     hits: list[str] = []
 
@@ -62,12 +69,11 @@ def planted(ledger: Ledger, mistake: tuple[str, str], *, only: str = "") -> Iter
         hits.extend([statement] * times)
         return wrong, parameters
 
-    engine = ledger.database.engine
-    event.listen(engine, "before_cursor_execute", rewrite, retval=True)
+    event.listen(target, "before_cursor_execute", rewrite, retval=True)
     try:
         yield
     finally:
-        event.remove(engine, "before_cursor_execute", rewrite)
+        event.remove(target, "before_cursor_execute", rewrite)
     if not hits:
         pytest.fail(f"no statement has {pattern!r}: the mistake was not planted")
 

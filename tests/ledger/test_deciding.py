@@ -14,9 +14,9 @@ from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.records import Request, utc_now
-from tests.ledger.acting import Try, people, person, state_of
-from tests.ledger.faults import lost_acknowledgement
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id, utc_now
+from tests.ledger.acting import OpenLedger, Try, people, person, state_of
+from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 
 
 def lose_the_answer(one: Try, rows: list[Recipient]) -> Request:
@@ -204,6 +204,28 @@ def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> 
     assert resolve(ledger, campaign, as_sent=False) == 2
     with pytest.raises(CampaignHalted):
         Try(ledger, campaign).claim(people("ab"))
+
+
+@pytest.mark.parametrize("as_sent", [True, False], ids=["sent", "not sent"])
+def test_a_word_on_one_request_is_not_said_of_the_next_one(
+    open_ledger: OpenLedger, campaign: str, as_sent: bool
+) -> None:
+    """While a person decides, the request turns out to be refused, is sent anew, and that answer is lost."""
+    ledger, admin = open_ledger(), open_ledger()
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    assert one.mark(request)
+    pause = Pause(admin.database.engine, "FROM uspeedo_recipients WHERE uspeedo_recipients.campaign_no")
+    how = {"as_sent": as_sent, "request": request.id.hex(), "in_flight": True}
+    with in_background(lambda: resolve(admin, campaign, **how)) as deciding:
+        pause.wait()
+        assert one.release(request)
+        renewed = ledger.renew(one.attempt, request, new_id())
+        assert one.mark(renewed)
+        assert one.mark_unknown(renewed)
+        pause.go()
+        assert deciding.result(20) == 0
+    assert one.status("a", "b") == ["unknown", "unknown"]
 
 
 def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> None:

@@ -106,7 +106,8 @@ class LedgerAdmin:
             code; one that has none is read as one of the campaign's ``default_region``. A listed number was sent;
             nothing follows for the others, so ``as_sent=False`` is refused. See :class:`UnknownCount` for what is left
             alone.
-        :param request: only the recipients of this request of ours, by the id that the task's log gives.
+        :param request: only the recipients of this request of ours, by the id that the task's log gives; those that
+            another request has by now are left alone.
         :param in_flight: also decide *not sent* on requests that were given to the network within the last minutes.
             Their answers may still come, and recipients that they reach get the message twice.
         :param expected: the number that was agreed on: with another one nothing is decided.
@@ -118,9 +119,12 @@ class LedgerAdmin:
                 "A list of phones shows what was sent, and nothing about other recipients: with phones, as_sent must "
                 "be True."
             )
+        if phones is not None and request is not None:
+            raise ConfigurationError("phones and request cannot be given together.")
         campaign, name = self._unpruned(campaign_id, "resolve"), stop.checked_name(by)
-        chosen = self._unknown.chosen(campaign, phones, request)
-        return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected))
+        chosen = None if phones is None else self._unknown.chosen(campaign, phones)
+        only = None if request is None else self._unknown.request_id(campaign, request)
+        return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only))
 
     # -- stopping -----------------------------------------------------------------------------------------------
 

@@ -48,16 +48,9 @@ class UnknownOutcomes:
             unreadable=matched.unreadable,
         )
 
-    def chosen(self, campaign: Any, phones: Iterable[str] | None, request: str | None) -> frozenset[bytes] | None:
-        """The keys of the recipients that a decision is about; ``None``: of all whose outcome is unknown.
-
-        :raises ConfigurationError: phones and a request are given, or the request is none of this campaign.
-        """
-        if phones is not None and request is not None:
-            raise ConfigurationError("phones and request cannot be given together.")
-        if phones is not None:
-            return self._match(campaign, phones).sent
-        return None if request is None else self._recipients_of(campaign, request)
+    def chosen(self, campaign: Any, phones: Iterable[str]) -> frozenset[bytes]:
+        """The keys of the recipients that a list of phones shows as sent."""
+        return self._match(campaign, phones).sent
 
     def decide(self, campaign_id: str, campaign: Any, decision: Decision) -> int:
         """Applies a decision in one transaction, as an attempt of its own; returns how many recipients it was about.
@@ -96,14 +89,17 @@ class UnknownOutcomes:
                 listed.add_recipient(row.key, row.phone, row.status)
         return listed.matched()
 
-    def _recipients_of(self, campaign: Any, request: str) -> frozenset[bytes]:
+    def request_id(self, campaign: Any, request: str) -> bytes:
+        """The id of a request of this campaign.
+
+        :raises ConfigurationError: the text is no id, or that request holds no recipient of this campaign.
+        """
         r = self._ledger.tables.recipients.c
         try:
             request_id = bytes.fromhex(request)
         except ValueError:
             raise ConfigurationError("request must be the id of a request as the task's log gives it.") from None
-        query = sa.select(r.key).where(r.campaign_no == campaign.campaign_no, r.request_id == request_id)
-        found = frozenset(self._database.read(lambda connection: connection.execute(query).scalars().all()))
-        if not found:
+        query = sa.select(r.key).where(r.campaign_no == campaign.campaign_no, r.request_id == request_id).limit(1)
+        if not self._database.read(lambda connection: connection.execute(query).first()):
             raise ConfigurationError(f"Request {request} holds no recipient of this campaign.")
-        return found
+        return request_id

@@ -7,7 +7,7 @@ still arrive, the recipients that it accepted show as accepted whatever request 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -32,6 +32,8 @@ class Decision:
     """What a person says.
 
     :param only: the keys of the recipients meant; ``None``: all whose outcome is unknown.
+    :param request: the id of the request meant; ``None``: any. What was said of one request is never said of another
+        one that has its recipients by the time the decision is recorded.
     :param in_flight: *not sent* is also said of requests that may still arrive.
     :param expected: how many recipients it must be said of, or nothing is decided.
     """
@@ -41,6 +43,7 @@ class Decision:
     only: Collection[bytes] | None = None
     in_flight: bool = True
     expected: int | None = None
+    request: bytes | None = None
 
 
 class Resolution:
@@ -54,13 +57,13 @@ class Resolution:
 
         :raises ConfigurationError: the decision leaves out a case that has come up; nothing is changed.
         """
-        locked = sorted(found := self._unknown(connection, attempt, decision.only))
+        locked = sorted(found := self._unknown(connection, attempt, decision))
         if not (decision.as_sent or decision.in_flight):
             self._refuse_live(connection, found)
         for request_id in locked:
             self._lock(connection, request_id)
         # Asked again: an answer may have been recorded before the lock.
-        found = self._unknown(connection, attempt, decision.only)
+        found = self._unknown(connection, attempt, decision)
         meant = {request_id: sorted(found[request_id]) for request_id in locked if request_id in found}
         number = sum(map(len, meant.values()))
         if decision.expected is not None and decision.expected != number:
@@ -74,12 +77,12 @@ class Resolution:
             say(connection, attempt, request_id, keys, reason)
         return number
 
-    def _unknown(
-        self, connection: Connection, attempt: Attempt, chosen: Container[bytes] | None
-    ) -> dict[bytes, list[bytes]]:
-        """The (chosen) recipients whose outcome is unknown, by the request they point at."""
-        r = self._t.recipients.c
+    def _unknown(self, connection: Connection, attempt: Attempt, decision: Decision) -> dict[bytes, list[bytes]]:
+        """The recipients meant whose outcome is unknown, by the request they point at."""
+        r, chosen = self._t.recipients.c, decision.only
         query = unknown_recipients(self._t, attempt.campaign_no).with_only_columns(r.request_id, r.key)
+        if decision.request is not None:
+            query = query.where(r.request_id == decision.request)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mistakes that are planted into the whole package while storms run: each rule of the protocol, left out once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest.mock import patch
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from airflow_provider_uspeedo.campaign.sending import Sender
+from airflow_provider_uspeedo.ledger.protocol import claims, transitions
+from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
+from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
+from airflow_provider_uspeedo.ledger.results.rerun import Rerun
+from airflow_provider_uspeedo.ledger.store.states import RequestState
+from tests.ledger.mistakes import CONFLICTS, CONFLICTS_ON_MYSQL, LEFTOVERS, STATE, RecipientsFirst, planted_on
+
+ALL = ("sqlite", "postgresql", "mysql")
+SERVERS = ("postgresql", "mysql")
+"""Where two transactions write at once: SQLite lets one in at a time."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One rule left out.
+
+    :param plant: leaves it out, on a kind of database.
+    :param kinds: where it can do harm.
+    """
+
+    plant: Callable[[str], AbstractContextManager[Any]]
+    kinds: Sequence[str] = ALL
+
+
+def _statement(mistake: tuple[str, str], only: str) -> Mistake:
+    return Mistake(lambda _kind: planted_on(Engine, mistake, only=only))
+
+
+def _method(owner: type, name: str, wrong: Any, kinds: Sequence[str] = ALL) -> Mistake:
+    return Mistake(lambda _kind: patch.object(owner, name, wrong), kinds)
+
+
+def _ignore_conflict(kind: str) -> AbstractContextManager[None]:
+    mistake = CONFLICTS_ON_MYSQL if kind == "mysql" else CONFLICTS
+    return planted_on(Engine, mistake, only="INSERT INTO uspeedo_recipients")
+
+
+@contextmanager
+def _take_what_is_sending(_kind: str) -> Iterator[None]:
+    with patch.object(claims, "MAY_BE_TAKEN", (*claims.MAY_BE_TAKEN, RequestState.SENDING)):
+        yield
+
+
+def _mark_whatever_is_said(self: Transitions, connection: Any, attempt: Any, request_id: bytes) -> bool:
+    mine = {"request": request_id, "attempt": attempt.number, "campaign": attempt.campaign_no}
+    connection.execute(self._mark_sending, {**mine, "at": transitions.utc_now()})
+    return True
+
+
+def _release_what_was_sent(self: Sender, request: Any, error: Any) -> None:
+    self._release(request, error)
+
+
+def _look_then_share(self: Rerun, connection: Any, attempt: Any, earlier: int) -> bool:
+    found = self.find(connection, attempt)
+    if found is None or found.attempt_no != earlier or self._leaves_recipients(connection, attempt, earlier):
+        return False
+    time.sleep(0.02)  # the gap in which another attempt may end
+    attempts = self._t.attempts
+    connection.execute(sa.update(attempts).where(attempts.c.attempt_no == attempt.number).values(same_as=earlier))
+    return True
+
+
+def _keep_all(_self: Claims, _connection: Any, requests: Any, _not_ours: Any) -> list[Any]:
+    return list(requests)
+
+
+MISTAKES = {
+    "a conflict is ignored": Mistake(_ignore_conflict),
+    "marking does not test the state": _statement(STATE, "sent_at"),
+    "marking tests neither state nor owner": _method(Transitions, "mark_sending", _mark_whatever_is_said),
+    "recipients are taken by a sub-select on state": _method(
+        Claims, "_take_requests", RecipientsFirst._take_requests, SERVERS
+    ),
+    "what is being sent may be taken": Mistake(_take_what_is_sending),
+    "what is ours is not asked of the ledger": _method(Claims, "_kept", _keep_all),
+    "the leftovers of a superseded request stay taken": Mistake(lambda _kind: planted_on(Engine, LEFTOVERS)),
+    "settling is forced": _statement(STATE, "settled_at"),
+    "a late proof is forgotten": _method(Transitions, "_prove", lambda *_: None),
+    "a request that was sent is released": _method(Sender, "_mark_unknown", _release_what_was_sent),
+    "an unchanged table is looked at, then shared": _method(Rerun, "share", _look_then_share, SERVERS),
+    "not sent is taken of what is in flight": _method(Resolution, "_refuse_live", lambda *_: None),
+}
