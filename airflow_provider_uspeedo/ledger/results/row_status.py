@@ -103,10 +103,10 @@ class ResultRows:
             held.join(self.request, q.id == held.c.request_id)
         )
         of_mixed = recipient.request_id.in_(mixed)
-        each = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), q.id, count).where(of_mixed)
-        counts = sa.union_all(
-            uniform, each.group_by(self.outcome, q.id), self._other_rows_counted(campaign_no, attempt_no)
-        ).subquery()
+        each = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), q.id).where(of_mixed).subquery()
+        # By name: a driver that binds values in the server makes another parameter of each value of a repeated case.
+        by_each = sa.select(each.c.status, each.c.id, count).group_by(each.c.status, each.c.id)
+        counts = sa.union_all(uniform, by_each, self._other_rows_counted(campaign_no, attempt_no)).subquery()
         about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
         rows = sa.cast(sa.func.sum(counts.c.rows), sa.BigInteger).label("rows")
         return (
