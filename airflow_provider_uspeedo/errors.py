@@ -13,6 +13,7 @@
     │   ├── Refused             refused as a whole, for good: fix the cause first; no message was sent
     │   └── OutcomeUnknown      it may have been accepted: never repeat it
     └── LedgerError             the ledger cannot be used as it is
+        ├── LedgerRightMissing  its database user lacks a right
         └── LedgerUnavailable   its database does not answer: retry later
 
 No message holds a phone number, a template parameter or a secret. Texts of the vendor are masked in messages.
@@ -111,6 +112,10 @@ class OutcomeUnknown(CallError):
 
 class LedgerError(USpeedoError):
     """The ledger cannot be used as it is: another version, other keys, a wrong database."""
+
+
+class LedgerRightMissing(LedgerError):
+    """The user of the ledger's database lacks a right that this needs."""
 
 
 class LedgerUnavailable(LedgerError):

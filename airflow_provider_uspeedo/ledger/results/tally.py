@@ -33,10 +33,10 @@ def tally_query(rows: ResultRows, campaign_no: int, attempt_no: int) -> Any:
         held.join(rows.request, q.id == held.c.request_id)
     )
     of_mixed = recipient.request_id.in_(mixed)
-    each = rows.first_rows(campaign_no, attempt_no, rows.outcome.label("status"), q.id, count).where(of_mixed)
-    counts = sa.union_all(
-        uniform, each.group_by(rows.outcome, q.id), _other_rows_counted(rows, campaign_no, attempt_no)
-    ).subquery()
+    each = rows.first_rows(campaign_no, attempt_no, rows.outcome.label("status"), q.id).where(of_mixed).subquery()
+    # By name: a driver that binds values in the server makes another parameter of each value of a repeated case.
+    by_each = sa.select(each.c.status, each.c.id, count).group_by(each.c.status, each.c.id)
+    counts = sa.union_all(uniform, by_each, _other_rows_counted(rows, campaign_no, attempt_no)).subquery()
     about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
     number = sa.cast(sa.func.sum(counts.c.rows), sa.BigInteger).label("rows")
     return (
