@@ -29,20 +29,22 @@ class TextRendering:
         self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
     ) -> None:
         """Airflow calls this in every version, for tasks and for mapped instances."""
-        render = super()._do_render_template_fields
+        base: Any = super()  # Airflow's base class follows
+        render = base._do_render_template_fields  # noqa: SLF001 - the base class
         if parent is not self or not _is_native(jinja_env):
             render(parent, template_fields, context, jinja_env, seen_oids)
             return
         self.rendered_natively = True
         named = list(template_fields)
-        texts = self.get_dag().get_template_env(force_sandboxed=True)  # type: ignore[attr-defined]
+        texts = base.get_dag().get_template_env(force_sandboxed=True)
         render(parent, [name for name in named if name in OBJECT_ARGUMENTS], context, jinja_env, seen_oids)
         render(parent, [name for name in named if name not in OBJECT_ARGUMENTS], context, texts, seen_oids)
 
     def _render(self, template: Any, context: Any, dag: Any = None) -> Any:
         """One template: as an object where its environment makes objects, else as text."""
         if _is_native(template.environment):
-            return super()._render(template, context, dag)  # type: ignore[misc]
+            base: Any = super()
+            return base._render(template, context, dag)  # noqa: SLF001 - the base class
         try:
             from airflow.sdk.definitions.context import render_template_to_string
         except ImportError:  # Airflow 2.11 and 3.0
