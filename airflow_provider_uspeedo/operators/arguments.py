@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 N = TypeVar("N", int, float)
 MAX_PATH_CHARACTERS = 4096
+_PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
 
@@ -116,6 +118,8 @@ def slice_of(given: Any) -> Slice | None:
     if isinstance(given, (list, tuple)) and len(given) == 2:  # noqa: PLR2004 - a number and a count
         given = f"{given[0]}/{given[1]}"
     text = text_or_none(given)
+    if text is not None and (pair := _PAIR.fullmatch(text)):  # a list, as a template renders it
+        text = f"{pair[1]}/{pair[2]}"
     return None if text is None else Slice.parse(text)
 
 

@@ -23,6 +23,8 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
+from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.campaign import Report
@@ -45,7 +47,7 @@ def slices(count: int) -> list[str]:
     return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
-class SendBatchSMSOperator(BaseOperator):
+class SendBatchSMSOperator(TextRendering, BaseOperator):
     """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
     All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share
@@ -194,12 +196,15 @@ class SendBatchSMSOperator(BaseOperator):
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
             self._killed_before_start = False
             self._stop_signal.stop()
+        refuse_unrendered(self)
         config = arguments.config_of(self, context)
         ledger = open_ledger(
             arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
         )
         hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
+            if self.rendered_natively:
+                refuse_native_name(config.campaign_id, ledger)
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
             with process_settings():

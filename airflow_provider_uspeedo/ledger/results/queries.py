@@ -67,6 +67,12 @@ class LedgerQueries:
             return False
         return self.database.read(lambda connection: creation.version_found(connection, self.tables)) is not None
 
+    def has_campaign(self, campaign_id: str) -> bool:
+        """True if the ledger has a campaign of that name, pruned or not; asking creates nothing."""
+        return self.exists() and self.database.read(
+            lambda connection: self._campaigns.find(connection, campaign_id) is not None
+        )
+
     def peek(self, campaign_id: str, spec: KeySpec) -> Attempt | None:
         """What an attempt would see, without writing one; ``None`` for a campaign that is not in the ledger."""
 
