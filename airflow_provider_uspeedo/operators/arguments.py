@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.slices import Slice
 
 N = TypeVar("N", int, float)
-MAX_PATH_CHARACTERS = 4096
 _PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
@@ -33,8 +35,20 @@ class HiddenRows:
     def hiding(cls, given: Any) -> Any:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
         if isinstance(given, str):
-            return cls(given) if _is_rows_as_text(given) else given
+            return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
         return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
+
+    @classmethod
+    def hiding_in(cls, arguments: Any) -> Any:
+        """The keyword arguments of a task, or a list of them for mapped tasks, with their ``recipients`` hidden."""
+        if isinstance(arguments, Mapping):
+            return {name: cls.hiding(given) if name == "recipients" else given for name, given in arguments.items()}
+        return [cls.hiding_in(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
+
+    @classmethod
+    def hiding_each(cls, given: Any) -> Any:
+        """What tasks are mapped over: a list of tables, each of them hidden."""
+        return [cls.hiding(table) for table in given] if isinstance(given, (list, tuple)) else given
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -57,10 +71,8 @@ class HiddenRows:
         return self
 
 
-def _is_rows_as_text(text: str) -> bool:
-    """True for rows that a template turned into text: they are refused later, and hidden until then."""
-    begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > MAX_PATH_CHARACTERS
-    return begins_as_rows and "{{" not in text and "{%" not in text
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
 
 
 def _references() -> tuple[type, ...]:
@@ -140,12 +152,13 @@ def names(argument: str, given: Any) -> tuple[str, ...] | None:
 
 
 def _listed(argument: str, text: str) -> Any:
-    if not text.strip().startswith("["):
+    """Names in the text of a list, as JSON or as Python writes it, or separated by commas."""
+    if text.strip()[:1] not in ("[", "("):
         return [name.strip() for name in text.split(",")]
-    try:
-        return json.loads(text.replace("'", '"'))
-    except ValueError:
-        raise ConfigurationError(f"{argument} is not a list of column names: write them separated by commas.") from None
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return read(text.strip())
+    raise ConfigurationError(f"{argument} is not a list of column names: write them separated by commas.")
 
 
 def switch(argument: str, given: Any) -> bool:

@@ -23,6 +23,7 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
@@ -47,7 +48,7 @@ def slices(count: int) -> list[str]:
     return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
-class SendBatchSMSOperator(TextRendering, BaseOperator):
+class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
     All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share

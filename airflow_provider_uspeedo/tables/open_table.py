@@ -38,6 +38,8 @@ def open_table(recipients: object) -> Table:
 
 
 def _source(recipients: Any) -> Source:
+    if recipients is None:
+        raise TableError(f"recipients is None: the task before returned no table. Pass {ACCEPTED}.")
     if is_path(recipients):
         return ParquetFiles(find(recipients))
     if isinstance(recipients, list | tuple):

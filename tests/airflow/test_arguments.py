@@ -129,6 +129,35 @@ def test_columns_may_be_a_list_or_text(
     assert list(sandbox.journal()[-1].params) == [row["name"], row["amount"]]
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('["client\'s name"]', ("client's name",)),
+        ("[\"client's name\", 'amount, net']", ("client's name", "amount, net")),
+        ('["say \\"hi\\"", "名前"]', ('say "hi"', "名前")),
+        ("('name', 'amount')", ("name", "amount")),
+        ("name,  client's amount", ("name", "client's amount")),
+        ("None", None),
+        (" ", None),
+    ],
+)
+def test_a_list_of_names_is_read_as_json_or_as_python_writes_it(written: str, expected: Any) -> None:
+    """An apostrophe in a name is part of it."""
+    from airflow_provider_uspeedo.operators.arguments import names
+
+    assert names("param_columns", written) == expected
+
+
+@pytest.mark.parametrize("written", ["[name", "['a'", "[" * 100_000, "[1]", '[""]', "['a', None]", 5, "a,,b"])
+def test_what_is_no_list_of_names_is_refused(written: Any) -> None:
+    """With the argument's name, whatever a reader of it raises."""
+    from airflow_provider_uspeedo.errors import ConfigurationError
+    from airflow_provider_uspeedo.operators.arguments import names
+
+    with pytest.raises(ConfigurationError, match="key_columns"):
+        names("key_columns", written)
+
+
 def test_rows_turned_into_text_are_refused_unseen(params: dict[str, Any], people: People) -> None:
     """A list in a template becomes text unless rendering is native; the error tells that, without a phone."""
     rows = people(2)

@@ -116,6 +116,30 @@ def test_a_missing_column_is_named_with_what_is_there_and_what_may_be_meant(sour
     assert caught.value.column == "phones"
 
 
+@pytest.mark.parametrize("asked", ["PHONE", '"phone"', " phone ", "\ufeffphone", "\uff30hone", "phones", "'Phone'"])
+@pytest.mark.parametrize("there", ["phone", "PHONE ", "\ufeffphone", '"phone"'])
+def test_a_name_that_looks_the_same_is_what_was_meant(asked, there):
+    """Case, spaces, quotes and a byte order mark are not seen, and are not guessed either."""
+    if asked == there:
+        return
+    with pytest.raises(TableError, match="no column") as caught:
+        open_table(pa.table({"name": ["Ann"], there: ["a"]})).batches([asked])
+    assert f"did you mean {there!r}? It has: 'name', {there!r}." in str(caught.value)
+
+
+def test_without_a_similar_name_the_sentence_ends_with_a_full_stop():
+    """Not with ``?.``."""
+    with pytest.raises(TableError, match=r"has no column 'amount'\. It has: 'x'\.$"):
+        open_table(pa.table({"x": ["a"]})).batches(["amount"])
+
+
+def test_a_table_without_a_header_does_not_show_its_first_row():
+    """A reader that takes the first row for names makes a phone a name."""
+    with pytest.raises(TableError, match="no column 'phone'") as caught:
+        open_table(pd.DataFrame([["+85255311112", "Ben"]], columns=["+85255311111", "Ann"])).batches(["phone"])
+    assert "85255311" not in str(caught.value)
+
+
 @each_source
 def test_an_empty_table_gives_no_batch(source, tmp_path):
     """Zero rows are a table too."""
