@@ -40,6 +40,8 @@ CONFLICTS_ON_MYSQL = (
     r"ON DUPLICATE KEY UPDATE campaign_no = \S+",
     r"ON DUPLICATE KEY UPDATE request_id = VALUES(request_id)",
 )
+HOLDER = (r"(uspeedo_recipients\.request_id) = (%s|\?)", r"'' <> \2")
+"""Which request holds a recipient does not matter."""
 NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"uspeedo_requests.attempt_no <= \2")
 """One's own may be taken as well."""
 
