@@ -8,6 +8,7 @@
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): retry later
     ├── CampaignHalted          an operator or a guard stopped the campaign: it needs a decision
+    ├── ApiUnavailable          the API does not answer: retry later
     ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
     │   ├── NotSent             it was surely not accepted: safe to send again
     │   ├── Refused             refused as a whole, for good: fix the cause first; no message was sent
@@ -56,6 +57,12 @@ class CampaignHalted(USpeedoError):
     def __init__(self, message: str, *, section: str) -> None:
         super().__init__(message)
         self.section = section
+
+
+class ApiUnavailable(USpeedoError):
+    """The API does not answer, or something else answers at its address; a later attempt may find it well."""
+
+    section = "api-does-not-answer"
 
 
 class CallError(USpeedoError):

@@ -15,6 +15,10 @@ MAX_CONCURRENCY = 64
 """Requests in flight of one task; for more, map the task."""
 MAX_CAMPAIGN_ID_CHARACTERS = 1000
 MIN_REQUESTS_PER_SECOND = 0.001
+MAX_UNKNOWN_REQUESTS = 3
+"""Requests without an answer in a row that stop an attempt, if nothing else is said."""
+DEFAULT_MAX_RATIO = 0.5
+"""The share of rejected recipients, and of invalid rows, that is accepted if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,10 @@ class CampaignConfig:
     :param sender_id: for all rows, unless a column has them; ``""`` for none.
     :param default_region: ISO 3166 alpha-2; reads phones without a country code.
     :param max_recipients: a table with more is refused before the first message.
-    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign.
+    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign; ``None``: none does.
+    :param max_invalid_ratio: the same for invalid rows.
+    :param max_unknown_requests: so many requests without an answer in a row stop the attempt; ``None``: none do, and
+        nothing is held back.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
@@ -42,7 +49,9 @@ class CampaignConfig:
     concurrency: int = 4
     requests_per_second: float | None = None
     max_recipients: int | None = None
-    max_failure_ratio: float | None = None
+    max_failure_ratio: float | None = DEFAULT_MAX_RATIO
+    max_invalid_ratio: float | None = DEFAULT_MAX_RATIO
+    max_unknown_requests: int | None = MAX_UNKNOWN_REQUESTS
     canary: int | None = None
     slice_: Slice = WHOLE
     part: str = ""
@@ -88,12 +97,17 @@ class CampaignConfig:
             )
         if self.max_recipients is not None:
             _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")
-        if self.max_failure_ratio is not None:
+        for name in ("max_failure_ratio", "max_invalid_ratio"):
+            ratio = getattr(self, name)
             _require(
-                0 <= self.max_failure_ratio <= 1,
-                f"max_failure_ratio={self.max_failure_ratio:g} is out of range: it is a share such as 0.05, from 0 to "
-                "1, or left out for no limit.",
+                ratio is None or 0 <= ratio <= 1,
+                f"{name}={ratio or 0:g} is out of range: it is a share such as 0.05, from 0 to 1; None or 1 for no "
+                "limit.",
             )
+        _require(
+            self.max_unknown_requests is None or self.max_unknown_requests >= 1,
+            "max_unknown_requests must be 1 or more, or None for no limit.",
+        )
         if self.canary is not None:
             _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")
 

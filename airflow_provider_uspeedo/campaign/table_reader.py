@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
+from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows, first_of_each
 from airflow_provider_uspeedo.core.chunks import cut
@@ -19,6 +22,7 @@ from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.rows import RowReader, in_order
 from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
@@ -34,6 +38,14 @@ BATCH_ROWS = 5_000
 
 Unavailable = Callable[[RecipientBatch], np.ndarray[Any, Any]]
 """For each recipient whether it cannot be claimed."""
+
+
+class FirstRequest(Enum):
+    """Whether the first request of an attempt is a probe, that is: has one recipient."""
+
+    ORDINARY = "no"
+    PROBE_UNLESS_SOLE = "unless all that is to be sent fits one request"
+    PROBE = "yes"
 
 
 class TableReader:
@@ -55,6 +67,8 @@ class TableReader:
     ) -> None:
         self._table = table
         self._digest = TableDigest()
+        self._invalid = InvalidRows()
+        self.invalid_rows_at_preflight: InvalidRows | None = None
         self._config = config
         self._columns = config.columns
         self._portion_rows = portion_rows
@@ -120,16 +134,20 @@ class TableReader:
             good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
             yield in_order(good, bad)
 
-    def portions(self, unavailable: Unavailable | None = None) -> Iterator[Portion]:
+    def portions(
+        self, unavailable: Unavailable | None = None, first_request: FirstRequest = FirstRequest.ORDINARY
+    ) -> Iterator[Portion]:
         """What to claim, until the table ends: consecutive rows, each in one portion.
 
         A portion ends with the last recipient that fills a request; the rows after it go into the next one.
 
         :param unavailable: says who cannot be claimed, so that requests are cut of what can be sent; ``None``: nobody
             can have been claimed yet.
+        :param first_request: whether it is a probe.
         """
-        cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0)
+        cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0, first_request)
         self._digest = TableDigest()
+        self._invalid = InvalidRows()
         rest, rest_bad = RecipientBatch.of(()), BadRows.of(())
         for good, others, last_row, is_last in self._groups():
             recipients, bad = _without_duplicates(
@@ -140,8 +158,17 @@ class TableReader:
             read_to = last_row if is_last else cutter.end_of_full_requests(numbers[~taken]) or last_row
             end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
             now, taken = recipients[:end], taken[:end]
-            yield Portion(cutter.requests_of(now.only(~taken)), now.only(taken), bad.only(bad_now), read_to)
+            self._count_invalid(end, bad_part := bad.only(bad_now))
+            requests = cutter.requests_of(now.only(~taken), is_last=is_last)
+            yield Portion(requests, now.only(taken), bad_part, read_to, is_last)
             rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
+
+    def invalid_rows(self) -> InvalidRows:
+        """What :meth:`portions` has counted so far."""
+        return self._invalid
+
+    def _count_invalid(self, good: int, bad: BadRows) -> None:
+        self._invalid.add(good + len(bad), bad.reasons(Status.INVALID))
 
     def _groups(self) -> Iterator[tuple[list[RecipientBatch], list[BadRows], int, bool]]:
         """The rows for one portion each, the number of the last row, and whether it is the last of the table."""
@@ -177,22 +204,38 @@ class TableReader:
 
 
 class _RequestCutter:
-    """Cuts requests; the first ``canary`` recipients have some of their own."""
+    """Cuts requests; the first ``canary`` recipients have some of their own, and the very first one may, too."""
 
-    def __init__(self, size: int, canary: int) -> None:
+    def __init__(self, size: int, canary: int, first_request: FirstRequest) -> None:
         self._size = size
         self._canary = canary
+        self._first_request = first_request
 
     def end_of_full_requests(self, row_numbers: np.ndarray[Any, Any]) -> int:
         """The row of the last recipient that fills a request; 0 if there are too few to fill one."""
-        full = (len(row_numbers) - self._canary) // self._size * self._size
-        return int(row_numbers[self._canary + full - 1]) if full > 0 else 0
+        before = self._canary or int(self._first_request is not FirstRequest.ORDINARY)
+        full = (len(row_numbers) - before) // self._size * self._size
+        return int(row_numbers[before + full - 1]) if full > 0 else 0
 
-    def requests_of(self, recipients: RecipientBatch) -> list[Request]:
-        """Requests with all of the recipients."""
+    def requests_of(self, recipients: RecipientBatch, *, is_last: bool) -> list[Request]:
+        """Requests with all of the recipients.
+
+        :param is_last: there are no others.
+        """
+        if not len(recipients):
+            return []
+        first_request, self._first_request = self._first_request, FirstRequest.ORDINARY
         canary, others = recipients[: self._canary], recipients[self._canary :]
         self._canary -= len(canary)
-        return [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+        if first_request is FirstRequest.ORDINARY:
+            return [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+        if first_request is FirstRequest.PROBE_UNLESS_SOLE and is_last:
+            requests = [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+            if len(requests) == 1:
+                return [replace(requests[0], sole=True)]
+        probe = Request(new_id(), recipients[:1], canary=bool(canary))
+        canary, others = (canary[1:], others) if canary else (canary, others[1:])
+        return [probe, *self._requests(canary, canary=True), *self._requests(others, canary=False)]
 
     def _requests(self, recipients: RecipientBatch, *, canary: bool) -> Iterator[Request]:
         return (Request(new_id(), chunk, canary) for chunk in cut(recipients, self._size))

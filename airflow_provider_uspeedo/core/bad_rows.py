@@ -84,6 +84,12 @@ class BadRows(Sequence[BadRow]):
         """Those that the mask says ``True`` of."""
         return self if mask.all() else BadRows(self.batch.take(column_of_numbers(np.flatnonzero(mask))))
 
+    def reasons(self, status: str) -> dict[str, int]:
+        """How many rows of a status have which reason."""
+        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
+        counts = pc.value_counts(self.column("reason").filter(pc.equal(self.column("status"), meant)))
+        return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
     def __len__(self) -> int:
         return int(self.batch.num_rows)
 

@@ -120,6 +120,15 @@ class Ledger(LedgerQueries):
         """A new request for the recipients of one's own released one."""
         return self.database.write(lambda connection: self._claims.renew(connection, attempt, old, new_id))
 
+    def split(self, attempt: Attempt, request: Request, size: int, new_id: bytes) -> tuple[Request, Request]:
+        """Cuts one's own claimed request: a new one with its first ``size`` recipients, and itself with the others.
+
+        What is not ours any more is missing from them.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
+        return self.database.write(lambda c: self._claims.split(c, attempt, request, size, new_id))
+
     def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:
         """True if the request may now be given to the socket, once.
 

@@ -87,7 +87,7 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
 
     :raises ConfigurationError: an argument is wrong; the message names it.
     """
-    from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.config import DEFAULT_MAX_RATIO, MAX_UNKNOWN_REQUESTS, CampaignConfig
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
 
@@ -114,7 +114,11 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
         concurrency=whole_number("concurrency", operator.concurrency),
         requests_per_second=_unless_empty(number, "requests_per_second", operator.requests_per_second),
         max_recipients=_unless_empty(whole_number, "max_recipients", operator.max_recipients),
-        max_failure_ratio=_unless_empty(number, "max_failure_ratio", operator.max_failure_ratio),
+        max_failure_ratio=_guard(number, "max_failure_ratio", operator.max_failure_ratio, DEFAULT_MAX_RATIO),
+        max_invalid_ratio=_guard(number, "max_invalid_ratio", operator.max_invalid_ratio, DEFAULT_MAX_RATIO),
+        max_unknown_requests=_guard(
+            whole_number, "max_unknown_requests", operator.max_unknown_requests, MAX_UNKNOWN_REQUESTS
+        ),
         canary=_unless_empty(whole_number, "canary", operator.canary),
         slice_=slice_ or WHOLE,
         # All slices of one table are one part; other mapped instances read their own tables.
@@ -206,3 +210,10 @@ def _is_number(given: Any) -> bool:
 def _unless_empty(read: Callable[[str, Any], N], argument: str, given: Any) -> N | None:
     """``None`` for the rendering of an empty field."""
     return None if text_or_none(given) is None else read(argument, given)
+
+
+def _guard(read: Callable[[str, Any], N], argument: str, given: Any, default: N) -> N | None:
+    """``None``, or its rendering, switches a guard off; an empty field decides nothing and leaves it as it is."""
+    if isinstance(given, str) and not given.strip():
+        return default
+    return _unless_empty(read, argument, given)

@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.errors import (
+    ApiUnavailable,
     CampaignHalted,
     ConfigurationError,
     LedgerError,
@@ -28,6 +31,7 @@ from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_n
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
 if TYPE_CHECKING:
+    from airflow_provider_uspeedo.api.response.templates import Template
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -73,8 +77,12 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     :param concurrency: requests in flight at once, per task instance.
     :param requests_per_second: the maximum, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
-    :param max_failure_ratio: stops the campaign once a larger share of the recipients answered so far was rejected,
-        such as ``0.05``; judged as if at least 20 were answered (more for a small share).
+    :param max_failure_ratio: stops the campaign once a larger share of the recipients answered in this attempt was
+        rejected, such as ``0.05``: from 100 answers on while sending, from 20 at the end. ``None`` or ``1``: never.
+    :param max_invalid_ratio: fails if a larger share of the rows is invalid, from 100 rows on; before the first message
+        if the whole table (up to 65,000 rows) is read by then, else at the end. ``None`` or ``1``: never.
+    :param max_unknown_requests: so many requests in a row without an answer stop the attempt; the next one goes on with
+        a single recipient. ``None``: the circuit breaker is off.
     :param canary: the number of recipients that are sent first; the others follow only if these are accepted.
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
@@ -91,7 +99,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         "param_columns",
         "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns", "campaign_id",
         "chunk_size",
-        "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
+        "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
+        "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
         "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
     )  # fmt: skip
@@ -117,7 +126,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         concurrency: int | str = 4,
         requests_per_second: float | str | None = None,
         max_recipients: int | str | None = None,
-        max_failure_ratio: float | str | None = None,
+        max_failure_ratio: float | str | None = 0.5,
+        max_invalid_ratio: float | str | None = 0.5,
+        max_unknown_requests: int | str | None = 3,
         canary: int | str | None = None,
         slice: str | Sequence[int] | None = None,  # noqa: A002 - the best name for an argument that users map over
         results_conn_id: str | None = None,
@@ -145,6 +156,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.requests_per_second = requests_per_second
         self.max_recipients = max_recipients
         self.max_failure_ratio = max_failure_ratio
+        self.max_invalid_ratio = max_invalid_ratio
+        self.max_unknown_requests = max_unknown_requests
         self.canary = canary
         self.slice = slice
         self.results_conn_id = results_conn_id
@@ -153,6 +166,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
         self._killed_before_start = False
+        self._running: Future[Report] | None = None
 
     @property
     def recipients(self) -> Any:
@@ -179,6 +193,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             )
             text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
             raise AirflowException(text) from None
+        except ApiUnavailable as error:
+            raise AirflowException(f"{error} See docs/runbook.md#api-does-not-answer.") from None
         except CampaignHalted as error:
             raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
         except (ConfigurationError, LedgerError) as error:
@@ -193,7 +209,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
         from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 
-        self._stop_signal = StopSignal()
+        self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
             self._killed_before_start = False
             self._stop_signal.stop()
@@ -212,14 +228,25 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
         finally:
-            hook.close()
-            ledger.close()
+            self._when_nothing_runs(hook.close, ledger.close)
+
+    def _when_nothing_runs(self, *close: Callable[[], None]) -> None:
+        """Closes connections, though not under requests that are out: an interrupt may end this thread before them."""
+
+        def close_all(_: object = None) -> None:
+            for one in close:
+                one()
+
+        if self._running is None:
+            close_all()
+        else:
+            self._running.add_done_callback(close_all)
 
     def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
+        reading = prepare(config, HiddenRows.unwrap(self.recipients), _templates_of(hook))
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary))
         return summary
@@ -229,18 +256,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.campaign import Campaign
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
+        reading = prepare(config, HiddenRows.unwrap(self.recipients), _templates_of(hook))
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
         )
-        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
-            running = thread.submit(campaign.run)
-            try:
-                return running.result()
-            except BaseException:
-                stop_signal.stop()  # leaving the block waits until the requests in flight are settled
-                raise
+        threads = ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign")
+        self._running = threads.submit(campaign.run)
+        threads.shutdown(wait=False)
+        return _result_of(self._running, stop_signal)
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -251,13 +275,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             phone_column=config.columns.phone,
             cause=self._message_of(report.cause),
             halted=report.cause.section if isinstance(report.cause, CampaignHalted) else "",
+            unavailable=report.cause.section if isinstance(report.cause, ApiUnavailable) else "",
             stopped=report.stopped,
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
         )
         if decision.end is End.SUCCESS:
-            self.log.info("%s", decision.message)
+            empty = not found.rows and config.slice_.is_whole
+            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
@@ -289,3 +315,25 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
+
+
+def _result_of(running: Future[Report], stop_signal: StopSignal) -> Report:
+    """The report of a campaign that runs in a thread of its own.
+
+    However often this thread is interrupted meanwhile, it stays until the requests in flight are settled.
+    """
+    interrupt: BaseException | None = None
+    while not running.done():
+        try:
+            wait([running])
+        except BaseException as error:  # noqa: BLE001 - on Airflow 2 a termination, which may come more than once
+            stop_signal.stop()
+            interrupt = interrupt or error
+    if interrupt is not None:
+        raise interrupt
+    return running.result()
+
+
+def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
+    """The question for templates; one that does not exist is an error."""
+    return partial(hook.client.query_templates, must_exist=True)

@@ -40,6 +40,8 @@ CONFLICTS_ON_MYSQL = (
     r"ON DUPLICATE KEY UPDATE campaign_no = \S+",
     r"ON DUPLICATE KEY UPDATE request_id = VALUES(request_id)",
 )
+HOLDER = (r"(uspeedo_recipients\.request_id) = (%s(?:::\w+)?|\?)", r"'' <> \2")
+"""Which request holds a recipient does not matter."""
 LOOK_FOR_KEYS = (r"\bthere\.campaign_no IS NULL", r"true")
 """A key that is visibly taken looks free; of a database that looks before it inserts."""
 NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s(?:::\w+)?|\?)", r"uspeedo_requests.attempt_no <= \2")

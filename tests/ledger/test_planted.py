@@ -15,6 +15,7 @@ from tests.ledger.faults import Pause, in_background
 from tests.ledger.mistakes import (
     CONFLICTS,
     CONFLICTS_ON_MYSQL,
+    HOLDER,
     LEFTOVERS,
     LOOK_FOR_KEYS,
     LOOK_NOT_LARGER,
@@ -113,6 +114,31 @@ def test_the_unique_key_decides_whatever_was_looked_up(open_ledger: OpenLedger, 
     ledger = open_ledger()
     with planted(ledger, LOOK_FOR_KEYS):
         scenarios.only_what_is_ours_is_sent(ledger, campaign)
+
+
+def test_a_split_must_test_the_state(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise a recipient of a request that is on its way is sent to once more."""
+    ledger = open_ledger()
+    with planted(ledger, STATE, only="SET state="), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.only_what_is_claimed_is_split(ledger, campaign)
+
+
+def test_a_split_must_test_the_owner(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise an attempt cuts another's request, whose owner sends all that it has claimed."""
+    ledger = open_ledger()
+    with planted(ledger, OWNER, only="SET state="), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.only_ones_own_is_split(ledger, campaign)
+
+
+def test_a_split_must_leave_what_another_request_holds(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise it takes recipients back from the attempt that has taken them over."""
+    ledger = open_ledger()
+    with (
+        planted(ledger, HOLDER, only="UPDATE uspeedo_recipients"),
+        planted(ledger, STATE, only="SET state="),
+        pytest.raises(AssertionError, match="texted more than once"),
+    ):
+        scenarios.what_was_taken_over_is_not_moved_by_a_split(ledger, campaign)
 
 
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)

@@ -10,6 +10,7 @@ request first, its recipients second**. A recipient is ours when the ledger says
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,10 +114,37 @@ class Claims:
         table = self._stage(connection, StagedRows((rows,)))
         if self._superseded(connection, attempt, [old.id], of_itself=True):
             self._move(connection, attempt, [old.id], ("request_id",))
-        renewed = Request(new_id, batch, old.canary)
+        renewed = replace(old, id=new_id)
         owned = self._kept(connection, [renewed], self._row_numbers(connection, self._not_moved(), attempt))
         self._dialect.drop_staged(connection, table)
-        return owned[0] if owned else Request(new_id, batch[:0], old.canary)
+        return owned[0] if owned else replace(renewed, recipients=batch[:0])
+
+    def split(
+        self, connection: Connection, attempt: Attempt, request: Request, size: int, new_id: bytes
+    ) -> tuple[Request, Request]:
+        """Cuts one's own claimed request in two: a new one with its first recipients, and itself with the others.
+
+        The request first, its recipients second: it is held as *claimed* and ours until the transaction ends, so that
+        nobody takes it over, or marks it, in between. Only recipients that still point at it are moved.
+        """
+        q, r = self._t.requests, self._t.recipients
+        self._campaigns.refuse_halted(connection, attempt)
+        claimed = (q.c.id == request.id, q.c.state == RequestState.CLAIMED, q.c.attempt_no == attempt.number)
+        held = connection.execute(sa.update(q).where(*claimed).values(state=RequestState.CLAIMED)).rowcount
+        first, others = request.recipients[:size], request.recipients[size:]
+        these = sa.and_(r.c.campaign_no == attempt.campaign_no, r.c.key.in_(sorted(first.keys())))
+        if held:
+            self._insert_requests(connection, attempt, [new_id])
+            of_it = (r.c.request_id == request.id, r.c.proven_request_id.is_(None))
+            connection.execute(sa.update(r).where(these, *of_it).values(request_id=new_id))
+        mine = sa.select(r.c.key).where(these, r.c.request_id == new_id)
+        owned = {bytes(key) for key in connection.execute(mine).scalars()}
+        if held and not owned:
+            connection.execute(sa.delete(q).where(q.c.id == new_id, q.c.state == RequestState.CLAIMED))
+        return (
+            replace(request, id=new_id, recipients=first.only(first.having(owned))),
+            replace(request, recipients=others if held or owned else others[:0]),
+        )
 
     # -- what is ours -------------------------------------------------------------------------------------------
 

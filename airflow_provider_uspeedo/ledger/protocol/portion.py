@@ -27,12 +27,14 @@ class Portion:
     :param known: rows whose recipients were not available when they were looked up.
     :param bad_rows: rows that are not sent for a reason of their own.
     :param read_to: the last of these rows; every row up to it is recorded, now or before.
+    :param is_last: the table ends with them.
     """
 
     requests: Sequence[Request]
     known: RecipientBatch = field(repr=False)
     bad_rows: BadRows = field(repr=False)
     read_to: int
+    is_last: bool = False
 
     def rows_without_request(self) -> np.ndarray[Any, Any]:
         """The numbers of the rows that are known or bad."""

@@ -153,6 +153,14 @@ class LedgerQueries:
         )
         return self.database.read(lambda connection: connection.execute(query).scalar_one())
 
+    def has_unknown_request(self, attempt: Attempt) -> bool:
+        """True if a request of this campaign was not answered."""
+        requests = self.tables.requests.c
+        query = sa.select(requests.id).where(
+            requests.campaign_no == attempt.campaign_no, requests.state == RequestState.UNKNOWN
+        )
+        return self.database.read(lambda connection: connection.execute(query.limit(1)).first() is not None)
+
     def still_sending(self, request_ids: Iterable[bytes]) -> set[bytes]:
         """Those of the requests that are still *sending*."""
         requests = self.tables.requests.c

@@ -56,11 +56,13 @@ class Request:
 
     :param id: 16 bytes made by the client, so that a claim repeated after a lost acknowledgement finds itself.
     :param canary: it goes before all others, and they only if it passes.
+    :param sole: it is all that its attempt has to send.
     """
 
     id: bytes
     recipients: RecipientBatch = field(repr=False)
     canary: bool = False
+    sole: bool = False
 
     def only(self, mask: np.ndarray[Any, Any]) -> Request:
         """The same request with those of its recipients that the mask says ``True`` of."""
