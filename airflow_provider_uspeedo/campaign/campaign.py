@@ -105,6 +105,7 @@ class Campaign:
             slice_=self._config.slice_,
             name=self._config.attempt_name,
         )
+        self._reading.continue_campaign(attempt.spec)
         earlier = self._unchanged(attempt)
         if earlier is None:
             self._send_all(attempt)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.keys import BARE_DIGITS, NATIONAL
 from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -30,6 +31,8 @@ class CampaignConfig:
     :param template_id: for all rows, or ``""`` if a column has them.
     :param sender_id: for all rows, unless a column has them; ``""`` for none.
     :param default_region: ISO 3166 alpha-2; reads phones without a country code.
+    :param bare_digits: ``national`` or ``international``: how phones without a country code are read that are no valid
+        numbers of the default region, and valid ones with a ``+``; ``None``: such a row is invalid.
     :param max_recipients: a table with more is refused before the first message.
     :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign; ``None``: none does.
     :param max_invalid_ratio: the same for invalid rows.
@@ -45,6 +48,7 @@ class CampaignConfig:
     template_id: str = ""
     sender_id: str = ""
     default_region: str | None = None
+    bare_digits: str | None = None
     chunk_size: int = MAX_RECIPIENTS_PER_REQUEST
     concurrency: int = 4
     requests_per_second: float | None = None
@@ -83,6 +87,14 @@ class CampaignConfig:
         )
         for name in ("template_id", "sender_id"):
             _require(getattr(self, name).isprintable(), f"{name} has a character that cannot be printed.")
+        _require(
+            self.bare_digits in (None, *BARE_DIGITS),
+            "bare_digits must be 'national' or 'international', or left out.",
+        )
+        _require(
+            self.bare_digits != NATIONAL or bool(self.default_region and self.default_region.strip()),
+            "bare_digits='national' needs a default_region: it names the country of the numbers.",
+        )
         _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
         _require(
             columns.keys != (),

@@ -32,6 +32,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
     :param ledger: ``None`` if none exists yet.
     """
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
+    reading.continue_campaign(attempt.spec if attempt else None)
     counts: Counter[str] = Counter()
     sessions: dict[str, None] = {}
     failures: list[ListedFailure] = []
@@ -39,6 +40,14 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         for batch in _without_duplicates(reading.rows(), seen):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
             known_statuses = ledger.outcomes(attempt, keys) if ledger and attempt else {}
+            new = [row for row in batch if isinstance(row, Recipient) and row.key not in known_statuses]
+            others, why = reading.other_keys(new)
+            if ledger and attempt and others:
+                taken = ledger.outcomes(attempt, list(set(others.values())))
+                others = {number: key for number, key in others.items() if key in taken}
+                known_statuses |= {
+                    row.key: RecipientStatus(Status.INVALID, why, None) for row in new if row.row_number in others
+                }
             for row in batch:
                 found = _status_of(row, known_statuses, seen)
                 counts[found.status] += 1

@@ -56,11 +56,19 @@ class BadRows(Sequence[BadRow]):
 
         :param first_rows: for each the number of the row that stands for its recipient.
         """
-        rows = len(recipients)
+        reasons = side_by_side(["same recipient as row ", column_of_numbers(first_rows).cast(TEXT)])
+        return cls._of_recipients(recipients, Status.DUPLICATE, reasons)
+
+    @classmethod
+    def invalid(cls, recipients: RecipientBatch, reason: str) -> BadRows:
+        """Rows that could be read, and are not sent for one reason."""
+        return cls._of_recipients(recipients, Status.INVALID, column_of_texts([reason] * len(recipients)))
+
+    @classmethod
+    def _of_recipients(cls, recipients: RecipientBatch, status: Status, reasons: pa.Array) -> BadRows:
         same: dict[str, Any] = {name: recipients.column(name).cast(TEXT) for name in _SHARED}
         same |= {name: recipients.column(name) for name in ("row_number", "key")}
-        same["status"] = column_of_texts([str(Status.DUPLICATE)] * rows)
-        same["reason"] = side_by_side(["same recipient as row ", column_of_numbers(first_rows).cast(TEXT)])
+        same |= {"status": column_of_texts([str(status)] * len(recipients)), "reason": reasons}
         return cls(pa.RecordBatch.from_arrays([same[name] for name in SCHEMA.names], schema=SCHEMA))
 
     @classmethod

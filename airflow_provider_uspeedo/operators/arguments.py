@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.slices import Slice
 
-N = TypeVar("N", int, float)
+N = TypeVar("N", int, float, str)
 _PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
@@ -110,6 +110,7 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
         template_id=(text_or_none(operator.template_id) or "").strip(),
         sender_id=text_or_none(operator.sender_id) or "",
         default_region=text_or_none(operator.default_region),
+        bare_digits=_unless_empty(_lower, "bare_digits", operator.bare_digits),
         chunk_size=whole_number("chunk_size", operator.chunk_size),
         concurrency=whole_number("concurrency", operator.concurrency),
         requests_per_second=_unless_empty(number, "requests_per_second", operator.requests_per_second),
@@ -205,6 +206,10 @@ def _is_number(given: Any) -> bool:
         return not isinstance(given, bool) and math.isfinite(float(given))
     except (TypeError, ValueError, OverflowError):
         return False
+
+
+def _lower(_argument: str, given: Any) -> str:
+    return str(given).strip().lower()
 
 
 def _unless_empty(read: Callable[[str, Any], N], argument: str, given: Any) -> N | None:

@@ -71,6 +71,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     :param user_id_column: the column with your own id of each recipient (at most 32 characters), echoed in failures.
     :param extend_code_column: the column with extend codes (digits).
     :param default_region: ISO 3166 alpha-2, such as ``HK``: reads phones without a country code.
+    :param bare_digits: ``"national"`` or ``"international"``: how a phone without ``+`` is read that is no valid number
+        of ``default_region``, and a valid one with ``+``; by default such a row is invalid. Without ``default_region``,
+        ``"international"`` reads all phones as if they began with ``+``.
     :param key_columns: the columns that identify a recipient; by default its normalised phone does.
     :param campaign_id: the name of the campaign; a recipient that was sent to under it is not sent to again.
     :param chunk_size: recipients in one request, 1 to 1000.
@@ -97,7 +100,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     template_fields: Sequence[str] = (
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
         "param_columns",
-        "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns", "campaign_id",
+        "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
+        "key_columns", "campaign_id",
         "chunk_size",
         "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
         "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
@@ -120,6 +124,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         user_id_column: str | None = None,
         extend_code_column: str | None = None,
         default_region: str | None = None,
+        bare_digits: str | None = None,
         key_columns: Sequence[str] | str | None = None,
         campaign_id: str = "{{ dag.dag_id }}/{{ task.task_id }}/{{ run_id }}",
         chunk_size: int | str = 1000,
@@ -149,6 +154,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.user_id_column = user_id_column
         self.extend_code_column = extend_code_column
         self.default_region = default_region
+        self.bare_digits = bare_digits
         self.key_columns = key_columns
         self.campaign_id = campaign_id
         self.chunk_size = chunk_size

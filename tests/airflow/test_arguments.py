@@ -19,7 +19,8 @@ FORM = {
     name: "{{ params." + name + " }}"
     for name in (
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
-        "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns",
+        "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
+        "key_columns",
         "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
         "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id",
     )

@@ -14,6 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -47,6 +49,7 @@ class Claims:
         r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c
         self._insert = self._insertion(staged)
         here = looked_up(staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
+        self._known = sa.select(s.row_no).select_from(here)
         to_send = s.request_id.is_not(None)
         held = tables.recipients.c
         self._held = (
@@ -90,6 +93,7 @@ class Claims:
         """Records a portion; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
+        portion = self._without_other_readings(connection, attempt, portion)
         table = self._stage(connection, portion.staged()) if _has_rows(portion) else None
         requests: list[Request] = []
         if table is not None:
@@ -101,6 +105,34 @@ class Claims:
             requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
             self._dialect.drop_staged(connection, table)
         return requests
+
+    def _without_other_readings(self, connection: Connection, attempt: Attempt, portion: Portion) -> Portion:
+        """The portion without new recipients whose digits, read otherwise, are a recipient of the campaign already.
+
+        What the campaign knows by its own key stays: whatever became of that recipient is the row's status.
+        """
+        if portion.other_keys is None or not portion.requests:
+            return portion
+        others = portion.other_keys(not self._campaigns.is_only(connection, attempt))
+        if not len(others.row_numbers):
+            return portion
+        recipients = RecipientBatch.joined([request.recipients for request in portion.requests])
+        here = pa.concat_arrays([recipients.column("key"), portion.known.column("key")])
+        taken = self._in_ledger(connection, attempt, others.keys)
+        taken |= np.array(pc.is_in(others.keys, here).to_pylist(), bool)
+        refused = others.row_numbers[taken]
+        of_refused = recipients.only(np.isin(numbers_of(recipients.column("row_number")), refused))
+        known = self._in_ledger(connection, attempt, of_refused.column("key"))
+        return portion.without(numbers_of(of_refused.column("row_number"))[~known], others.reason)
+
+    def _in_ledger(self, connection: Connection, attempt: Attempt, keys: pa.Array) -> np.ndarray[Any, Any]:
+        """For each key whether the campaign has such a recipient."""
+        mask = np.zeros(len(keys), bool)
+        if len(keys):
+            table = self._stage(connection, keys_to_look_up(keys))
+            mask[self._row_numbers(connection, self._known, attempt)] = True
+            self._dialect.drop_staged(connection, table)
+        return mask
 
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""

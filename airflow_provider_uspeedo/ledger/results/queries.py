@@ -81,8 +81,8 @@ class LedgerQueries:
             if found is None:
                 return None
             refuse_pruned(campaign_id, found.pruned_at)
-            refuse_other_keys(campaign_id, found.key_spec, spec)
-            return Attempt(found.campaign_no, campaign_id, number=READ_TO_THE_END, first=False)
+            kept = refuse_other_keys(campaign_id, found.key_spec, spec)
+            return Attempt(found.campaign_no, campaign_id, number=READ_TO_THE_END, first=False, spec=kept)
 
         return self.database.read(work) if self.exists() else None
 

@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 
@@ -29,6 +30,8 @@ class Attempt:
     :param first: no other attempt of this campaign was in the ledger when this one began.
     :param part: which table of the campaign it reads (a hash).
     :param slice_: which slice of that table.
+    :param spec: how the campaign reads phones and makes keys, as it was when it began; ``None``: as the caller does.
+    :param phone_metadata: the version of the phone metadata that it began with; ``None``: not recorded.
     """
 
     campaign_no: int
@@ -37,6 +40,8 @@ class Attempt:
     first: bool
     part: bytes = b""
     slice_: Slice = WHOLE
+    spec: KeySpec | None = None
+    phone_metadata: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
