@@ -7,6 +7,7 @@
     ├── ConfigurationError      an argument, connection or template is wrong: change it; nothing was sent
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): retry later
+    ├── SourceUnavailable       a query failed, or its rows cannot be kept: retry later
     ├── CampaignHalted          an operator or a guard stopped the campaign: it needs a decision
     ├── ApiUnavailable          the API does not answer: retry later
     ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
@@ -46,6 +47,10 @@ class TableError(ConfigurationError):
 
 class SourceNotFound(USpeedoError):
     """There is no table at the path; a late partition may still appear."""
+
+
+class SourceUnavailable(USpeedoError):
+    """A query failed for a cause that may pass, or there is no room for its rows."""
 
 
 class CampaignHalted(USpeedoError):

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -21,12 +22,14 @@ from airflow_provider_uspeedo.errors import (
     LedgerError,
     LedgerUnavailable,
     SourceNotFound,
+    SourceUnavailable,
     USpeedoError,
 )
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
@@ -37,8 +40,16 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+    from airflow_provider_uspeedo.tables.query import TableQuery
+    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 RESULTS_TABLE = "uspeedo_results"
+RETRIED: dict[type[USpeedoError], str] = {
+    SourceNotFound: "docs/runbook.md#table-not-there",
+    SourceUnavailable: "docs/runbook.md#query-failed",
+    LedgerUnavailable: "docs/runbook.md#ledger-away",
+}
+"""Errors before anything was read that a retry may be spared, each with its page."""
 
 
 def slices(count: int) -> list[str]:
@@ -61,6 +72,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     :param recipients: the table: path or URI of Parquet (file, folder or glob), a pandas or polars DataFrame, an Arrow
         table, a list of dicts, or the output of a task that is one of these.
+    :param sql: a query that gives the table, instead of ``recipients``: text, or the path of a ``.sql`` file.
+    :param sql_conn_id: the connection of its database; any whose hook is a ``DbApiHook``.
+    :param parameters: for the placeholders of ``sql``, a list or a dict, as that database's driver takes them.
+    :param sql_hook_params: arguments for the hook of ``sql_conn_id``.
     :param template_id: the template of all rows.
     :param template_id_column: the column that names each row's template, instead of ``template_id``.
     :param sender_id: the sender of all rows, at most 11 characters; ``""`` for none.
@@ -107,13 +122,20 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
         "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
+        "sql", "sql_conn_id", "parameters", "sql_hook_params",
     )  # fmt: skip
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5f0e3"
 
     def __init__(
         self,
         *,
-        recipients: Any,
+        recipients: Any = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | str | None = None,
+        sql_hook_params: Mapping[str, Any] | str | None = None,
         template_id: str | None = None,
         template_id_column: str | None = None,
         sender_id: str = "",
@@ -143,7 +165,13 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if recipients is None and sql is None:
+            raise ConfigurationError("Neither recipients nor sql is given: pass the table, or a query that gives it.")
         self.recipients = recipients
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.parameters = parameters
+        self.sql_hook_params = sql_hook_params
         self.template_id = template_id
         self.template_id_column = template_id_column
         self.sender_id = sender_id
@@ -171,6 +199,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
+        self._query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
 
@@ -183,6 +212,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def recipients(self, given: Any) -> None:
         self._recipients = HiddenRows.hiding(given)
 
+    @property
+    def parameters(self) -> Any:
+        """The parameters of the query, wrapped in the same way."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, given: Any) -> None:
+        self._parameters = HiddenParameters.hiding(given)
+
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
 
@@ -191,12 +229,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """
         try:
             return self._execute(context)
-        except (SourceNotFound, LedgerUnavailable) as error:
-            page = (
-                "docs/runbook.md#table-not-there"
-                if isinstance(error, SourceNotFound)
-                else "docs/runbook.md#ledger-away"
-            )
+        except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
+            page = next(page for kind, page in RETRIED.items() if isinstance(error, kind))
             text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
             raise AirflowException(text) from None
         except ApiUnavailable as error:
@@ -221,6 +255,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._stop_signal.stop()
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
+        self._query = query_of(self)
         ledger = open_ledger(
             arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
         )
@@ -252,7 +287,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), _templates_of(hook))
+        reading = prepare(config, self._table(), _templates_of(hook))
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary))
         return summary
@@ -262,7 +297,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.campaign import Campaign
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), _templates_of(hook))
+        reading = prepare(config, self._table(), _templates_of(hook))
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
@@ -271,6 +306,29 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
         return _result_of(self._running, stop_signal)
+
+    def _table(self) -> Any:
+        """What was passed as the table, or the rows of the query: read once, and its connection closed."""
+        return HiddenRows.unwrap(self.recipients) if self._query is None else self._run_query(self._query)
+
+    def _run_query(self, query: TableQuery) -> SpooledTable:
+        """Runs the query in its own thread: the main thread waits for it and can be reached by a termination."""
+        if self._stop_signal:
+            query.stop()
+        self.log.info("Running the query of sql on connection %r.", self.sql_conn_id)
+        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
+            running = thread.submit(query.read)
+            try:
+                table = running.result()
+            except SourceUnavailable as error:
+                if self._stop_signal:
+                    raise AirflowException(f"{error} Nothing was sent. See docs/runbook.md#stopped.") from None
+                raise
+            except BaseException:
+                query.stop()
+                raise
+        self.log.info("The query gave %s; its connection is closed.", counted(table.rows, "row"))
+        return table
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -321,6 +379,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
+        if self._query is not None:
+            self._query.stop()
 
 
 def _result_of(running: Future[Report], stop_signal: StopSignal) -> Report:

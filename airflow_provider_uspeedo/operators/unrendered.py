@@ -18,6 +18,8 @@ from uuid import UUID
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
+from airflow_provider_uspeedo.operators.rendering import OBJECT_ARGUMENTS
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _MAX_QUOTE = 80
@@ -36,14 +38,14 @@ def refuse_unrendered(operator: Any) -> None:
         between attempts; the message names the argument.
     """
     for argument in operator.template_fields:
-        given = getattr(operator, argument)
-        rows = argument == "recipients"
-        if rows and isinstance(given, HiddenRows):
+        given = HiddenParameters.unwrap(getattr(operator, argument))
+        may_be_object = argument in OBJECT_ARGUMENTS
+        if isinstance(given, HiddenRows):
             _refuse_reference(argument, given.rows)
             continue
         for value in _values(given):
             _refuse_reference(argument, value)
-            if not (rows or isinstance(value, _PLAIN)):
+            if not (may_be_object or isinstance(value, _PLAIN)):
                 raise ConfigurationError(
                     f"{argument} holds an object of type {type(value).__name__}: give a text, a number or a list of "
                     "texts. Nothing was sent."

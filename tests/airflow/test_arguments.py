@@ -22,7 +22,8 @@ FORM = {
         "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
         "key_columns",
         "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
-        "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id",
+        "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id", "sql", "sql_conn_id",
+        "parameters", "sql_hook_params",
     )
 }  # fmt: skip
 """Every argument as a template of the parameter with its name."""

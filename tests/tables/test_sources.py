@@ -319,28 +319,6 @@ def test_a_query_of_duckdb_may_have_any_column_names():
     assert read(query, 'x "y') == ["a"]
 
 
-def test_a_reader_that_can_be_read_once_is_refused():
-    """A campaign may read its table twice, and would find nobody the second time."""
-    with pytest.raises(TableError, match="Pass a Table"):
-        open_table(ROWS.to_reader())
-
-
-def test_a_stream_that_is_empty_the_second_time_is_an_error_and_not_an_empty_table():
-    """A one-shot reader in disguise does not end as a success with zero rows."""
-
-    class OneShot:
-        def __init__(self) -> None:
-            self.reader = pa.table({"x": ["a"]}).to_reader()
-
-        def __arrow_c_stream__(self, requested_schema=None):
-            return self.reader.__arrow_c_stream__(requested_schema)
-
-    table = open_table(OneShot())
-    assert [batch.columns["x"] for batch in table.batches(["x"])] == [["a"]]
-    with pytest.raises(TableError, match="only once"):
-        list(table.batches(["x"]))
-
-
 def test_a_key_that_a_row_lacks_is_a_null():
     """The columns of a list of dicts are all the keys that occur."""
     table = open_table([{"x": "a"}, {"y": "b"}, {}])
