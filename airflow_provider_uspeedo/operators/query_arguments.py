@@ -94,8 +94,8 @@ def query_of(operator: Any) -> TableQuery | None:
         raise ConfigurationError("Both recipients and sql are given: leave one of them out.")
     if query is None and not is_table:
         raise ConfigurationError(
-            "Neither recipients nor sql is given (recipients is None or empty if the task before returned no table): pass "
-            "the table as recipients, or a query as sql and its connection as sql_conn_id."
+            "Neither recipients nor sql is given (recipients is None if the task before returned no "
+            "table): pass the table as recipients, or a query as sql and its connection as sql_conn_id."
         )
     return None if query is None else _query(operator, query)
 
