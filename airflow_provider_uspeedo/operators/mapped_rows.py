@@ -19,7 +19,7 @@ class HidesMappedRows:
     def partial(cls, **arguments: Any) -> Any:
         """``BaseOperator.partial``; rows given by value are hidden, in ``expand`` and ``expand_kwargs`` too."""
         found = super().partial(**HiddenRows.hiding_in(arguments))  # type: ignore[misc]
-        found.__class__ = _hiding(type(found))
+        found.__class__ = _hiding(type(found))  # type: ignore[arg-type]
         return found
 
 
