@@ -2,7 +2,9 @@
 """Classifies Arrow types: which can be text or a list of texts, and which kind of key they make.
 
 The text of a date, a timestamp, a time or a boolean differs from what the same column would give as a string or a
-number, so a recipient key depends on the *kind* of its columns. All strings and numbers are one kind: ``text``.
+number, so a recipient key depends on the *kind* of its columns: two types either make the same key of equal values, or
+are of two kinds. All strings and numbers are one kind, ``text``, but for floats shorter than 64 bits: their 0.1 is
+another number. A timestamp with a zone is a moment, whichever the zone; one without is a clock's reading.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import pyarrow.types as pt
 
 TEXT = "text"
 NULL = "null"
+WITH_ZONE = " with zone"
 _READABLE_EXTENSIONS = frozenset({"arrow.json", "arrow.uuid"})
 
 
 def kind_of(arrow_type: pa.DataType) -> str | None:
-    """Return ``text``, ``date``, ``timestamp``, ``time``, ``boolean`` or ``null``.
+    """Return the kind: ``text``, ``date``, ``timestamp``, ``timestamp with zone``, ``time``, ``boolean``, ``null``, ...
 
     :returns: ``None`` for types without text (durations, structs, maps, lists, intervals, unions, unknown extensions).
     """
@@ -91,10 +94,13 @@ def is_short_float(arrow_type: pa.DataType) -> bool:
 _TESTS = (
     (is_text, TEXT),
     (pt.is_integer, TEXT),
+    (pt.is_float16, "float16"),
+    (pt.is_float32, "float32"),
     (pt.is_floating, TEXT),
     (pt.is_decimal, TEXT),
     (is_bytes, TEXT),
     (pt.is_date, "date"),
+    (lambda arrow_type: pt.is_timestamp(arrow_type) and arrow_type.tz is not None, "timestamp" + WITH_ZONE),
     (pt.is_timestamp, "timestamp"),
     (pt.is_time, "time"),
     (pt.is_boolean, "boolean"),

@@ -13,14 +13,17 @@ from contextlib import contextmanager
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import SourceNotFound, TableError, USpeedoError
+from airflow_provider_uspeedo.tables.file_formats import PARQUET
 
 
 @contextmanager
-def mapped_file_errors(place: str) -> Iterator[None]:
-    """Map errors in reading a Parquet file to ours.
+def mapped_file_errors(place: str, kind: str = PARQUET) -> Iterator[None]:
+    """Map errors in reading a file to ours.
+
+    :param kind: the format it is read as.
 
     :raises SourceNotFound: it is not there (any more), or its storage does not answer: retry later.
-    :raises TableError: it is damaged, or not Parquet.
+    :raises TableError: it is damaged, or of another format.
     """
     try:
         yield
@@ -29,9 +32,9 @@ def mapped_file_errors(place: str) -> Iterator[None]:
     except FileNotFoundError:
         raise SourceNotFound(f"{place} is not there. Check the path, or wait until it has been written.") from None
     except Exception as error:  # noqa: BLE001 - any storage library may be below, and raises what it likes
-        if _is_damage(error):
+        if is_damage(error):
             raise TableError(
-                f"{place} cannot be read as Parquet ({type(error).__name__}): it is damaged, not finished, or "
+                f"{place} cannot be read as {kind} ({type(error).__name__}): it is damaged, not finished, or "
                 f"of another format. Write it again."
             ) from None
         raise SourceNotFound(
@@ -39,8 +42,11 @@ def mapped_file_errors(place: str) -> Iterator[None]:
         ) from None
 
 
-def _is_damage(error: Exception) -> bool:
-    """Arrow reports damage with its own classes, or with an OSError that no operating system made."""
+def is_damage(error: Exception) -> bool:
+    """Return whether the file is bad, and not its storage.
+
+    Arrow reports damage with its own classes, or with an OSError that no operating system made.
+    """
     return isinstance(error, pa.ArrowException | ValueError) or (type(error) is OSError and error.errno is None)
 
 

@@ -10,17 +10,18 @@ from typing import Any
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
+from airflow_provider_uspeedo.tables.data_files import DataFiles
+from airflow_provider_uspeedo.tables.find_files import find
 from airflow_provider_uspeedo.tables.frames import PandasFrame, PolarsFrame
-from airflow_provider_uspeedo.tables.parquet import ParquetFiles
 from airflow_provider_uspeedo.tables.row_list import RowList
 from airflow_provider_uspeedo.tables.source import Source
 from airflow_provider_uspeedo.tables.spool import SpooledTable
-from airflow_provider_uspeedo.tables.storage import find, is_path
+from airflow_provider_uspeedo.tables.storage import is_path
 from airflow_provider_uspeedo.tables.streams import ArrowTable, DuckRelation, spooled
 from airflow_provider_uspeedo.tables.table import Table
 
 ACCEPTED = (
-    "the path or URI of a Parquet file, folder or glob, a pandas or polars DataFrame, a pyarrow Table, "
+    "the path or URI of a Parquet or CSV file, folder or glob, a pandas or polars DataFrame, a pyarrow Table, "
     "a duckdb relation or anything else that streams Arrow, an iterator of Arrow batches, or a list of dicts"
 )
 
@@ -28,14 +29,15 @@ ACCEPTED = (
 def open_table(recipients: object) -> Table:
     """Return the table; its names, types and, where it is known, its number of rows have been read.
 
-    :param recipients: a path as text or :class:`os.PathLike` (a Parquet file; a folder, read with all below it in the
-        order of the paths, names that start with ``_`` or ``.`` left out; a glob), a URI with a scheme or an
-        ``ObjectStoragePath`` (opened by Airflow), a pandas or polars ``DataFrame``, a pyarrow ``Table`` or
+    :param recipients: a path as text or :class:`os.PathLike` (a Parquet or CSV file; a folder, read with all below it
+        in the order of the paths, empty files and names that start with ``_`` or ``.`` left out; a glob), a URI or
+        an ``ObjectStoragePath`` (opened by Airflow), a pandas or polars ``DataFrame``, a pyarrow ``Table`` or
         ``RecordBatch``, a list or tuple of dicts, a relation of duckdb, or any object with ``__arrow_c_stream__`` and
         any iterator of Arrow batches: these are read here, once, and kept in a temporary file.
-    :raises SourceNotFound: there is no such file or folder, or no Parquet file in it (yet).
+    :raises SourceNotFound: there is no such file or folder, no file in it (yet), or it is still being written.
     :raises SourceUnavailable: there is no room on the disk for what can be read only once.
-    :raises TableError: it is not one of these, or not Parquet.
+    :raises TableError: it is not one of these, of another format, or part of a table with a log of its own (Delta,
+        Iceberg, Hudi, ...).
     """
     return Table(_source(recipients))
 
@@ -46,7 +48,7 @@ def _source(recipients: Any) -> Source:
     if recipients is None:
         raise TableError(f"recipients is None: the task before returned no table. Pass {ACCEPTED}.")
     if is_path(recipients):
-        return ParquetFiles(find(recipients))
+        return DataFiles(find(recipients))
     if isinstance(recipients, list | tuple):
         return RowList(recipients)
     frame = _frame(recipients)

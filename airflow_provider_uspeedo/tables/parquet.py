@@ -1,44 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Parquet files as a source: their footers are read first, then only the chosen columns, a row group at a time."""
+"""Reads a Parquet file: its footer, then the chosen columns, a row group at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from airflow_provider_uspeedo.tables.error_mapping import mapped_file_errors
-from airflow_provider_uspeedo.tables.source import Part, RawBatch
-from airflow_provider_uspeedo.tables.storage import Found, Storage
+from airflow_provider_uspeedo.tables import table_logs
+from airflow_provider_uspeedo.tables.error_mapping import is_damage, mapped_file_errors
+from airflow_provider_uspeedo.tables.file_formats import HEAD_BYTES, refusal_of_format
+from airflow_provider_uspeedo.tables.int96 import INT96_UNIT, int96_columns, with_true_times
+from airflow_provider_uspeedo.tables.source import Part
+from airflow_provider_uspeedo.tables.storage import Storage
 
-MAX_CONCURRENT_FOOTERS = 8
-"""A remote folder may have thousands of files; each footer is a round trip or two."""
 READ_AHEAD = 1 << 20
 """Bytes read at a time from each column of a local file: keeps memory flat for row groups of any size."""
 
 
-class ParquetFiles:
-    """The files of one path, in order. All footers are read here, so a bad file is known before any row is used.
+def part(storage: Storage, path: str) -> Part:
+    """Read the footer.
 
-    :raises SourceNotFound: a file has vanished, or its storage does not answer.
-    :raises TableError: a file is not Parquet.
+    :raises SourceNotFound: the file has vanished, or its storage does not answer.
+    :raises TableError: it is damaged, of another format, or was written for a table with a log of its own.
     """
+    place = storage.shown(path)
+    with mapped_file_errors(place), storage.open(path) as file:
+        parquet = _parquet_or_refusal(file, place)
+        logged = table_logs.table_of_footer(parquet.metadata.metadata)
+        if logged is not None:
+            raise table_logs.refusal(place, logged)
+        return Part.from_schema(place, parquet.schema_arrow, parquet.metadata.num_rows)
 
-    def __init__(self, found: Found) -> None:
-        self._storage = found.storage
-        self._paths = found.paths
-        self.description = found.description
-        self.parts = _footers(found.storage, found.paths)
 
-    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
-        for path, part in zip(self._paths, self.parts, strict=True):
-            if part.rows == 0:  # it may have no columns
-                continue
-            with mapped_file_errors(part.place), self._storage.open(path) as file:
-                for batch in _batches(_parquet(file, self._storage), columns, rows):
-                    yield RawBatch.from_batch(part.place, batch, columns)
+def _parquet_or_refusal(file: Any, place: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(file)
+    except Exception as error:
+        if not is_damage(error):
+            raise
+    file.seek(0)
+    raise refusal_of_format(place, file.read(HEAD_BYTES))
+
+
+def batches(storage: Storage, path: str, place: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    """Read these columns, in their order.
+
+    :param rows: the maximum number of rows in one batch.
+    :raises SourceNotFound: the file has vanished, or its storage does not answer.
+    :raises TableError: it is damaged.
+    """
+    with mapped_file_errors(place), storage.open(path) as file:
+        parquet = _opened(file, storage)
+        old_times = int96_columns(parquet.schema, columns)
+        if not old_times:
+            yield from (_ordered(batch, columns) for batch in _batches(parquet, columns, rows))
+            return
+        with storage.open(path) as again:
+            seconds = _batches(_opened(again, storage, coerce_int96_timestamp_unit=INT96_UNIT), old_times, rows)
+            for batch in _batches(parquet, columns, rows):
+                yield with_true_times(_ordered(batch, columns), _ordered(next(seconds), old_times), place)
+
+
+def _ordered(batch: pa.RecordBatch, columns: Sequence[str]) -> pa.RecordBatch:
+    if not columns:
+        return batch
+    arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns]
+    return pa.RecordBatch.from_arrays(arrays, names=list(columns))
 
 
 def _batches(file: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
@@ -52,19 +82,8 @@ def _batches(file: pq.ParquetFile, columns: Sequence[str], rows: int) -> Iterato
             raise pa.ArrowInvalid("a row group ended early")
 
 
-def _parquet(file: object, storage: Storage) -> pq.ParquetFile:
+def _opened(file: object, storage: Storage, **options: Any) -> pq.ParquetFile:
     if storage.is_remote:  # few large requests
-        return pq.ParquetFile(file, pre_buffer=True)
-    return pq.ParquetFile(file, buffer_size=READ_AHEAD, pre_buffer=False)  # pre_buffer would undo buffer_size
-
-
-def _footers(storage: Storage, paths: Sequence[str]) -> tuple[Part, ...]:
-    with ThreadPoolExecutor(max_workers=min(MAX_CONCURRENT_FOOTERS, len(paths))) as pool:
-        return tuple(pool.map(lambda path: _footer(storage, path), paths))
-
-
-def _footer(storage: Storage, path: str) -> Part:
-    place = storage.shown(path)
-    with mapped_file_errors(place), storage.open(path) as file:
-        parquet = pq.ParquetFile(file)
-        return Part.from_schema(place, parquet.schema_arrow, parquet.metadata.num_rows)
+        return pq.ParquetFile(file, pre_buffer=True, **options)
+    # pre_buffer would undo buffer_size
+    return pq.ParquetFile(file, buffer_size=READ_AHEAD, pre_buffer=False, **options)

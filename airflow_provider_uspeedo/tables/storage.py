@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds Parquet files: a file, all files below a folder, or a glob; local or in object storage."""
+"""Where files are: the file system of this machine, or object storage as Airflow opens it."""
 
 from __future__ import annotations
 
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,16 +17,26 @@ import pyarrow as pa
 
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import SourceNotFound, TableError
-from airflow_provider_uspeedo.tables.error_mapping import mapped_file_errors
 
-SUFFIXES = (".parquet", ".parq")
-"""Suffixes of Parquet files in a folder. A file that is named itself may have any."""
 HIDDEN = ("_", ".")
-"""Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``_delta_log``, ..."""
+"""Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``.x.crc``, ..."""
 
+LOCAL_PROTOCOLS = ("file", "local")
 NOTHING = ("none", "null", "nan", "undefined", "[]", "{}", "()")
 """What a template makes of an argument that it was not given."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class StorageEntry:
+    """A file or a folder.
+
+    :param size: in bytes; ``None`` if the storage does not say.
+    """
+
+    path: str
+    is_folder: bool
+    size: int | None = None
 
 
 class Storage(Protocol):
@@ -37,13 +47,22 @@ class Storage(Protocol):
     def is_file(self, path: str) -> bool: ...
     def is_folder(self, path: str) -> bool: ...
 
-    def below(self, folder: str) -> Iterable[str]:
-        """Every file below the folder, at any depth."""
+    def below(self, folder: str) -> Iterable[StorageEntry]:
+        """Every file and folder below the folder, at any depth; what is in hidden folders may be left out."""
+
+    def names(self, folder: str) -> Collection[str]:
+        """The names of what is directly in the folder; none if it does not exist."""
 
     def matching(self, pattern: str) -> Iterable[str]:
         """Files and folders that match; ``**`` stands for any number of folders."""
 
-    def open(self, path: str) -> AbstractContextManager[object]:
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes, if it is known."""
+
+    def real(self, path: str) -> str:
+        """The absolute path that is the same for all links to a file."""
+
+    def open(self, path: str) -> AbstractContextManager[Any]:
         """Open a file as what Arrow reads from."""
 
     def shown(self, path: str) -> str:
@@ -51,9 +70,15 @@ class Storage(Protocol):
 
 
 class LocalStorage:
-    """The file system of this machine."""
+    """The file system of this machine.
+
+    :param shown_before: what a URI has before the path.
+    """
 
     is_remote = False
+
+    def __init__(self, shown_before: str = "") -> None:
+        self._shown_before = shown_before
 
     def is_file(self, path: str) -> bool:
         return Path(path).is_file()
@@ -61,18 +86,44 @@ class LocalStorage:
     def is_folder(self, path: str) -> bool:
         return Path(path).is_dir()
 
-    def below(self, folder: str) -> Iterator[str]:
-        for where, _, names in os.walk(folder):
-            yield from (os.path.join(where, name) for name in names)  # noqa: PTH118 - as strings, like object storage
+    def below(self, folder: str) -> Iterator[StorageEntry]:
+        return self._walk(folder, {self.real(folder)})
+
+    def _walk(self, folder: str, seen: set[str]) -> Iterator[StorageEntry]:
+        """Follow links to folders; a folder that was read already, such as one above, is not read again."""
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        for entry in found:
+            hidden = entry.name.startswith(HIDDEN)
+            if not entry.is_dir():
+                yield StorageEntry(entry.path, is_folder=False, size=None if hidden else self.size(entry.path))
+                continue
+            yield StorageEntry(entry.path, is_folder=True)
+            real = self.real(entry.path)
+            if not hidden and real not in seen:
+                seen.add(real)
+                yield from self._walk(entry.path, seen)
+
+    def names(self, folder: str) -> Collection[str]:
+        return set(os.listdir(folder)) if self.is_folder(folder) else ()  # noqa: PTH208 - names, as in object storage
 
     def matching(self, pattern: str) -> Iterable[str]:
-        return glob.glob(pattern, recursive=True)  # noqa: PTH207 - pathlib cannot match an absolute pattern
+        return glob.glob(pattern, recursive=True)  # noqa: PTH207 - pathlib refuses absolute ones
 
-    def open(self, path: str) -> AbstractContextManager[object]:
+    def size(self, path: str) -> int | None:
+        try:
+            return os.stat(path).st_size  # noqa: PTH116 - for each of many files
+        except FileNotFoundError:
+            raise SourceNotFound(f"{self.shown(path)} is a link to a file that is not there (yet).") from None
+
+    def real(self, path: str) -> str:
+        return os.path.realpath(path)
+
+    def open(self, path: str) -> AbstractContextManager[Any]:
         return pa.OSFile(path, "rb")  # type: ignore[no-any-return]
 
     def shown(self, path: str) -> str:
-        return path
+        return self._shown_before + path
 
 
 class ObjectStorage:
@@ -90,13 +141,34 @@ class ObjectStorage:
     def is_folder(self, path: str) -> bool:
         return bool(self._files.isdir(path))
 
-    def below(self, folder: str) -> Iterable[str]:
-        return self._files.find(folder)  # type: ignore[no-any-return]
+    def below(self, folder: str) -> Iterator[StorageEntry]:
+        found = self._files.find(folder, withdirs=True, detail=True)
+        folders = {name for name, info in found.items() if info.get("type") == "directory"}
+        for name in list(found):  # a store without folders may not tell them
+            parts = name.split("/")
+            folders.update("/".join(parts[:end]) for end in range(folder.rstrip("/").count("/") + 2, len(parts)))
+        yield from (
+            StorageEntry(name, is_folder=True) for name in sorted(folders) if name.rstrip("/") != folder.rstrip("/")
+        )
+        for name, info in found.items():
+            if name not in folders:
+                yield StorageEntry(name, is_folder=False, size=info.get("size"))
+
+    def names(self, folder: str) -> Collection[str]:
+        with suppress(FileNotFoundError):
+            return {name.rstrip("/").rpartition("/")[2] for name in self._files.ls(folder, detail=False)}
+        return ()
 
     def matching(self, pattern: str) -> Iterable[str]:
         return self._files.glob(pattern)  # type: ignore[no-any-return]
 
-    def open(self, path: str) -> AbstractContextManager[object]:
+    def size(self, path: str) -> int | None:
+        return self._files.info(path).get("size")  # type: ignore[no-any-return]
+
+    def real(self, path: str) -> str:
+        return path
+
+    def open(self, path: str) -> AbstractContextManager[Any]:
         return self._files.open(path, "rb")  # type: ignore[no-any-return]
 
     def shown(self, path: str) -> str:
@@ -105,77 +177,12 @@ class ObjectStorage:
         return f"{self._protocol}://{name if signed else path}{'?***' if signed else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The files of one table.
+def storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str]:
+    """Return where the path, the URI or the ``ObjectStoragePath`` is, and its path there.
 
-    :param paths: sorted as text; at least one.
-    """
-
-    storage: Storage
-    paths: Sequence[str]
-    description: str
-
-
-def find(place: str | os.PathLike[str] | Any) -> Found:
-    """Find the Parquet files of a path, a URI or an ``ObjectStoragePath``.
-
-    :raises SourceNotFound: there is nothing (yet), or the storage does not answer.
+    :raises SourceNotFound: the storage does not answer.
     :raises TableError: the text cannot be a path, or Airflow knows no storage for its scheme.
     """
-    storage, path = _storage_and_path(place)
-    shown = storage.shown(path)
-    with mapped_file_errors(shown):
-        if storage.is_file(path):
-            return Found(storage, [path], f"<Parquet file {shown}>")
-        if storage.is_folder(path):
-            return _many(storage, _in_folder(storage, path), f"in {shown}")
-        if glob.has_magic(path):
-            return _many(storage, _in_pattern(storage, path), f"matching {shown}")
-    raise SourceNotFound(f"there is no file or folder {shown}. Check the path, or wait until it has been written.")
-
-
-def _many(storage: Storage, found: Iterable[str], where: str) -> Found:
-    paths = sorted(set(found))
-    if not paths:
-        raise SourceNotFound(
-            f"there is no Parquet file {where} (names that start with _ or . are left out). "
-            f"Check the path, or wait until one has been written."
-        )
-    count = "1 Parquet file" if len(paths) == 1 else f"{len(paths):,} Parquet files"
-    return Found(storage, paths, f"<{count} {where}>")
-
-
-def _in_folder(storage: Storage, folder: str) -> Iterator[str]:
-    for path in storage.below(folder):
-        if path.lower().endswith(SUFFIXES) and not _is_hidden(path, folder):
-            yield path
-
-
-def _in_pattern(storage: Storage, pattern: str) -> Iterator[str]:
-    """Take matching files of any suffix, and the Parquet files in matching folders (``**`` has matched them)."""
-    root = _folder_before_magic(pattern)
-    for path in storage.matching(pattern):
-        if _is_hidden(path, root) and not _is_hidden(pattern, root):
-            continue
-        if storage.is_file(path):
-            yield path
-        elif "**" not in pattern:
-            yield from _in_folder(storage, path)
-
-
-def _folder_before_magic(pattern: str) -> str:
-    parts = pattern.split("/")
-    first = next(place for place, part in enumerate(parts) if glob.has_magic(part))
-    return "/".join(parts[:first])
-
-
-def _is_hidden(path: str, root: str) -> bool:
-    below = path.removeprefix(root.rstrip("/"))
-    return any(part.startswith(HIDDEN) for part in below.split("/"))
-
-
-def _storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str]:
     if not isinstance(place, str):
         if _is_object_storage_path(place):
             return _object_storage(place)
@@ -183,7 +190,8 @@ def _storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str
     _check_path(place)
     if _SCHEME.match(place):
         return _object_storage(place)
-    return LocalStorage(), os.path.expanduser(place)  # noqa: PTH111 - stays text: its last part may be a pattern
+    path = os.path.expanduser(place)  # noqa: PTH111 - stays text: its last part may be a pattern
+    return LocalStorage(), os.path.join(os.getcwd(), path)  # noqa: PTH109, PTH118 - likewise
 
 
 def _check_path(place: object) -> None:
@@ -221,6 +229,8 @@ def _object_storage(place: Any) -> tuple[Storage, str]:
         path = _airflow_path(place) if scheme else place
         protocol = str(path.protocol or "file")
         files = path.fs
+        if protocol in LOCAL_PROTOCOLS and type(files).__name__ == "LocalFileSystem":
+            return LocalStorage("file://"), str(files._strip_protocol(str(path.path)))  # noqa: SLF001 - as it opens it
         files.invalidate_cache()  # a cached listing would hide files that were written since
         return ObjectStorage(files, protocol), str(files._strip_protocol(str(path.path)))  # noqa: SLF001 - as find() gives them
     except (ValueError, ImportError) as error:

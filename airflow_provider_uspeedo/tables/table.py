@@ -71,9 +71,9 @@ class Table:
     def kinds(self, columns: Sequence[str]) -> dict[str, str]:
         """Return the kind of each column, on which recipient keys depend.
 
-        :returns: ``text`` (strings, numbers, nothing but nulls, or several kinds), ``date``, ``timestamp``, ``time``
-            or ``boolean``. A column of Python objects is read for it.
-        :raises TableError: a column is missing or cannot be text.
+        :returns: ``text`` (strings, numbers, nothing but nulls), ``date``, ``timestamp``, ``timestamp with zone``,
+            ``time``, ``boolean``, ...; see :mod:`.arrow_types`. A column of Python objects is read for it.
+        :raises TableError: a column is missing, cannot be text, or is of several kinds.
         """
         self._check(columns, texts=columns)
         return {column: self._kind(column) for column in columns}
@@ -143,8 +143,14 @@ class Table:
         types = [part.types[column] for part in self._parts]
         found = {kind_of(arrow_type) for arrow_type in types if arrow_type is not None}
         found.update(kind(value) for value in self._objects(column))
-        found -= {NULL, None}
-        return str(found.pop()) if len(found) == 1 else TEXT
+        kinds = sorted(str(kind) for kind in found - {NULL, None})
+        if len(kinds) > 1:
+            raise TableError(
+                f"key column {column!r} of {self.description} has values of different types ({', '.join(kinds)}): the "
+                f"same value as another of them would be another recipient. Give the column one type.",
+                column=column,
+            )
+        return kinds[0] if kinds else TEXT
 
     def _objects(self, column: str) -> Iterator[object]:
         if all(part.types[column] is not None for part in self._parts):

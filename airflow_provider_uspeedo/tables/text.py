@@ -10,15 +10,16 @@ decimals                     with their scale: ``12.50`` (as a key without it: `
 booleans                     ``true``, ``false``
 dates                        ``2026-11-22``
 timestamps                   ``2026-11-22 14:30:00``, with the fraction if it is not zero; with a zone the
-                             wall clock there and the offset: ``2026-11-22 14:30:00+08:00``
+                             wall clock there and the offset: ``2026-11-22 14:30:00+08:00`` (as a key: in UTC)
 times                        ``14:30:00``, with the fraction if it is not zero
 UUIDs                        in lower case with dashes
 dictionary, run-end encoded  their values
 nulls                        ``None``
 ===========================  ==========================================================================
 
-A cell that cannot be text (bytes that are not UTF-8, infinite numbers) becomes :class:`.Unreadable`. Durations,
-structs, maps, intervals and lists have no text: :func:`.kind_of` says so before anything is read.
+A cell that cannot be text (bytes that are not UTF-8, infinite numbers, years outside 1 to 9999) becomes
+:class:`.Unreadable`. Durations, structs, maps, intervals and lists have no text: :func:`.kind_of` says so
+before anything is read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,17 @@ import pyarrow.types as pt
 
 from airflow_provider_uspeedo.tables.arrow_types import extension_name, is_bytes, is_text, is_uuid, value_type
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text
-from airflow_provider_uspeedo.tables.values import INFINITE, short, shortest, text, texts_of
+from airflow_provider_uspeedo.tables.values import (
+    INFINITE,
+    ODD_TIME,
+    ODD_YEAR,
+    UTC_OFFSET,
+    key_text,
+    short,
+    shortest,
+    text,
+    texts_of,
+)
 
 _WHOLE_LIMIT = {"double": 2.0**53, "float": 2.0**24}
 """From here on an integer would show more digits than the float holds."""
@@ -54,16 +65,46 @@ def texts(array: pa.Array) -> Sequence[Text]:
 
 
 def key_texts(array: pa.Array) -> Sequence[Text]:
-    """Return the text of each cell as a key: decimals without the zeros that end their fraction."""
-    found = texts(array)
-    if not differs_as_key(array.type):
-        return found
-    return [shortest(cell) if isinstance(cell, str) else cell for cell in found]
+    """Return the text of each cell as a key: the same for equal values of all types of one kind.
+
+    Decimals lose the zeros that end their fraction, times with a zone are in UTC, large floats are written out exactly.
+    """
+    for test, make in _KEY_RULES:
+        if test(value_type(array.type)):
+            return make(_decoded(array))
+    return texts(array)
 
 
 def differs_as_key(arrow_type: pa.DataType) -> bool:
     """Return whether :func:`key_texts` may differ from :func:`texts`."""
-    return bool(pt.is_decimal(value_type(arrow_type)))
+    return any(test(value_type(arrow_type)) for test, _ in _KEY_RULES)
+
+
+def _decoded(array: pa.Array) -> pa.Array:
+    if pt.is_dictionary(array.type):
+        return _decoded(array.dictionary_decode())
+    return _decoded(pc.run_end_decode(array)) if pt.is_run_end_encoded(array.type) else array
+
+
+def _decimal_keys(array: pa.Array) -> Sequence[Text]:
+    return [shortest(cell) if isinstance(cell, str) else cell for cell in texts(array)]
+
+
+def _instant_keys(array: pa.Array) -> Sequence[Text]:
+    utc = array.cast(pa.int64()).cast(pa.timestamp(array.type.unit))
+    return _in_years(utc, lambda cells: ArrowTexts(pc.binary_join_element_wise(_clock(cells), UTC_OFFSET, "")))
+
+
+def _float_keys(array: pa.Array) -> Sequence[Text]:
+    """An integer of the same value has all of its digits."""
+    found = texts(array)
+    large = pc.indices_nonzero(pc.greater_equal(pc.abs(array), _WHOLE_LIMIT["double"])).to_pylist()
+    if not large:
+        return found
+    cells = list(found)
+    for index in large:
+        cells[index] = key_text(array[index].as_py())
+    return cells
 
 
 def _listed(array: pa.Array) -> list[Any]:
@@ -172,14 +213,39 @@ def _with_odd_texts(found: pa.Array, odd: pa.Array, make: Callable[[str], Text])
     return cells
 
 
+def _dates(array: pa.Array) -> Sequence[Text]:
+    if pt.is_date64(array.type):
+        array = array.cast(pa.int64()).cast(pa.timestamp("ms"))
+        return _in_years(array, lambda cells: ArrowTexts(pc.utf8_slice_codeunits(pc.cast(cells, pa.string()), 0, 10)))
+    return _in_years(array, _cast)
+
+
 def _timestamps(array: pa.Array) -> Sequence[Text]:
-    if array.type.tz is None:
-        return ArrowTexts(_clock(array))
+    return _in_years(array, (lambda cells: ArrowTexts(_clock(cells))) if array.type.tz is None else _zoned)
+
+
+def _zoned(array: pa.Array) -> Sequence[Text]:
     try:
         there = pc.local_timestamp(array)
     except pa.ArrowInvalid:  # Arrow has no such zone (no zone database, or an offset in an old version); Python may
         return texts_of(array.to_pylist())
-    return ArrowTexts(pc.binary_join_element_wise(_clock(there), _offsets(array, there), ""))
+    offsets = _offsets(array, there)
+    return _in_years(there, lambda cells: ArrowTexts(pc.binary_join_element_wise(_clock(cells), offsets, "")))
+
+
+def _in_years(array: pa.Array, make: Callable[[pa.Array], Sequence[Text]]) -> Sequence[Text]:
+    """Make the texts of those in the years 1 to 9999; Arrow writes something else for others."""
+    first, after = _YEARS["D" if pt.is_date32(array.type) else array.type.unit]
+    if first < -(2**63):  # nanoseconds end in 2262
+        return make(array)
+    numbers = array.cast(pa.int32() if pt.is_date32(array.type) else pa.int64())
+    odd = pc.or_(pc.less(numbers, first), pc.greater_equal(numbers, after))
+    if not pc.any(odd).as_py():
+        return make(array)
+    cells = list(make(pc.if_else(odd, pa.scalar(None, array.type), array)))
+    for index in pc.indices_nonzero(odd).to_pylist():
+        cells[index] = ODD_YEAR
+    return cells
 
 
 def _offsets(array: pa.Array, there: pa.Array) -> pa.Array:
@@ -195,7 +261,8 @@ def _offset_text(seconds: int) -> str:
 
 
 def _times(array: pa.Array) -> Sequence[Text]:
-    return ArrowTexts(_clock(array))
+    found = _clock(array)
+    return _with_odd_texts(found, pc.match_substring(found, "<"), lambda _: ODD_TIME)  # "<value out of range: ...>"
 
 
 def _clock(array: pa.Array) -> pa.Array:
@@ -221,12 +288,20 @@ _FRACTIONS = {
     "ns": (_NO_FRACTION, (r"(\.\d{6})000$", r"\1")),
 }
 
+_FIRST_SECOND, _AFTER_LAST_SECOND = -62_135_596_800, 253_402_300_800
+_YEARS = {
+    unit: (_FIRST_SECOND * part // whole, _AFTER_LAST_SECOND * part // whole)
+    for unit, part, whole in (("D", 1, 86_400), ("s", 1, 1), ("ms", 10**3, 1), ("us", 10**6, 1), ("ns", 10**9, 1))
+}
+"""The numbers behind the first moment of the year 1 and of the year 10000."""
+
 _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence[Text]]], ...] = (
     (is_text, _strings),
     (is_bytes, _bytes),
     (pt.is_float16, _half_floats),
     (pt.is_floating, _floats),
     (pt.is_decimal, _decimals),
+    (pt.is_date, _dates),
     (pt.is_timestamp, _timestamps),
     (pt.is_time, _times),
     (pt.is_null, _nulls),
@@ -235,4 +310,11 @@ _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence
     (is_uuid, _uuids),
     (lambda arrow_type: extension_name(arrow_type) is not None, _storage),
 )
-"""The first match applies; integers, booleans and dates are cast by Arrow."""
+"""The first match applies; integers and booleans are cast by Arrow."""
+
+_KEY_RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence[Text]]], ...] = (
+    (pt.is_decimal, _decimal_keys),
+    (lambda arrow_type: pt.is_timestamp(arrow_type) and arrow_type.tz is not None, _instant_keys),
+    (pt.is_float64, _float_keys),
+)
+"""What keys have otherwise."""

@@ -16,10 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from airflow_provider_uspeedo.tables.arrow_types import TEXT, WITH_ZONE
 from airflow_provider_uspeedo.tables.batch import NOT_UTF8, Text, Unreadable
 
 INFINITE = Unreadable("an infinite number")
 OUT_OF_RANGE = Unreadable("a number too large or too small to write out")
+ODD_YEAR = Unreadable("a date outside the years 1 to 9999")
+ODD_TIME = Unreadable("a time outside the day")
+UTC_OFFSET = "+00:00"
+EXACT_FLOATS = 2.0**53
+"""From here on a float stands for several integers."""
 MAX_DIGITS = 400
 """More than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
 
@@ -98,16 +104,34 @@ def _(value: Decimal) -> Text:
 @text.register(dt.time)
 @text.register(uuid.UUID)
 def _(value: object) -> Text:
-    return None if type(value).__name__ == "NaTType" else str(value)  # pandas.NaT is a datetime
+    if type(value).__name__ == "NaTType":  # pandas.NaT is a datetime
+        return None
+    return str(value) if dt.MINYEAR <= getattr(value, "year", dt.MINYEAR) <= dt.MAXYEAR else ODD_YEAR
 
 
 @text.register(np.datetime64)
 def _(value: np.datetime64) -> Text:
-    return None if np.isnat(value) else str(value.astype("datetime64[us]").item())
+    if np.isnat(value):
+        return None
+    seconds = value.astype("datetime64[s]")
+    whole = seconds.item()
+    # A value of another unit may have wrapped around on its way to seconds.
+    if not isinstance(whole, dt.datetime) or abs(seconds.astype(value.dtype).astype(int) - value.astype(int)) > 10**18:
+        return ODD_YEAR
+    fraction = f"{int((value - seconds).astype('timedelta64[ns]').astype(int)):09}"
+    fraction = fraction.removesuffix("000")
+    return str(whole) + (f".{fraction}" if fraction.strip("0") else "")
 
 
 def key_text(value: object) -> Text:
-    """Return the text of a value as a key: a decimal loses its trailing zeros, all else is as in :func:`text`."""
+    """Return the text of a value as a key; see :func:`.key_texts`."""
+    if isinstance(value, dt.datetime) and value.tzinfo is not None and text(value) is not None:
+        try:
+            return text(value.astimezone(dt.UTC))
+        except OverflowError:
+            return ODD_YEAR
+    if isinstance(value, float) and EXACT_FLOATS <= abs(value) < math.inf:
+        return str(int(value))
     found = text(value)
     return shortest(found) if isinstance(value, Decimal) and isinstance(found, str) else found
 
@@ -152,8 +176,8 @@ def kind(value: object) -> str | None:
         return None
     for types, name in _KINDS:
         if isinstance(value, types):
-            return name
-    return "text"
+            return f"{name}{WITH_ZONE}" if getattr(value, "tzinfo", None) is not None else name
+    return TEXT
 
 
 _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
@@ -161,6 +185,8 @@ _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
     ((dt.date,), "date"),
     ((dt.time,), "time"),
     ((bool, np.bool_), "boolean"),
+    ((np.float32,), "float32"),
+    ((np.float16,), "float16"),
 )
 
 

@@ -56,6 +56,25 @@ def test_a_key_is_the_same_whatever_type_the_warehouse_gives_it(scene: Scene, id
     assert (again.summary.requests, again.summary["accepted"]) == (0, 2)
 
 
+def test_a_key_column_that_changes_its_zone_texts_nobody_again(scene: Scene) -> None:
+    """A clock without a zone is another type; a moment is one key in every zone."""
+
+    def due(zone: str | None) -> pa.Table:
+        moments = pa.array([1_795_357_800_000_000], pa.int64()).cast(pa.timestamp("us", zone))
+        return pa.table({"phone": ["+85255000001"], "name": ["Ann"], "due": moments})
+
+    by_due = make_order(Columns("phone", ("name",), keys=("due",)))
+    scene.run(due("UTC"), by_due)
+    for zone in ("Europe/Berlin", "+08:00"):
+        assert scene.run(due(zone), by_due).summary.requests == 0
+    with pytest.raises(
+        ConfigurationError, match=r"'due' \(timestamp with zone\) before and by 'due' \(timestamp\) now"
+    ):
+        scene.run(due(None), by_due)
+    assert len(scene.texted()) == 1
+    assert len(scene.journal()) == 1
+
+
 OTHERS: dict[str, tuple[dict[str, Any], str]] = {
     "other columns": ({"columns": Columns("phone", ("name",), keys=("name",))}, "by 'id' before and by 'name' now"),
     "more columns": (

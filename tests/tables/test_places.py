@@ -28,11 +28,10 @@ def folder(tmp_path):
     write(tmp_path / "due" / "b.parquet", "b")
     write(tmp_path / "due" / "a.parquet", "a1", "a2")
     write(tmp_path / "due" / "day=1" / "part.PARQ", "d")
-    write(tmp_path / "due" / "_temporary" / "x.parquet", "hidden")
+    write(tmp_path / "due" / "_old" / "x.parquet", "hidden")
     write(tmp_path / "due" / ".x.parquet", "hidden")
-    write(tmp_path / "due" / "_delta_log" / "x.parquet", "hidden")
     (tmp_path / "due" / "_SUCCESS").touch()
-    (tmp_path / "due" / "README.txt").write_text("about")
+    (tmp_path / "due" / "empty.txt").touch()
     return tmp_path / "due"
 
 
@@ -70,7 +69,7 @@ def test_a_relative_path_and_a_home_path_are_understood(folder, monkeypatch):
         ("**/*.PARQ", ["d"]),
         ("**/*.[pP]*", ["a1", "a2", "b", "d"]),
         ("*/*.parquet", []),
-        ("_temp*/*.parquet", ["hidden"]),
+        ("_ol*/*.parquet", ["hidden"]),
     ],
 )
 def test_a_glob_reads_what_matches_once(folder, pattern, expected):
@@ -78,7 +77,7 @@ def test_a_glob_reads_what_matches_once(folder, pattern, expected):
     if expected:
         assert read(f"{folder}/{pattern}") == expected
     else:
-        with pytest.raises(SourceNotFound, match="no Parquet file matching"):
+        with pytest.raises(SourceNotFound, match="no Parquet file or CSV file matching"):
             open_table(f"{folder}/{pattern}")
 
 
@@ -89,6 +88,7 @@ def test_a_name_that_looks_like_a_glob_is_taken_as_it_is_if_it_exists(tmp_path):
 
 def test_a_glob_that_matches_another_kind_of_file_says_which(folder):
     """An explicit pattern is not second-guessed."""
+    (folder / "README.txt").write_text("about")
     with pytest.raises(TableError, match=r"README\.txt cannot be read as Parquet"):
         open_table(f"{folder}/*")
 
@@ -102,7 +102,7 @@ def test_a_missing_path_may_be_tried_again(tmp_path):
 def test_a_folder_without_a_parquet_file_may_be_tried_again(tmp_path):
     """The partition is there, its files are not yet."""
     (tmp_path / "_SUCCESS").touch()
-    with pytest.raises(SourceNotFound, match="no Parquet file in"):
+    with pytest.raises(SourceNotFound, match="no Parquet file or CSV file in"):
         open_table(tmp_path)
 
 
@@ -226,7 +226,7 @@ def test_object_storage_has_the_rules_of_a_local_folder(memory):
     """Recursive, sorted, hidden names left out; globs too."""
     _put(memory, "/lake/due/b.parquet", "b")
     _put(memory, "/lake/due/deep/a.parquet", "a")
-    _put(memory, "/lake/due/_temporary/x.parquet", "hidden")
+    _put(memory, "/lake/due/_old/x.parquet", "hidden")
     assert read("memory://lake/due/") == ["b", "a"]
     assert read("memory://lake/due/*.parquet") == ["b"]
     assert read("memory://lake/due/**/*.parquet") == ["b", "a"]

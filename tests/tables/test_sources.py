@@ -71,7 +71,7 @@ KINDS = {
     "category": "text",
     "date": "date",
     "when": "timestamp",
-    "zoned": "timestamp",
+    "zoned": "timestamp with zone",
     "time": "time",
     "yes": "boolean",
 }
@@ -412,20 +412,35 @@ def test_a_column_that_cannot_hold_lists_is_refused_at_the_call(array):
     assert caught.value.column == "x"
 
 
-def test_the_kind_of_python_values_is_found_by_looking_at_them(tmp_path):
-    """One kind for the whole column, else text; nulls do not count."""
-    rows = [{"date": MOMENT.date(), "both": MOMENT, "null": None}, {"date": np.nan, "both": "a", "null": pd.NaT}]
-    assert open_table(rows).kinds(["date", "both", "null"]) == {"date": "date", "both": "text", "null": "text"}
+def test_the_kind_of_python_values_is_found_by_looking_at_them():
+    """One kind for the whole column; nulls do not count."""
+    rows = [{"date": MOMENT.date(), "zone": MOMENT.replace(tzinfo=HONG_KONG), "null": None, "float": np.float32(1)}]
+    rows += [{"date": np.nan, "null": pd.NaT}]
+    expected = {"date": "date", "zone": "timestamp with zone", "null": "text", "float": "float32"}
+    assert open_table(rows).kinds(list(expected)) == expected
+
+
+@pytest.mark.parametrize("other", ["a", MOMENT, True, MOMENT.time(), MOMENT.replace(tzinfo=HONG_KONG).timetz()])
+def test_a_key_column_of_several_kinds_is_refused(other):
+    """A row that changes from one to the other would be another recipient, and the campaign would not notice."""
+    table = open_table([{"x": MOMENT.date()}, {"x": other}])
+    with pytest.raises(TableError, match=r"key column 'x'.* different types \(.*date.*\)") as caught:
+        table.kinds(["x"])
+    assert caught.value.column == "x"
+    assert open_table([{"x": 1}, {"x": "a"}, {"x": 1.5}]).kinds(["x"]) == {"x": "text"}
 
 
 def test_files_of_different_types_have_the_kind_that_is_common_to_them(tmp_path):
-    """Integers in one file and strings in the next are both text; dates and strings together are text."""
+    """Integers in one file and strings in the next are both text; dates and strings together are refused as a key."""
     pq.write_table(pa.table({"x": [1], "y": [MOMENT.date()], "z": pa.nulls(1)}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"x": ["1"], "y": ["a"], "z": [MOMENT.date()]}), tmp_path / "b.parquet")
     table = open_table(tmp_path)
-    assert table.kinds(["x", "y", "z"]) == {"x": "text", "y": "text", "z": "date"}
+    assert table.kinds(["x", "z"]) == {"x": "text", "z": "date"}
     assert table.arrow_type_name("x") == "int64 | string"
     assert read(tmp_path) == ["1", "1"]
+    assert read(tmp_path, "y") == ["2026-11-22", "a"]
+    with pytest.raises(TableError, match=r"'y'.*\(date, text\)"):
+        table.kinds(["y"])
 
 
 def test_a_decimal_context_of_the_caller_changes_nothing():
