@@ -220,7 +220,7 @@ class SendBatchSMSOperator(TextRendering, BaseOperator):
 
         reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
         summary = self._with_connection(dry_run(config, reading, ledger))
-        self.log.info("Dry run, nothing was sent. %s", describe(summary))
+        self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
         return summary
 
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
@@ -262,8 +262,11 @@ class SendBatchSMSOperator(TextRendering, BaseOperator):
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
 
     def _with_connection(self, summary: Summary) -> Summary:
-        """The summary, with the connection of the results."""
-        return replace(summary, results_conn_id=arguments.text_or_none(self.results_conn_id))
+        """The summary, with the connection of the results, or the path of the local file."""
+        from airflow_provider_uspeedo.hooks.ledger_connection import default_file
+
+        conn_id = arguments.text_or_none(self.results_conn_id)
+        return replace(summary, results_conn_id=conn_id, ledger_file="" if conn_id else str(default_file()))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
         xcom = summary.to_xcom()
