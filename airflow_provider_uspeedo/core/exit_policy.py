@@ -86,7 +86,7 @@ def describe(summary: Summary, *, dry_run: bool = False) -> str:
 
     :param dry_run: the counts are of a dry run: *not_sent* is what a run would send.
     """
-    named = {Status.NOT_SENT: "would be sent"} if dry_run else {}
+    named: dict[str, str] = {Status.NOT_SENT: "would be sent"} if dry_run else {}
     counts = ", ".join(f"{summary[status]:,} {named.get(status, status)}" for status in STATUSES if summary[status])
     where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
     file = f" {summary.ledger_file}" if summary.ledger_file and not summary.results_conn_id else ""
