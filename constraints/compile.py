@@ -29,7 +29,8 @@ PYTHON = "3.11"
 """The oldest supported Python; markers in the sets cover the newer ones."""
 GRACE = timedelta(days=7)
 """How long after a patch its packages may be made: the providers of a release follow within days."""
-EXTRAS = ("postgres", "mysql", "sandbox")
+EXTRAS = ("sandbox",)
+"""Not those that bring the providers of databases: no test needs these, and that of MySQL builds a driver."""
 GROUPS = ("build", "test")
 TOOL_GROUPS = ("lint", "docs", "chaos")
 """Only in the newest set, where the tools run, and what a Celery of the chaos tests needs."""

@@ -34,6 +34,7 @@ class ClientConfig:
     :param verify: whether the server's certificate is checked, or the path of a CA bundle to check it with.
     :param proxies: URL scheme to proxy URL, optionally ``no_proxy``; ``None`` for those of the environment.
     :param allow_http: permit plain ``http`` to a host other than this machine.
+    :param conn_id: names the connection in messages; ``""`` where there is none.
     :raises ConfigurationError: if one of them is wrong; the message names the field of the connection.
     """
 
@@ -46,6 +47,7 @@ class ClientConfig:
     verify: bool | str = True
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     allow_http: bool = False
+    conn_id: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
@@ -74,6 +76,7 @@ class ClientConfig:
         port: int | None = None,
         schema: str | None = None,
         extra: Mapping[str, object] | None = None,
+        conn_id: str = "",
     ) -> ClientConfig:
         """Read the pieces of an Airflow connection; extras may be texts (``"False"``, ``"5"``, JSON).
 
@@ -95,12 +98,21 @@ class ClientConfig:
             verify=connection_extras.switch_or_path(given, "verify", default=True),
             proxies=connection_extras.proxies(given, "proxies"),
             allow_http=connection_extras.switch(given, "allow_http", default=False),
+            conn_id=conn_id,
         )
 
     @property
     def host(self) -> str:
         """The host's name alone, for messages."""
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def place(self) -> str:
+        """Host, port and connection, for messages."""
+        parts = urlsplit(self.base_url)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+        return f"{host}:{port}" + (f" (connection {self.conn_id!r})" if self.conn_id else "")
 
     @property
     def is_loopback(self) -> bool:

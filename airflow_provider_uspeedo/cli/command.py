@@ -47,7 +47,8 @@ class VerbsInOrder(click.Group):
 def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: str, debug: bool) -> None:
     """Show and control campaigns of text messages.
 
-    Give the same connection and table as the task: its last message names both.
+    Give the same connection and table as the task: its last message names both. These options may stand before or
+    after the verb.
     """
     context.obj = LedgerTarget(conn_id or None, results_table, debug)
 

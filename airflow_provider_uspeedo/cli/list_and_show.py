@@ -44,11 +44,13 @@ def list_(target: LedgerTarget, limit: int, in_json: bool) -> None:
     """List the campaigns of the ledger, the newest first."""
     with target.open() as admin:
         campaigns = admin.list_campaigns(limit)
+        absence = "" if campaigns else admin.absence()
         undecided = [_undecided(one, admin) for one in campaigns]
     if in_json:
         click.echo(as_json([{**as_object(one), **counts} for one, counts in zip(campaigns, undecided, strict=True)]))
     elif not campaigns:
-        click.echo(f"There are no campaigns in {target}.", err=True)
+        text = f"There is no ledger in {target}: {absence}." if absence else f"There are no campaigns in {target}."
+        click.echo(text, err=True)
     else:
         heads = ("LAST ATTEMPT (UTC)", "ATTEMPTS", "STATE", "UNKNOWN", "IN FLIGHT", "CAMPAIGN")
         rows = [

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,10 @@ def resolve(
         )
         left = admin.count_unknown(campaign).recipients
     recorded = "sent" if as_sent else "not sent"
-    click.echo(f"Recorded {recipients(done)} of campaign {campaign!r} as {recorded}, by {name}.")
+    click.echo(
+        f"Recorded {recipients(done)} in {counted(count.requests, 'request')} of campaign {campaign!r} as {recorded}, "
+        f"by {name}, at {moment(datetime.now(UTC))} UTC. `{target.command('show', campaign)}` lists the decision."
+    )
     click.echo(_next_step(left, as_sent))
 
 

@@ -100,4 +100,4 @@ class LedgerTarget:
         return self._look_closer(type(error).__name__)
 
     def _look_closer(self, what: str) -> str:
-        return f"Unexpected {' '.join(what.split())}. Run it again with --debug before the verb to see where."
+        return f"Unexpected {' '.join(what.split())}. Run it again with --debug to see where."

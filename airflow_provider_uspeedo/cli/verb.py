@@ -4,9 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
+
+
+def _choose(context: click.Context, option: click.Parameter, value: Any) -> None:
+    """Prefers what stands after the verb to what stands before it."""
+    if value:
+        context.obj = replace(context.obj, **{str(option.name): value})
+
+
+def _also_after(name: str, *, is_flag: bool = False) -> click.Option:
+    return click.Option([name], hidden=True, expose_value=False, callback=_choose, is_flag=is_flag)
+
+
+ALSO_AFTER = (_also_after("--conn-id"), _also_after("--results-table"), _also_after("--debug", is_flag=True))
+"""The options of :mod:`.command`, for the place after the verb; help shows them once, before it."""
 
 
 class Verb(click.Command):
@@ -20,6 +35,10 @@ class Verb(click.Command):
         super().__init__(*arguments, **settings)
         self.examples = examples
         self.runbook = runbook
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The verb's own parameters, and the options that may also stand before it."""
+        return [*super().get_params(ctx), *ALSO_AFTER]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Below the options; lines are kept as they are, so that they can be copied."""

@@ -85,15 +85,32 @@ def decide(
     return ExitDecision(End.SUCCESS, counts)
 
 
-def describe(summary: Summary) -> str:
-    """Returns the counts in one sentence."""
-    counts = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status])
+def describe(summary: Summary, *, dry_run: bool = False) -> str:
+    """Returns the counts in one sentence.
+
+    :param dry_run: the counts are of a dry run: *not_sent* is what a run would send.
+    """
+    named: dict[str, str] = {Status.NOT_SENT: "would be sent"} if dry_run else {}
+    counts = ", ".join(f"{summary[status]:,} {named.get(status, status)}" for status in STATUSES if summary[status])
     where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
+    file = f" {summary.ledger_file}" if summary.ledger_file and not summary.results_conn_id else ""
+    now = "" if dry_run else f"; {_sent_now(summary)}"
     return (
-        f"Of {counted(summary.rows, 'row')}: {counts or 'none'}; {summary.accepted_now:,} accepted now, by "
-        f"{counted(summary.requests, 'request')}. Campaign {summary.campaign_id!r}, table {summary.results_table} in "
-        f"{where}."
+        f"Of {counted(summary.rows, 'row')}: {counts or 'none'}{now}. Campaign {summary.campaign_id!r}, table "
+        f"{summary.results_table} in {where}{file}."
     )
+
+
+def _sent_now(summary: Summary) -> str:
+    """What this attempt itself did, after the colon of all rows."""
+    if summary.requests or summary.accepted_now:
+        return f"{summary.accepted_now:,} accepted now, by {counted(summary.requests, 'request')}"
+    answered = summary[Status.ACCEPTED] + summary[Status.REJECTED]
+    if not answered or summary[Status.NOT_SENT] or summary[Status.UNKNOWN]:
+        return "nothing was sent now"
+    if answered + summary[Status.DUPLICATE] == summary.rows and not summary[Status.REJECTED]:
+        return "nothing was sent: all were texted before"
+    return "nothing was sent: all that can be texted were texted before"
 
 
 def _were(number: int) -> str:

@@ -6,10 +6,17 @@ from __future__ import annotations
 from typing import Any
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema", "port"],
-    "relabeling": {"login": "AccessKeyId", "password": "AccessKeySecret", "host": "Base URL"},
+    "hidden-fields": ["schema"],
+    "relabeling": {
+        "login": "AccessKeyId",
+        "password": "AccessKeySecret",
+        "host": "Base URL",
+        # Airflow 3.3 sends port 0 for an empty field, compares it with the stored one, and refuses the test.
+        "port": "Port (443; the Test button needs it)",
+    },
     "placeholders": {
         "host": "https://api.uspeedo.com",
+        "port": "443",
         "extra": '{"account_id": 60000011, "api": "action", "timeout": 30}',
     },
 }
@@ -33,8 +40,9 @@ CONNECTION_FIELDS: dict[str, Any] = {
     },
     "verify": {
         "label": "Verify TLS",
-        "description": "true, false, or the path of a CA bundle.",
-        "schema": {"type": ["string", "null"], "default": "true"},
+        "description": "Empty: the certificate is checked. Or false, or the path of a CA bundle.",
+        # No default "true": Airflow takes each text of an extra for a secret, and warns that it is too short to mask.
+        "schema": {"type": ["string", "null"]},
     },
     "proxies": {
         "label": "Proxies",

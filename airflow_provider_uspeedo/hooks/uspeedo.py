@@ -56,14 +56,18 @@ class USpeedoHook(BaseHook):
             from airflow_provider_uspeedo.hooks.ledger_connection import unknown_connection
 
             raise unknown_connection("uspeedo_conn_id", self.uspeedo_conn_id) from None
-        return ClientConfig.from_connection(
-            login=connection.login,
-            password=connection.password,
-            host=connection.host,
-            port=connection.port,
-            schema=connection.schema,
-            extra=connection.extra_dejson,
-        )
+        try:
+            return ClientConfig.from_connection(
+                login=connection.login,
+                password=connection.password,
+                host=connection.host,
+                port=connection.port,
+                schema=connection.schema,
+                extra=connection.extra_dejson,
+                conn_id=self.uspeedo_conn_id or "",
+            )
+        except ConfigurationError as error:
+            raise ConfigurationError(f"Connection {self.uspeedo_conn_id!r}: {error}") from None
 
     @cached_property
     def client(self) -> USpeedoClient:
@@ -165,8 +169,9 @@ class USpeedoHook(BaseHook):
             if refuses_every_call(refused.ret_code):
                 raise
         except CallError as error:
-            return False, f"{self.config.host} does not answer like USpeedo: {error}"
-        return True, f"{self.config.host} answers and accepts the key."
+            place = self.config.place
+            return False, str(error) if place in str(error) else f"{place} does not answer like USpeedo: {error}"
+        return True, f"{self.config.place} answers and accepts the key."
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

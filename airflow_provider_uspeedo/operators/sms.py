@@ -289,7 +289,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
         reading = prepare(config, self._table(), _templates_of(hook))
         summary = self._with_connection(dry_run(config, reading, ledger))
-        self.log.info("Dry run, nothing was sent. %s", describe(summary))
+        self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
         return summary
 
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
@@ -353,8 +353,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
 
     def _with_connection(self, summary: Summary) -> Summary:
-        """The summary, with the connection of the results."""
-        return replace(summary, results_conn_id=arguments.text_or_none(self.results_conn_id))
+        """The summary, with the connection of the results, or the path of the local file."""
+        from airflow_provider_uspeedo.hooks.ledger_connection import default_file
+
+        conn_id = arguments.text_or_none(self.results_conn_id)
+        return replace(summary, results_conn_id=conn_id, ledger_file="" if conn_id else str(default_file()))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
         xcom = summary.to_xcom()

@@ -65,8 +65,13 @@ def test_a_connection_of_the_type_becomes_our_hook() -> None:
 
 def test_the_form_names_the_standard_fields_as_the_vendor_does(form: dict[str, Any]) -> None:
     """Whoever has a key in hand sees where it goes."""
-    assert form["labels"] == {"login": "AccessKeyId", "password": "AccessKeySecret", "host": "Base URL"}
-    assert form["hidden"] == ["port", "schema"]
+    assert form["labels"] == {
+        "login": "AccessKeyId",
+        "password": "AccessKeySecret",
+        "host": "Base URL",
+        "port": "Port (443; the Test button needs it)",
+    }
+    assert form["hidden"] == ["schema"]
 
 
 def test_the_form_has_a_field_for_every_extra(form: dict[str, Any]) -> None:

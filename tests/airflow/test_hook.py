@@ -33,7 +33,8 @@ def test_it_sends_asks_receipts_and_queries_templates(
 
 def test_a_good_connection_says_so(sandbox: Sandbox) -> None:
     """The button *Test* in the connection form."""
-    assert USpeedoHook().test_connection() == (True, "127.0.0.1 answers and accepts the key.")
+    place = f"{sandbox.url.removeprefix('http://')} (connection 'uspeedo_default')"
+    assert USpeedoHook().test_connection() == (True, f"{place} answers and accepts the key.")
 
 
 def test_a_wrong_key_says_what_to_check_and_no_secret(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

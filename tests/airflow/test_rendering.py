@@ -142,3 +142,13 @@ def test_airflow_renders_so_in_a_dag_run(airflow_home: Path, tmp_path: Path) -> 
     assert found == {"2026_11_22", "1_0", "2_0", "3_0", "4_0"}
     assert senders == {"", "1e3"}
     assert runs.states("rendering")["inside"][0] == "failed"
+
+
+def test_a_run_without_a_logical_date_may_name_itself() -> None:
+    """As the quickstart says: where ``ds`` is missing, the run's id stands for it."""
+    from jinja2 import UndefinedError
+
+    run = render({"recipients": "x", "campaign_id": "reminder {{ ds | default(run_id) }}"})
+    assert run.operator.campaign_id == "reminder a_run"
+    with pytest.raises(UndefinedError, match="'ds' is undefined"):
+        render({"recipients": "x", "campaign_id": "reminder {{ ds }}"})

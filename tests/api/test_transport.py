@@ -136,14 +136,18 @@ def test_a_redirect_is_not_followed(serve, send):
 
 def test_a_refused_connection_never_left(send, free_port):
     """No server listens."""
-    with pytest.raises(NotSent, match=r"127\.0\.0\.1") as raised:
+    with pytest.raises(
+        NotSent, match=rf"No connection to 127\.0\.0\.1:{free_port}: the connection is refused"
+    ) as raised:
         send(f"http://127.0.0.1:{free_port}")
     assert quiet(raised.value)
 
 
 def test_a_name_that_does_not_resolve_never_left(send):
     """There is no such host."""
-    with pytest.raises(NotSent):
+    with pytest.raises(
+        NotSent, match=r"No connection to no-such-host\.invalid:443: the name cannot be resolved; nothing"
+    ):
         send("https://no-such-host.invalid")
 
 
@@ -157,7 +161,7 @@ def test_a_connect_time_out_never_left(send):
         for sock in waiting:
             sock.setblocking(False)
             sock.connect_ex(address)
-        with pytest.raises(NotSent):
+        with pytest.raises(NotSent, match=r"it did not answer in 0\.3 s"):
             send(f"http://127.0.0.1:{address[1]}", timeout=0.3)
         for sock in waiting:
             sock.close()
@@ -171,7 +175,7 @@ def test_tls_with_a_plain_port_never_left(serve, send):
         peer.answer(b"speak HTTP", "400 Bad")
 
     server = serve(plain)
-    with pytest.raises(NotSent) as raised:
+    with pytest.raises(NotSent, match="TLS failed: is it the right port") as raised:
         send(server.url.replace("http:", "https:"))
     assert quiet(raised.value)
     assert [SECRET.encode() in taken for _, _, taken in server.requests] == [False]
@@ -552,3 +556,32 @@ def test_an_answer_that_came_while_the_client_was_frozen_is_read(serve):
     time.sleep(1.5)
     os.kill(child.pid, signal.SIGCONT)
     assert child.communicate(timeout=20)[0].strip() == "100000"
+
+
+@pytest.mark.parametrize(
+    ("handler", "words"),
+    [
+        (silent, "it did not answer in 0.4 s"),
+        (drop, "it closed the connection"),
+        (reset, "it closed the connection"),
+        (
+            lambda peer: (peer.request(), peer.sock.sendall(b"SSH-2.0-OpenSSH_9\r\n\r\n")),
+            "what answers does not speak HTTP",
+        ),
+        (
+            lambda peer: (
+                peer.request(),
+                peer.sock.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"),
+            ),
+            "the answer breaks off",
+        ),
+    ],
+)
+def test_a_lost_answer_says_in_words_how_it_was_lost(serve, send, handler, words):
+    """With host, port and connection, without a class of a library."""
+    server = serve(handler)
+    place = server.url.removeprefix("http://")
+    with pytest.raises(OutcomeUnknown) as raised:
+        send(server.url, timeout=0.4, conn_id="sms")
+    text = f"No complete response from {place} (connection 'sms'): {words}; the request may have arrived."
+    assert str(raised.value) == text

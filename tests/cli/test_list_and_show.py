@@ -127,10 +127,11 @@ def test_an_unknown_campaign_is_one_line_that_says_where_to_look(command, wareho
 def test_list_and_show_make_no_ledger(command, warehouse):
     """Where there is none, the message says where it looked."""
     assert command("list", "--json").out.strip() == "[]"
-    assert "There are no campaigns in connection 'warehouse'" in command("list").line
+    missing = f"the file {warehouse.file} does not exist"
+    assert command("list").line == (f"There is no ledger in connection 'warehouse', table uspeedo_results: {missing}.")
     said = command("show", "x")
     assert said.code == 1
-    assert "There is no ledger here yet" in said.line
+    assert f"There is no ledger here yet ({missing})" in said.line
     assert "connection 'warehouse', table uspeedo_results" in said.line
     assert not warehouse.file.exists()
 
@@ -149,3 +150,23 @@ def test_a_ledger_of_another_version_is_refused(command, warehouse, version, wha
         ledger.execute("UPDATE uspeedo_ledger SET version = ?", (version,))
     said = command("list")
     assert (said.code, what in said.line) == (1, True)
+
+
+def test_an_empty_ledger_has_no_campaigns(command, warehouse):
+    """Its file exists, and the message does not say otherwise."""
+    with warehouse.ledger() as ledger:
+        ledger.prepare()
+    assert command("list").line == "There are no campaigns in connection 'warehouse', table uspeedo_results."
+
+
+@pytest.mark.parametrize(
+    "verb", [["list"], ["show", "invoices 2026-11-22", "--json"], ["resolve", "invoices 2026-11-22", "--as=sent"]]
+)
+def test_the_options_of_the_command_may_stand_after_the_verb(warehouse, verb):
+    """Before it, after it, and after its arguments; what stands after the verb wins."""
+    warehouse.run(people(1), ONE)
+    expected = Command("--conn-id", "warehouse")(*verb)
+    assert expected.code == 0
+    assert Command()(*verb, "--conn-id", "warehouse") == expected
+    assert Command()(verb[0], "--results-table=uspeedo_results", "--conn-id=warehouse", *verb[1:]) == expected
+    assert Command("--conn-id", "elsewhere")(*verb, "--debug", "--conn-id=warehouse") == expected

@@ -31,7 +31,12 @@ def test_a_decision_is_recorded(command, warehouse, said, accepted, texted):
     assert "3 recipients in 1 request may or may not have been texted." in done.out
     assert re.search(r"The campaign began at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, ", done.out)
     assert ("3 recipients will be texted by a later attempt" in done.out) == (said == "not-sent")
-    assert f"Recorded 3 recipients of campaign {CAMPAIGN!r} as {said.replace('-', ' ')}, by Dana." in done.out
+    word = said.replace("-", " ")
+    assert re.search(
+        rf"Recorded 3 recipients in 1 request of campaign {CAMPAIGN!r} as {word}, by Dana, at \d{{4}}[-\d: ]+ UTC\.",
+        done.out,
+    )
+    assert re.search(rf"resolve by Dana: 3 recipients {word}, request [0-9a-f]{{32}}", command("show", CAMPAIGN).out)
     report = warehouse.run(people(3))
     assert (report.summary.accepted_now, report.summary["accepted"]) == (accepted, 3)
     assert len(warehouse.texted()) == texted

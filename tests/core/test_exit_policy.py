@@ -108,7 +108,7 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
                 "table uspeedo_results in connection 'lake_pg'."
             ),
         ),
-        (summary(requests=0), {}, f"Of 0 rows: none; 0 accepted now, by 0 requests. {PLACE}"),
+        (summary(requests=0), {}, f"Of 0 rows: none; nothing was sent now. {PLACE}"),
         (
             summary(unknown=1, requests=1),
             {},
@@ -150,7 +150,7 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"cause": "USpeedo refused the request; nobody was texted.", "complete": False},
             (
                 "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that were not read yet "
-                f"are not counted. Of 1,000 rows: 1,000 not_sent; 0 accepted now, by 0 requests. {PLACE} See "
+                f"are not counted. Of 1,000 rows: 1,000 not_sent; nothing was sent now. {PLACE} See "
                 "docs/runbook.md#the-campaign-stopped."
             ),
         ),

@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, should_bypass_proxies
 
 from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.causes import cause_of
 from airflow_provider_uspeedo.api.http.messages import HttpRequest, HttpResponse
 from airflow_provider_uspeedo.api.http.tracked_connection import MAX_IDLE, RequestTracker, tracked, tracking
 from airflow_provider_uspeedo.api.http.transport_errors import Delivery, delivery_by_class
@@ -40,7 +41,9 @@ class Transport:
         self, config: ClientConfig, *, max_response_bytes: int = MAX_RESPONSE_BYTES, max_idle: float = MAX_IDLE
     ) -> None:
         if isinstance(config.verify, str) and not os.path.exists(config.verify):  # noqa: PTH110 - never raises
-            raise ConfigurationError("Connection extra 'verify' names a CA bundle that does not exist on this machine.")
+            raise ConfigurationError(
+                f"Connection extra 'verify' names a CA bundle that does not exist on this machine: {config.verify!r}."
+            )
         self._config = config
         self._max_response_bytes = max_response_bytes
         self._max_idle = max_idle
@@ -92,7 +95,7 @@ class Transport:
     def _body(self, response: requests.Response) -> bytes:
         if response.headers.get("Content-Encoding", "").strip().lower() not in _ENCODINGS:
             raise OutcomeUnknown(
-                f"The response of {self._config.host} is in an encoding that was not asked for, and was not read; the "
+                f"The response of {self._config.place} is in an encoding that was not asked for, and was not read; the "
                 "request may have arrived.",
                 http_status=response.status_code,
             )
@@ -101,22 +104,22 @@ class Transport:
             body += piece
             if len(body) > self._max_response_bytes:
                 raise OutcomeUnknown(
-                    f"The response of {self._config.host} is larger than {self._max_response_bytes} bytes and was not "
+                    f"The response of {self._config.place} is larger than {self._max_response_bytes} bytes and was not "
                     "read to its end; the request may have arrived.",
                     http_status=response.status_code,
                 )
         if getattr(response.raw, "length_remaining", None):  # urllib3 1.26 does not check it
             raise OutcomeUnknown(
-                f"The response of {self._config.host} is shorter than announced; the request may have arrived.",
+                f"The response of {self._config.place} is shorter than announced; the request may have arrived.",
                 http_status=response.status_code,
             )
         return bytes(body)
 
     def _problem(self, error: Exception, tracker: RequestTracker) -> NotSent | OutcomeUnknown:
-        host, name = self._config.host, _name(error)
+        place, cause = self._config.place, cause_of(error, self._config.timeout)
         if _delivery(error, tracker) is Delivery.NEVER_LEFT:
-            return NotSent(f"No connection to {host} ({name}): nothing left this machine.")
-        return OutcomeUnknown(f"No complete response from {host} ({name}); the request may have arrived.")
+            return NotSent(f"No connection to {place}: {cause}; nothing left this machine.")
+        return OutcomeUnknown(f"No complete response from {place}: {cause}; the request may have arrived.")
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -183,10 +186,3 @@ def _delivery(error: Exception, tracker: RequestTracker) -> Delivery:
     if tracker.handed_over:
         return Delivery.MAY_HAVE_ARRIVED
     return Delivery.NEVER_LEFT if tracker.connecting else delivery_by_class(type(error))
-
-
-def _name(error: BaseException) -> str:
-    """Give the name of an error's class and of the class that it wraps; never its text."""
-    inner = getattr(error.args[0], "reason", error.args[0]) if error.args else None
-    names = [type(found).__name__ for found in (error, inner) if isinstance(found, BaseException)]
-    return " / ".join(dict.fromkeys(names))

@@ -74,6 +74,18 @@ class LedgerAdmin:
             return []
         return self._snapshots.read(lambda connection: self._overviews.campaigns(connection, limit))
 
+    def absence(self) -> str:
+        """Why there is no ledger, as a clause; ``""`` if there is one.
+
+        :raises LedgerError: there is one of another version.
+        """
+        if self.ledger.exists():
+            return ""
+        file = self.ledger.database.file
+        if file is not None and not file.exists():
+            return f"the file {file} does not exist"
+        return f"the database has no tables of a ledger {str(self.ledger.results_name)!r}"
+
     def show(self, campaign_id: str) -> CampaignOverview:
         """All that the ledger counts of one campaign, in one snapshot."""
         self._must_exist()
@@ -180,7 +192,7 @@ class LedgerAdmin:
         """
         file = self._database.file
         if file is not None and not file.exists():
-            raise ConfigurationError("There is no ledger here yet: the first campaign creates one.")
+            raise ConfigurationError(f"There is no ledger here yet ({self.absence()}): the first campaign creates one.")
         return creation.migrate(self._database, self.ledger.tables, self.ledger.rows, self.ledger.results_name)
 
     # -- deleting -----------------------------------------------------------------------------------------------
@@ -236,7 +248,8 @@ class LedgerAdmin:
         self._is_there = self._is_there or self.ledger.exists()
         if not self._is_there:
             raise ConfigurationError(
-                "There is no ledger here yet: no campaign has run with this results_conn_id and results_table."
+                f"There is no ledger here yet ({self.absence()}): no campaign has run with this results_conn_id and "
+                "results_table."
             )
 
     def _find(self, connection: Connection, campaign_id: str) -> Any:

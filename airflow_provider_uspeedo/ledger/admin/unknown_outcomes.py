@@ -68,7 +68,10 @@ class UnknownOutcomes:
         def work(connection: Connection) -> None:
             # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
             repeated = replace(decision, expected=None) if counts else decision
-            counts.append(resolution.resolve(connection, attempt, repeated))
+            decided = resolution.resolve(connection, attempt, repeated)
+            counts.append(decided.recipients)
+            if decided.recipients:
+                campaigns.rename(connection, attempt, f"{name}: {decided}")
 
         try:
             self._database.write(work)

@@ -77,6 +77,11 @@ class Campaigns:
         )
         return attempt.first and connection.execute(others.limit(1)).first() is None
 
+    def rename(self, connection: Connection, attempt: Attempt, name: str) -> None:
+        """Gives an attempt another name: what was decided is known only afterwards."""
+        attempts = self._t.attempts
+        connection.execute(sa.update(attempts).where(attempts.c.attempt_no == attempt.number).values(name=name))
+
     def is_going_on(self, campaign_no: Any) -> Any:
         """A condition: the campaign of that number, or of such a parameter, is neither stopped nor pruned."""
         campaigns = self._t.campaigns.c
@@ -182,8 +187,8 @@ def refuse_pruned(campaign_id: str, pruned_at: datetime | None) -> None:
     """:raises CampaignHalted: the ledger no longer knows the recipients that the campaign has texted."""
     if pruned_at is not None:
         raise CampaignHalted(
-            f"Campaign {campaign_id!r} was pruned at {pruned_at:%Y-%m-%d %H:%M:%S} UTC: whom it has texted is no "
-            "longer known, so nobody can be texted under its name. Name a new campaign_id.",
+            f"Campaign {campaign_id!r} was pruned at {pruned_at:%Y-%m-%d %H:%M:%S} UTC: its recipients are no "
+            "longer known, so nothing can be sent under its name. Name a new campaign_id.",
             section="campaign-pruned",
         )
 

@@ -25,6 +25,8 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 NEVER_RECORDED = "its answer was never recorded"
 MAY_STILL_ARRIVE = timedelta(minutes=5)
 """A request that was given to the network more recently than this, and not answered, is taken to be alive."""
+MAX_NAMED = 3
+"""Requests that the name of a decision lists by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,33 @@ class Decision:
     request: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a decision came to.
+
+    :param request_ids: ours, of the requests whose recipients it was about.
+    """
+
+    as_sent: bool
+    recipients: int
+    request_ids: tuple[bytes, ...]
+
+    def __str__(self) -> str:
+        named = ", ".join(one.hex() for one in self.request_ids[:MAX_NAMED]) + (
+            f" and {len(self.request_ids) - MAX_NAMED:,} more" if len(self.request_ids) > MAX_NAMED else ""
+        )
+        word = "request" if len(self.request_ids) == 1 else "requests"
+        return f"{counted(self.recipients, 'recipient')} {'sent' if self.as_sent else 'not sent'}, {word} {named}"
+
+
 class Resolution:
     """The statements of ``resolve``."""
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
 
-    def resolve(self, connection: Connection, attempt: Attempt, decision: Decision) -> int:
-        """Settles unknown outcomes by a person's word; returns how many recipients it was said of.
+    def resolve(self, connection: Connection, attempt: Attempt, decision: Decision) -> Decided:
+        """Settles unknown outcomes by a person's word; returns what that was.
 
         :raises ConfigurationError: the decision leaves out a case that has come up; nothing is changed.
         """
@@ -75,7 +96,7 @@ class Resolution:
         say = self._call_sent if decision.as_sent else self._re_open
         for request_id, keys in meant.items():
             say(connection, attempt, request_id, keys, reason)
-        return number
+        return Decided(decision.as_sent, number, tuple(meant))
 
     def _unknown(self, connection: Connection, attempt: Attempt, decision: Decision) -> dict[bytes, list[bytes]]:
         """The recipients meant whose outcome is unknown, by the request they point at."""
