@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_uspeedo.tables.spool import SPOOL_ROWS
+from airflow_provider_uspeedo.tables.spool import SPOOL_ROWS, empty_batch
 
 MYSQL = frozenset({"pymysql", "MySQLdb"})
 DUCKDB = frozenset({"duckdb", "_duckdb"})
@@ -115,7 +115,7 @@ def _adbc(cursor: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _with_schema(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    yield pa.RecordBatch.from_pylist([], reader.schema)
+    yield empty_batch(reader.schema)
     yield from reader
 
 
@@ -127,7 +127,7 @@ def _snowflake(cursor: Any) -> Iterator[pa.RecordBatch]:
 def _databricks(cursor: Any) -> Iterator[pa.RecordBatch]:
     while True:
         table = cursor.fetchmany_arrow(SPOOL_ROWS)
-        yield from table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
+        yield from table.to_batches() or [empty_batch(table.schema)]
         if not table.num_rows:
             return
 
