@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -283,6 +283,9 @@ class SendBatchSMSOperator(BaseOperator):
         with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
             running = thread.submit(query.read)
             try:
+                while not wait([running], timeout=1).done:
+                    if self._stop_signal:  # again and again: the first time the query may not have begun yet
+                        query.stop()
                 table = running.result()
             except SourceUnavailable as error:
                 if self._stop_signal:

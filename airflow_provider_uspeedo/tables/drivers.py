@@ -176,16 +176,21 @@ def _is_mysql_bit(cursor: Any, column: Any) -> bool:
 # -- the end of a running query ----------------------------------------------------------------------------------------
 
 
-def cancel(connection: Any, cursor: Any, connect: Callable[[], Any]) -> None:
-    """Ends the query that another thread waits for. What the driver cannot end goes on.
+def canceller(connection: Any, cursor: Any, connect: Callable[[], Any]) -> Callable[[], None]:
+    """What ends the query of a cursor from another thread; to be asked for before the query runs.
 
     :param connect: opens another connection to the same database.
+    :returns: does nothing where the driver cannot end a query.
     """
     if driver_name(connection) in MYSQL:
-        with closing(connect()) as other, closing(other.cursor()) as by:
-            by.execute(f"KILL QUERY {int(connection.thread_id())}")
-        return
+        session = int(connection.thread_id())  # mysqlclient tells it to no other thread
+
+        def kill() -> None:
+            with closing(connect()) as other, closing(other.cursor()) as by:
+                by.execute(f"KILL QUERY {session}")
+
+        return kill
     for owner, name in ((connection, "cancel"), (connection, "interrupt"), (cursor, "adbc_cancel"), (cursor, "cancel")):
         if callable(end := getattr(owner, name, None)):
-            end()
-            return
+            return end  # type: ignore[no-any-return]
+    return lambda: None
