@@ -319,6 +319,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
             running = thread.submit(query.read)
             try:
+                while not wait([running], timeout=1).done:
+                    if self._stop_signal:  # again and again: the first time the query may not have begun yet
+                        query.stop()
                 table = running.result()
             except SourceUnavailable as error:
                 if self._stop_signal:

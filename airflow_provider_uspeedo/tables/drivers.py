@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from airflow_provider_uspeedo.tables.spool import SPOOL_ROWS
+from airflow_provider_uspeedo.tables.spool import SPOOL_ROWS, empty_batch
 
 MYSQL = frozenset({"pymysql", "MySQLdb"})
 DUCKDB = frozenset({"duckdb", "_duckdb"})
@@ -115,7 +115,7 @@ def _adbc(cursor: Any) -> Iterator[pa.RecordBatch]:
 
 
 def _with_schema(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    yield pa.RecordBatch.from_pylist([], reader.schema)
+    yield empty_batch(reader.schema)
     yield from reader
 
 
@@ -127,7 +127,7 @@ def _snowflake(cursor: Any) -> Iterator[pa.RecordBatch]:
 def _databricks(cursor: Any) -> Iterator[pa.RecordBatch]:
     while True:
         table = cursor.fetchmany_arrow(SPOOL_ROWS)
-        yield from table.to_batches() or [pa.RecordBatch.from_pylist([], table.schema)]
+        yield from table.to_batches() or [empty_batch(table.schema)]
         if not table.num_rows:
             return
 
@@ -176,16 +176,21 @@ def _is_mysql_bit(cursor: Any, column: Any) -> bool:
 # -- the end of a running query ----------------------------------------------------------------------------------------
 
 
-def cancel(connection: Any, cursor: Any, connect: Callable[[], Any]) -> None:
-    """Ends the query that another thread waits for. What the driver cannot end goes on.
+def canceller(connection: Any, cursor: Any, connect: Callable[[], Any]) -> Callable[[], None]:
+    """What ends the query of a cursor from another thread; to be asked for before the query runs.
 
     :param connect: opens another connection to the same database.
+    :returns: does nothing where the driver cannot end a query.
     """
     if driver_name(connection) in MYSQL:
-        with closing(connect()) as other, closing(other.cursor()) as by:
-            by.execute(f"KILL QUERY {int(connection.thread_id())}")
-        return
+        session = int(connection.thread_id())  # mysqlclient tells it to no other thread
+
+        def kill() -> None:
+            with closing(connect()) as other, closing(other.cursor()) as by:
+                by.execute(f"KILL QUERY {session}")
+
+        return kill
     for owner, name in ((connection, "cancel"), (connection, "interrupt"), (cursor, "adbc_cancel"), (cursor, "cancel")):
         if callable(end := getattr(owner, name, None)):
-            end()
-            return
+            return end  # type: ignore[no-any-return]
+    return lambda: None

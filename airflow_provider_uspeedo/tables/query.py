@@ -19,7 +19,7 @@ import pyarrow.types as pt
 from airflow_provider_uspeedo.errors import SourceUnavailable, TableError, USpeedoError
 from airflow_provider_uspeedo.tables.arrow_types import is_list, kind_of, value_type
 from airflow_provider_uspeedo.tables.driver_values import column_of
-from airflow_provider_uspeedo.tables.drivers import NoResultError, arrow_batches, cancel, open_cursor, row_batches
+from airflow_provider_uspeedo.tables.drivers import NoResultError, arrow_batches, canceller, open_cursor, row_batches
 from airflow_provider_uspeedo.tables.query_errors import is_database_error, no_connection, query_failed
 from airflow_provider_uspeedo.tables.spool import SpooledTable
 
@@ -39,7 +39,7 @@ class TableQuery:
         self._parameters = parameters
         self._name = name
         self._stopped = threading.Event()
-        self._running: tuple[Any, Any] | None = None
+        self._running: Callable[[], None] | None = None
 
     def read(self) -> SpooledTable:
         """Runs the query, keeps its rows, and closes transaction and connection.
@@ -77,7 +77,7 @@ class TableQuery:
         cursor = None
         try:
             cursor = open_cursor(connection)
-            self._running = connection, cursor
+            self._running = canceller(connection, cursor, self._connect)
             self._check()  # stopped just before: then nobody has cancelled it
             batches = arrow_batches(cursor, *self._statement())
             table = SpooledTable(f"query of connection {self._name}")
@@ -134,7 +134,7 @@ class TableQuery:
         running = self._running
         if running is not None:
             with suppress(Exception):  # it has ended meanwhile, or the server is gone
-                cancel(*running, self._connect)
+                running()
 
     def _check(self) -> None:
         if self._stopped.is_set():

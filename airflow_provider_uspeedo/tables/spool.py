@@ -118,6 +118,12 @@ class SpooledTable:
             self._segments.append(_Segment(cast("pa.Schema", schema), start, rows))
 
 
+def empty_batch(schema: pa.Schema) -> pa.RecordBatch:
+    """A batch without rows, which makes the columns of a table known that has none."""
+    # Some versions of Arrow make an empty dictionary of another index type, unless it is made as here.
+    return pa.RecordBatch.from_arrays([column.chunk(0) for column in schema.empty_table().columns], schema=schema)
+
+
 def _close(file: BinaryIO) -> None:
     with suppress(OSError):  # a full disk, once more
         file.close()

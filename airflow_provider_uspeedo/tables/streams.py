@@ -12,7 +12,7 @@ import pyarrow as pa
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
 from airflow_provider_uspeedo.tables.source import Part, RawBatch
-from airflow_provider_uspeedo.tables.spool import SpooledTable
+from airflow_provider_uspeedo.tables.spool import SpooledTable, empty_batch
 
 
 class ArrowTable:
@@ -78,7 +78,7 @@ def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
     with mapped_row_errors(f"<recipients ({what})>"):
         if hasattr(stream, "__arrow_c_stream__"):
             reader = pa.RecordBatchReader.from_stream(stream)
-            yield pa.RecordBatch.from_pylist([], reader.schema)
+            yield empty_batch(reader.schema)
             yield from reader
             return
         for number, item in enumerate(stream, start=1):

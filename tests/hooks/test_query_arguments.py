@@ -252,22 +252,20 @@ def test_a_task_that_is_ended_while_its_query_runs_sends_nothing(arguments: dict
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i AS phone FROM n WHERE i < 0"
     rendered = render({**arguments, "sql": endless, "parameters": None})
     operator = rendered.operator
-    ended: list[BaseException] = []
+    over = threading.Event()
 
-    def run() -> None:
-        try:
-            operator.execute(rendered.summary)
-        except BaseException as error:  # noqa: BLE001 - looked at below
-            ended.append(error)
+    def end_it() -> None:
+        while not over.wait(0.05):
+            if operator._query is not None and operator._query._running is not None:
+                operator.on_kill()
 
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=end_it)
     thread.start()
-    while thread.is_alive():
-        if operator._query is not None and operator._query._running is not None:
-            operator.on_kill()
-        thread.join(0.05)
-    assert type(ended[0]).__name__ == "AirflowException"
-    assert "docs/runbook.md#stopped" in str(ended[0])
+    with pytest.raises(Exception, match=r"runbook\.md#stopped") as ended:
+        operator.execute(rendered.summary)
+    over.set()
+    thread.join()
+    assert type(ended.value).__name__ == "AirflowException"
     assert accepted() == []
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -162,11 +163,9 @@ def test_a_statement_that_changes_something_changes_nothing(connect: Connect, dr
     """It is refused, and what it did is not committed."""
     run(connect, "CREATE TABLE uspeedo_kept (x integer)", "INSERT INTO uspeedo_kept VALUES (1)")
     try:
-        if driver == "duckdb":  # gives the number of rows
+        # Some versions of duckdb give the number of rows.
+        with suppress(TableError) if driver == "duckdb" else pytest.raises(TableError):
             rows_of(connect, "DELETE FROM uspeedo_kept")
-        else:
-            with pytest.raises(TableError):
-                rows_of(connect, "DELETE FROM uspeedo_kept")
         assert read(rows_of(connect, "SELECT x FROM uspeedo_kept")) == ["1"]
     finally:
         run(connect, "DROP TABLE uspeedo_kept")
