@@ -146,12 +146,19 @@ class Campaigns:
         """Ends an attempt; one that read everything replaces what earlier ended attempts of its part have read."""
         attempts = self._t.attempts
         if complete:
+            self._lock_attempts_to(connection, attempt)
             ended = {"ended_at": utc_now(), "fingerprint": fingerprint}
             self.advance(connection, attempt, READ_TO_THE_END, **ended)
             self._delete_replaced(connection, attempt)
         else:
             mine = attempts.c.attempt_no == attempt.number
             connection.execute(sa.update(attempts).where(mine).values(ended_at=utc_now()))
+
+    def _lock_attempts_to(self, connection: Connection, attempt: Attempt) -> None:
+        """Locks the attempts of the part up to this one, by number: what follows would lock it before older ones."""
+        a = self._t.attempts.c
+        here = (a.campaign_no == attempt.campaign_no, a.part == attempt.part, a.attempt_no <= attempt.number)
+        connection.execute(sa.select(a.attempt_no).where(*here).order_by(a.attempt_no).with_for_update()).all()
 
     def _delete_replaced(self, connection: Connection, attempt: Attempt) -> None:
         """Deletes the source rows of earlier ended attempts that this one has read again, unless they are shared."""

@@ -60,4 +60,8 @@ def _insert_text(dialect: Dialect, table: sa.Table, columns: tuple[str, ...], ro
 
 def new_only(dialect_name: str, table: sa.Table) -> Any:
     """An INSERT that leaves existing rows alone."""
-    return dialect_for(dialect_name).new_only(table)
+    return _dialect(dialect_name).new_only(table)
+
+
+_dialect = lru_cache(dialect_for)
+"""Any object of a kind writes the same INSERT."""

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every transaction takes its locks in one order; the recorder reads it from the statements that each one runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.records import Answer, new_id
+from tests.ledger.acting import SPEC, OpenLedger, Try, people
+from tests.ledger.servers import SERVERS
+
+pytestmark = pytest.mark.parametrize("kind", SERVERS[:1], indirect=True)
+ORDER = ("campaigns", "attempts", "requests", "recipients")
+_LOCKING = re.compile(
+    r"(?:UPDATE|DELETE FROM) uspeedo_(\w+)|SELECT .*FROM uspeedo_(\w+)\s.*FOR (?:KEY SHARE|UPDATE)", re.DOTALL
+)
+
+
+@contextmanager
+def recorded(ledger: Ledger) -> Iterator[list[list[str]]]:
+    """The tables of which each transaction locks existing rows, in the order of its statements."""
+    transactions: list[list[str]] = []
+
+    def begin(_connection: Any) -> None:
+        transactions.append([])
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if (found := _LOCKING.search(statement)) and (table := found[1] or found[2]) in ORDER:
+            transactions[-1].append(table)
+
+    event.listen(ledger.database.engine, "begin", begin)
+    event.listen(ledger.database.engine, "before_cursor_execute", note)
+    yield transactions
+    event.remove(ledger.database.engine, "begin", begin)
+    event.remove(ledger.database.engine, "before_cursor_execute", note)
+
+
+def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign: str) -> None:
+    """Campaign, attempts, requests, recipients: a claim that takes over, a renewal, answers, ends, decisions."""
+    ledger = open_ledger()
+    with recorded(ledger) as transactions:
+        first, second = Try(ledger, campaign), Try(ledger, campaign)
+        requests = first.claim(people("abcdefgh"), size=2)
+        assert first.mark(requests[0])
+        ledger.release(first.attempt, requests[0].id, ret_code=None, vendor_request_id="", reason="r")
+        renewed = ledger.renew(first.attempt, requests[0], new_id())
+        assert first.mark(renewed)
+        ledger.mark_unknown(first.attempt, renewed.id, ret_code=None, vendor_request_id="", reason="r")
+        assert sum(len(one.recipients) for one in second.claim(people("abcdefghi"), size=3)) == 7
+        ledger.settle(first.attempt, renewed.id, Answer("1", 0, "r"))
+        ledger.end_attempt(first.attempt, complete=False)
+        ledger.end_attempt(second.attempt, complete=True, fingerprint=bytes(16))
+    assert {table for one in transactions for table in one} == set(ORDER)
+    for locks in transactions:
+        places = [ORDER.index(table) for table in locks]
+        assert places == sorted(places), locks
+
+
+def test_an_end_locks_the_attempts_of_all_slices_by_number(open_ledger: OpenLedger, campaign: str) -> None:
+    """Those of other slices too, and itself last: the first statement that locks attempts locks all that follow."""
+    ledger = open_ledger()
+    attempts = [ledger.open_attempt(campaign, SPEC, slice_=Slice(number, 2)) for number in (0, 1)]
+    attempts.append(ledger.open_attempt(campaign, SPEC))
+    locked: list[list[int]] = []
+
+    def note(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        if "FOR UPDATE" in statement and "uspeedo_attempts" in statement:
+            if rows := [row[0] for row in cursor]:
+                cursor.scroll(0, mode="absolute")
+            locked.append(rows)
+
+    for attempt in attempts[:2]:
+        ledger.end_attempt(attempt, complete=True)
+    event.listen(ledger.database.engine, "after_cursor_execute", note)
+    ledger.end_attempt(attempts[2], complete=True)
+    assert locked[0] == sorted(locked[0]) == [attempt.number for attempt in attempts]
+    assert all(set(later) <= set(locked[0]) for later in locked[1:])
