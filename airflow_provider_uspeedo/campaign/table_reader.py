@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
+from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows, first_of_each
 from airflow_provider_uspeedo.core.chunks import cut
-from airflow_provider_uspeedo.core.countries import countries_of
 from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
@@ -58,8 +57,6 @@ class TableReader:
     ) -> None:
         self._table = table
         self._variables: Mapping[str, int] = {}
-        self.countries: Counter[str] = Counter()
-        """How many recipients each country code has among those that were read."""
         self._digest = TableDigest()
         self._config = config
         self._columns = config.columns
@@ -89,6 +86,7 @@ class TableReader:
             keys=self._keys,
         )
         self._rows.variables = self._variables
+        self._begin()
 
     def continue_campaign(self, spec: KeySpec | None) -> None:
         """Reads as the campaign did when it began: an older version's rules would give other keys today.
@@ -142,7 +140,7 @@ class TableReader:
         self._begin()
         for batch in self._batches():
             good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
-            self.countries.update(countries_of(good.column("phone")))
+            self.remarks.note(good)
             yield in_order(good, bad)
 
     def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
@@ -177,7 +175,8 @@ class TableReader:
             read_to = last_row if is_last else cutter.end_of_full_requests(numbers[~taken]) or last_row
             end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
             now, taken = recipients[:end], taken[:end]
-            self.countries.update(countries_of(now.column("phone")))
+            self.remarks.note(now)
+            self.remarks.warn(last=is_last)
             new = now.only(~taken)
             yield Portion(cutter.requests_of(new), now.only(taken), bad.only(bad_now), read_to, self._other_keys(new))
             rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
@@ -208,7 +207,7 @@ class TableReader:
         return good, BadRows.of(bad)
 
     def _begin(self) -> None:
-        self.countries = Counter()
+        self.remarks = TableRemarks(self._columns, self._phones)
         self._written: list[WrittenColumn] = []
 
     def _other_keys(self, recipients: RecipientBatch) -> Callable[[bool], OtherKeys] | None:
@@ -220,7 +219,7 @@ class TableReader:
         if not self._written:
             return None
         written = WrittenPhones(self._phones, self._keys, self._columns.phone, tuple(self._written))
-        codes = frozenset(self.countries)
+        codes = frozenset(self.remarks.countries)
         return lambda everything: written.others(recipients, None if everything else codes)
 
     def _batches(self, digest: TableDigest | None = None) -> Iterator[TextBatch]:

@@ -88,8 +88,16 @@ def describe(summary: Summary) -> str:
     return (
         f"Of {counted(summary.rows, 'row')}: {counts or 'none'}; {summary.accepted_now:,} accepted now, by "
         f"{counted(summary.requests, 'request')}. Campaign {summary.campaign_id!r}, table {summary.results_table} in "
-        f"{where}."
+        f"{where}.{_by_country(summary)}"
     )
+
+
+def _by_country(summary: Summary) -> str:
+    if not summary.countries:
+        return ""
+    from airflow_provider_uspeedo.core.countries import describe_countries  # heavy: every country's numbers
+
+    return f" Recipients by country: {describe_countries(summary.countries)}."
 
 
 def _were(number: int) -> str:

@@ -64,6 +64,7 @@ class Summary:
     :param counts: status -> rows, for every status.
     :param accepted_now: the number of accepted rows that this attempt sent.
     :param requests: the number of requests that this attempt sent.
+    :param countries: country code -> recipients of the table, as far as this attempt has read it; not in the XCom.
     """
 
     campaign_id: str
@@ -74,6 +75,7 @@ class Summary:
     failures: Sequence[ListedFailure] = field(default=())
     results_conn_id: str | None = None
     results_table: str = ""
+    countries: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, status: str) -> int:
         return self.counts.get(status, 0)
