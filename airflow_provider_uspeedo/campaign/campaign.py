@@ -317,6 +317,7 @@ class Campaign:
                 for f in (self._ledger.failures(read_by, MAX_FAILURES) if failed else ())
             ],
             results_table=str(self._ledger.results_name),
+            countries=dict(self._reading.remarks.countries),
         )
 
 

@@ -54,6 +54,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
                 sessions.update(dict.fromkeys(found.session_no.split(",") if found.session_no else ()))
                 if found.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
                     failures.append(_listed(row, found))
+    reading.remarks.warn(last=True)
     return Summary(
         campaign_id=config.campaign_id,
         counts=counts,
@@ -62,6 +63,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         session_nos=list(sessions),
         failures=failures,
         results_table=str(ledger.results_name) if ledger else "",
+        countries=dict(reading.remarks.countries),
     )
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -14,11 +13,11 @@ import numpy as np
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows
+from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows, first_of_each
 from airflow_provider_uspeedo.core.chunks import cut
-from airflow_provider_uspeedo.core.countries import countries_of
 from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
@@ -70,8 +69,6 @@ class TableReader:
     ) -> None:
         self._table = table
         self._variables: Mapping[str, int] = {}
-        self.countries: Counter[str] = Counter()
-        """How many recipients each country code has among those that were read."""
         self._digest = TableDigest()
         self._invalid = InvalidRows()
         self.invalid_rows_at_preflight: InvalidRows | None = None
@@ -103,6 +100,7 @@ class TableReader:
             keys=self._keys,
         )
         self._rows.variables = self._variables
+        self._begin()
 
     def continue_campaign(self, spec: KeySpec | None) -> None:
         """Reads as the campaign did when it began: an older version's rules would give other keys today.
@@ -156,7 +154,7 @@ class TableReader:
         self._begin()
         for batch in self._batches():
             good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
-            self.countries.update(countries_of(good.column("phone")))
+            self.remarks.note(good)
             yield in_order(good, bad)
 
     def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
@@ -196,7 +194,8 @@ class TableReader:
             end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
             now, taken = recipients[:end], taken[:end]
             self._count_invalid(end, bad_part := bad.only(bad_now))
-            self.countries.update(countries_of(now.column("phone")))
+            self.remarks.note(now)
+            self.remarks.warn(last=is_last)
             new = now.only(~taken)
             requests = cutter.requests_of(new, is_last=is_last)
             yield Portion(requests, now.only(taken), bad_part, read_to, is_last, self._other_keys(new))
@@ -235,7 +234,7 @@ class TableReader:
         return good, BadRows.of(bad)
 
     def _begin(self) -> None:
-        self.countries = Counter()
+        self.remarks = TableRemarks(self._columns, self._phones)
         self._written: list[WrittenColumn] = []
 
     def _other_keys(self, recipients: RecipientBatch) -> Callable[[bool], OtherKeys] | None:
@@ -247,7 +246,7 @@ class TableReader:
         if not self._written:
             return None
         written = WrittenPhones(self._phones, self._keys, self._columns.phone, tuple(self._written))
-        codes = frozenset(self.countries)
+        codes = frozenset(self.remarks.countries)
         return lambda everything: written.others(recipients, None if everything else codes)
 
     def _batches(self, digest: TableDigest | None = None) -> Iterator[TextBatch]:

@@ -228,5 +228,7 @@ def _masked(phone: str, region: str | None) -> str:
         return mask_phone(normalise(phone, region))
     except BadPhone as error:
         raise ConfigurationError(
-            f"The text is no phone: {error.reason}.".replace("default_region", "--region")
+            f"The text is no phone: {error.reason}.".replace(", or set bare_digits", "").replace(
+                "default_region", "--region"
+            )
         ) from None

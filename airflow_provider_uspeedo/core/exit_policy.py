@@ -97,7 +97,7 @@ def describe(summary: Summary, *, dry_run: bool = False) -> str:
     now = "" if dry_run else f"; {_sent_now(summary)}"
     return (
         f"Of {counted(summary.rows, 'row')}: {counts or 'none'}{now}. Campaign {summary.campaign_id!r}, table "
-        f"{summary.results_table} in {where}{file}."
+        f"{summary.results_table} in {where}{file}.{_by_country(summary)}"
     )
 
 
@@ -111,6 +111,14 @@ def _sent_now(summary: Summary) -> str:
     if answered + summary[Status.DUPLICATE] == summary.rows and not summary[Status.REJECTED]:
         return "nothing was sent: all were texted before"
     return "nothing was sent: all that can be texted were texted before"
+
+
+def _by_country(summary: Summary) -> str:
+    if not summary.countries:
+        return ""
+    from airflow_provider_uspeedo.core.countries import describe_countries  # heavy: every country's numbers
+
+    return f" Recipients by country: {describe_countries(summary.countries)}."
 
 
 def _were(number: int) -> str:

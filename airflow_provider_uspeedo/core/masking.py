@@ -9,7 +9,18 @@ HIDDEN = "****"
 """Replaces the omitted digits, independent of their number."""
 
 _PHONE = re.compile(r"\((\d{1,4})\)(\d+)")
-_RUN = re.compile(r"[+(]?\d(?:(?:[\s\-./()\u2010-\u2015]{0,3}|[,_])\d){4,}")
+_BETWEEN = (
+    r"[\s\-./()\[\]\u00ad\u00b7\u2010-\u2015\u2022\u2212\u30fb\u30fc\ufe58\ufe63\uff08\uff09\uff0d-\uff0f\uff3b\uff3d"
+    r"\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+"""Spaces, dashes, dots, brackets and slashes of every width, and what is invisible."""
+_RUN = re.compile(rf"[+(\uff0b\uff08]?\d(?:(?:{_BETWEEN}{{0,4}}|[,_\uff0c\uff3f])\d){{4,}}")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_ADDRESS = re.compile(
+    rf"(?<![\w.+\-\uff0b])(?<!\d\s)(?<!\)\s)(?<!\d\()(?<!\d\s\()(?!(?:\d\d\.){{3}}\d\d(?!\d))"
+    rf"(?:{_OCTET}\.){{3}}{_OCTET}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![\w:]|{_BETWEEN}{{0,4}}\d)"
+)
+"""An IP address, maybe with a port. Four pairs of digits are as likely a phone."""
 
 
 def mask_phone(phone: str) -> str:
@@ -33,14 +44,22 @@ def mask_phone(phone: str) -> str:
 def mask_digits(text: str) -> str:
     """Mask every run of 5 digits or more: texts of the vendor may quote a phone.
 
-    A run continues across spaces, dashes, dots, commas, slashes and brackets.
+    Digits of every script count. A run continues across spaces, dashes, dots, commas, slashes and brackets. An IP
+    address stays, unless it is written as phones are: four pairs of digits, or next to other digits.
 
     >>> mask_digits("phone (852) 5531-1111 is in the black list")
     'phone ****1111 is in the black list'
 
     :param text: any text.
     """
-    return _RUN.sub(lambda run: mask_phone(run[0]), text)
+    kept = [found.span() for found in _ADDRESS.finditer(text)]
+    begins = [0, *(end for _, end in kept)]
+    ends = [*(start for start, _ in kept), len(text)]
+    masked = [
+        _RUN.sub(lambda run: mask_phone(run[0]), text[start:end]) for start, end in zip(begins, ends, strict=True)
+    ]
+    addresses = [text[start:end] for start, end in kept]
+    return "".join(part for pair in zip(masked, [*addresses, ""], strict=True) for part in pair)
 
 
 def hide_digits(text: str) -> str:

@@ -49,7 +49,7 @@ from airflow_provider_uspeedo.core.numbering_plans import (
 from airflow_provider_uspeedo.core.phone_text import BadPhone, plain
 from airflow_provider_uspeedo.errors import ConfigurationError
 
-__all__ = ["BadPhone", "PhoneReader", "normalise"]
+__all__ = ["BadPhone", "PhoneReader", "normalise", "spellings_of"]
 
 
 _SEPARATORS = b" \t-()"
@@ -63,6 +63,7 @@ _OPEN = (
     "or set bare_digits"
 )
 _ONLY_ABROAD = "no number of {home} ({fault}), but with + one of {international}; write it with +, or set bare_digits"
+_NEW_BRAZILIAN_MOBILE = re.compile(r"(\(55\)[1-9]{2})9([689]\d{7})")
 _OLD_BRAZILIAN_MOBILE = re.compile(r"[1-9]{2}[689]\d{7}")
 _PARSE_FAULTS = {
     NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
@@ -83,6 +84,16 @@ def normalise(text: str, default_region: str | None) -> str:
     :raises ConfigurationError: there is no such region.
     """
     return _reader(default_region).read(text)
+
+
+def spellings_of(phone: str) -> tuple[str, ...]:
+    """Return a phone of the form ``(country code)number``, and the same handset as the first rules read it.
+
+    >>> spellings_of("(55)11987654321")
+    ('(55)11987654321', '(55)1187654321')
+    """
+    found = _NEW_BRAZILIAN_MOBILE.fullmatch(phone)
+    return (phone, f"{found[1]}{found[2]}") if found else (phone,)
 
 
 @lru_cache(maxsize=16)

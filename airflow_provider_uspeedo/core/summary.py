@@ -65,6 +65,7 @@ class Summary:
     :param accepted_now: the number of accepted rows that this attempt sent.
     :param requests: the number of requests that this attempt sent.
     :param ledger_file: the path of the local SQLite ledger, for messages; not in the XCom.
+    :param countries: country code -> recipients of the table, as far as this attempt has read it; not in the XCom.
     """
 
     campaign_id: str
@@ -76,6 +77,7 @@ class Summary:
     results_conn_id: str | None = None
     results_table: str = ""
     ledger_file: str = ""
+    countries: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, status: str) -> int:
         return self.counts.get(status, 0)

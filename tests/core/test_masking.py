@@ -44,12 +44,42 @@ def test_never_more_than_half_of_a_number_shows(text):
         ("+852-5531.1111, 2 of 1000", "****1111, 2 of 1000"),
         ("5 5 3 1 1 1 1 1", "****1111"),
         ("code 1026", "code 1026"),
+        ("８５２５５３１１１１１", "****１１１１"),  # noqa: RUF001 - full width is what is tested
+        ("＋８５２（５５３１）１１１１", "****１１１１"),  # noqa: RUF001
+        ("٨٥٢٥٥٣١١١١١ blocked", "****١١١١ blocked"),  # noqa: RUF001
+        ("८५२-५५३१-११११", "****११११"),
+        ("852・5531・1111 and 852·5531·1111", "****1111 and ****1111"),
+        ("852\N{ZERO WIDTH SPACE}5531\N{MINUS SIGN}1111", "****1111"),
+        ("[852] 5531 1111", "[****1111"),
+        ("10.0.0.12 refused", "10.0.0.12 refused"),
+        ("http://192.168.100.200:8025/api", "http://192.168.100.200:8025/api"),
+        ("10.1.0.0/16 and 10.2.0.12", "10.1.0.0/16 and 10.2.0.12"),
+        ("852 (10.20.30.4)", "****0304)"),
+        ("(127.0.0.1:50051)", "(127.0.0.1:50051)"),
+        ("20.12.34.56", "****3456"),
+        ("+123.123.123.123", "****3123"),
+        ("852 10.20.30.4", "****0304"),
+        ("300.168.100.200", "****0200"),
         ("", ""),
     ],
 )
 def test_runs_of_digits_are_shortened_in_any_text(text, masked):
     """A phone is shortened however the vendor writes it; short numbers stay."""
     assert mask_digits(text) == masked
+
+
+@given(
+    st.text("0123456789", min_size=8, max_size=15),
+    st.sampled_from(["0", "\N{FULLWIDTH DIGIT ZERO}", "\N{ARABIC-INDIC DIGIT ZERO}", "\N{BENGALI DIGIT ZERO}"]),
+    st.data(),
+)
+def test_no_phone_passes_in_any_script_with_any_separators(digits, zero, data):
+    """At most half of its digits, and 4, show."""
+    gaps = st.sampled_from(
+        ["", "", " ", "-", ".", " (", ") ", "\N{NO-BREAK SPACE}", "\N{EN DASH}", "\N{FULLWIDTH FULL STOP}"]
+    )
+    text = "+" + "".join(chr(ord(zero) + int(digit)) + data.draw(gaps) for digit in digits)
+    assert sum(map(str.isdecimal, mask_digits(text))) <= 4
 
 
 @given(st.text(), st.integers(10**7, 10**15), st.text())

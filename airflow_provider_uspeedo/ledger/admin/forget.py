@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.masking import HIDDEN
-from airflow_provider_uspeedo.core.phones import BadPhone, normalise
+from airflow_provider_uspeedo.core.phones import BadPhone, normalise, spellings_of
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.reports import Forgotten
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -54,23 +54,18 @@ class Phone:
         try:
             self.normalised = normalise(text, default_region)
         except BadPhone as bad:
-            raise ConfigurationError(f"The text is no phone that can be looked for: {bad.reason}.") from None
-        self._code, _, self._national = self.normalised[1:].partition(")")
-        spelled = _BETWEEN.join(self._national)
-        code = rf"(?:(?:\+|00)?(?:\( ?)?{self._code}{_BETWEEN}0?{_BETWEEN})"
-        optional = "?" if len(self._national) >= MIN_NATIONAL_DIGITS else ""
-        self._quoted = re.compile(rf"(?<!\d){code}{optional}(?:0?{spelled})(?!\d)")
+            reason = bad.reason.replace(", or set bare_digits", "")
+            raise ConfigurationError(f"The text is no phone that can be looked for: {reason}.") from None
+        self._spellings = spellings_of(self.normalised)
+        self._parts = [one[1:].split(")") for one in self._spellings]
+        self._quoted = re.compile("|".join(_quoted(*parts) for parts in self._parts))
 
     def is_in_cell(self, cell: str) -> bool:
         """True if a cell of a table holds this phone, alone or with other text, in any spelling."""
         if _NORMALISED.fullmatch(cell):
-            return cell == self.normalised
+            return cell in self._spellings
         digits = "".join(filter(str.isdecimal, _plain_digits(cell)))
-        if self._code + self._national in digits:
-            return True
-        if len(self._national) >= MIN_NATIONAL_DIGITS and self._national in digits:
-            return True
-        return digits in (self._national, "0" + self._national)
+        return any(_holds(digits, *parts) for parts in self._parts)
 
     def masked_in(self, text: str) -> str:
         """The text without the phone."""
@@ -78,6 +73,18 @@ class Phone:
         for start, end in reversed(spans):
             text = text[:start] + HIDDEN + text[end:]
         return text
+
+
+def _quoted(code: str, national: str) -> str:
+    before = rf"(?:(?:\+|00)?(?:\( ?)?{code}{_BETWEEN}0?{_BETWEEN})"
+    optional = "?" if len(national) >= MIN_NATIONAL_DIGITS else ""
+    return rf"(?<!\d){before}{optional}(?:0?{_BETWEEN.join(national)})(?!\d)"
+
+
+def _holds(digits: str, code: str, national: str) -> bool:
+    if code + national in digits or (len(national) >= MIN_NATIONAL_DIGITS and national in digits):
+        return True
+    return digits in (national, "0" + national)
 
 
 class Forgetting:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from airflow_provider_uspeedo.core.keys import NATIONAL, RULES
 from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.statuses import Status
 
@@ -43,10 +44,12 @@ class PhoneList:
     """Phones as texts, in any spelling.
 
     :param default_region: reads what has no country code; digits that begin with a country code are read so, too.
+    :param rules: by which the campaign reads phones; see :class:`.KeySpec`.
     """
 
-    def __init__(self, texts: Iterable[str], default_region: str | None) -> None:
-        self._home, self._abroad = PhoneReader(default_region), PhoneReader(None)
+    def __init__(self, texts: Iterable[str], default_region: str | None, *, rules: int = RULES) -> None:
+        self._home = PhoneReader(default_region, NATIONAL if default_region else None, rules=rules)
+        self._abroad = PhoneReader(None, rules=rules)
         self._lines: Counter[frozenset[str]] = Counter()
         self._messages: dict[str, _Messages] = {}
         self.unreadable = 0

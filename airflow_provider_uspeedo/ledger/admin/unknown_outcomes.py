@@ -84,7 +84,8 @@ class UnknownOutcomes:
 
         if isinstance(phones, str):
             raise ConfigurationError("phones must be a list of texts, one for each phone, not one text.")
-        listed = PhoneList(phones, KeySpec.from_json(campaign.key_spec).default_region)
+        spec = KeySpec.from_json(campaign.key_spec)
+        listed = PhoneList(phones, spec.default_region, rules=spec.rules)
         rows = self._ledger.rows
         query = rows.outcomes(campaign.campaign_no).add_columns(rows.recipient.c.phone)
         with self._database.streaming() as connection:
