@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,8 @@ class Draws:
     :param calls: number of a call of it -> what goes wrong with it.
     :param stop_at: the call at which its task is told to stop.
     :param timeout: seconds for which it repeats what its database fails at.
+    :param delay: seconds until it begins.
+    :param meets: called before some of its transactions; see :class:`.databases.Actor`.
     """
 
     version: int
@@ -49,6 +51,7 @@ class Draws:
     stop_at: int = -1
     timeout: float = 20.0
     delay: float = 0.0
+    meets: Callable[[str], None] | None = None
 
 
 def draw(chance: random.Random, world: World, slices: int) -> Draws:
@@ -65,7 +68,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
     vendor = [one for one in FAULTS if not (world.by_who and one == "miscounts")]
     vendor += [DIES_BEFORE, DIES_AFTER, "held", "held", "held"]
     return Draws(
-        version=chance.choice((0, 0, *range(len(world.versions)))),
+        version=chance.choice((0, 0, *range(len(world.versions) - 1))),
         slice_=Slice(chance.randrange(slices), slices) if sliced else WHOLE,
         chunk_size=chance.choice((3, 5, 10, 25)),
         concurrency=chance.choice((1, 2, 3)),
@@ -99,7 +102,9 @@ def run_attempt(
     name: str, draws: Draws, world: World, campaign: str, database: StormDatabase, vendor: StormVendor, journal: Journal
 ) -> Ended:
     """One attempt in this thread; everything that it leaves behind is in the ledger and the journal."""
-    actor = Actor(name, journal, dict(draws.statements), dict(draws.commits), dict(draws.pauses), vendor.hold)
+    actor = Actor(
+        name, journal, dict(draws.statements), dict(draws.commits), dict(draws.pauses), vendor.hold, draws.meets
+    )
     stop_signal = StopSignal()
     slice_ = "" if draws.slice_.is_whole else f", slice {draws.slice_}"
     journal.note(f"begins with version {draws.version} of the table{slice_}", name)

@@ -51,6 +51,7 @@ class Actor:
     :param statements: number of a statement of it -> what goes wrong there.
     :param commits: the same for its commits.
     :param pauses: number of a mark -> seconds for which its process stands still after it; below 0: it dies there.
+    :param meets: called before it claims, shares the rows of another attempt, or ends, with that word.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Actor:
         commits: dict[int, str] | None = None,
         pauses: dict[int, float] | None = None,
         stand_still: Callable[[float], None] = time.sleep,
+        meets: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
         self.journal = journal
@@ -68,6 +70,7 @@ class Actor:
         self.commits = commits or {}
         self.pauses = pauses or {}
         self.stand_still = stand_still
+        self.meets = meets or (lambda _what: None)
         self.dead = False
         self._away = 0
         self._counts: Counter[str] = Counter()
@@ -135,7 +138,16 @@ class StormLedger(Ledger):
 
     # -- what it is asked to do ---------------------------------------------------------------------------------
 
+    def share_reading(self, attempt: Attempt, *given: Any, **named: Any) -> bool:
+        self.now.meets("share")
+        return super().share_reading(attempt, *given, **named)
+
+    def end_attempt(self, attempt: Attempt, *given: Any, **named: Any) -> None:
+        self.now.meets("end")
+        super().end_attempt(attempt, *given, **named)
+
     def claim(self, attempt: Attempt, *given: Any, **named: Any) -> list[Request]:
+        self.now.meets("claim")
         began = self.now.journal.claim_begins(self.now.name)
         requests = super().claim(attempt, *given, **named)
         for request in requests:
