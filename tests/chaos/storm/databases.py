@@ -161,6 +161,13 @@ class StormLedger(Ledger):
             self._note_claim(request, began, old.id.hex())
         return request
 
+    def split(self, attempt: Attempt, request: Request, *given: Any, **named: Any) -> tuple[Request, Request]:
+        began = self.now.journal.claim_begins(self.now.name)
+        first, rest = super().split(attempt, request, *given, **named)
+        if len(first.recipients):
+            self._note_claim(first, began, request.id.hex())
+        return first, rest
+
     def _note_claim(self, request: Request, began: int, old: str = "") -> None:
         keys, names = (request.recipients.column(name).to_pylist() for name in ("key", "user_id"))
         self._storm.people[request.id] = people = dict(zip(keys, names, strict=True))
