@@ -45,8 +45,11 @@ layers: .venv/.ready ## Check which part may import which
 docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-databases: .venv/.ready ## Run the ledger's tests on PostgreSQL and MariaDB
+databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m database
+	USPEEDO_TEST_POSTGRES=$${USPEEDO_TEST_POSTGRES:-postgresql+psycopg://root@127.0.0.1/test} \
+	USPEEDO_TEST_MYSQL=$${USPEEDO_TEST_MYSQL:-mysql+mysqldb://root@127.0.0.1:3306/test} \
+		$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m database tests/ledger
 
 slow: .venv/.ready ## Run the slow tests: the whole crash matrix
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "slow and not airflow and not database"
@@ -105,6 +108,11 @@ endef
 
 .venv/.ready: constraints/airflow-3.3.txt pyproject.toml | $(NEEDED_UV)
 	$(make_environment)
+
+# The other drivers of a ledger, beside the pinned set that has all that they need; mysqlclient is built here.
+.venv/.drivers: .venv/.ready constraints/drivers.txt | $(NEEDED_UV)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --require-hashes -r constraints/drivers.txt
+	touch $@
 
 .venv-fuzz/.ready: constraints/fuzz.txt | $(NEEDED_UV)
 	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)

@@ -7,12 +7,15 @@
     ├── ConfigurationError      an argument, connection or template is wrong: change it; nothing was sent
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): retry later
+    ├── SourceUnavailable       a query failed, or its rows cannot be kept: retry later
     ├── CampaignHalted          an operator or a guard stopped the campaign: it needs a decision
+    ├── ApiUnavailable          the API does not answer: retry later
     ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
     │   ├── NotSent             it was surely not accepted: safe to send again
     │   ├── Refused             refused as a whole, for good: fix the cause first; no message was sent
     │   └── OutcomeUnknown      it may have been accepted: never repeat it
     └── LedgerError             the ledger cannot be used as it is
+        ├── LedgerRightMissing  its database user lacks a right
         └── LedgerUnavailable   its database does not answer: retry later
 
 No message holds a phone number, a template parameter or a secret. Texts of the vendor are masked in messages.
@@ -46,6 +49,10 @@ class SourceNotFound(USpeedoError):
     """There is no table at the path; a late partition may still appear."""
 
 
+class SourceUnavailable(USpeedoError):
+    """A query failed for a cause that may pass, or there is no room for its rows."""
+
+
 class CampaignHalted(USpeedoError):
     """An operator or a guard stopped the campaign. Retries do not resume it: it needs a decision.
 
@@ -55,6 +62,12 @@ class CampaignHalted(USpeedoError):
     def __init__(self, message: str, *, section: str) -> None:
         super().__init__(message)
         self.section = section
+
+
+class ApiUnavailable(USpeedoError):
+    """The API does not answer, or something else answers at its address; a later attempt may find it well."""
+
+    section = "api-does-not-answer"
 
 
 class CallError(USpeedoError):
@@ -111,6 +124,10 @@ class OutcomeUnknown(CallError):
 
 class LedgerError(USpeedoError):
     """The ledger cannot be used as it is: another version, other keys, a wrong database."""
+
+
+class LedgerRightMissing(LedgerError):
+    """The user of the ledger's database lacks a right that this needs."""
 
 
 class LedgerUnavailable(LedgerError):

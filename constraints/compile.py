@@ -37,6 +37,8 @@ AGELESS = ("apache-airflow-providers-common-compat", "uspeedo-sdk-py")
 """Taken in the newest version: made to run on every supported Airflow, or pinned by us."""
 FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.12'")
 """Each has wheels for its Pythons only."""
+DRIVERS = ("mysqlclient", "psycopg", "psycopg-binary")
+"""The drivers that a ledger may use beside those of the extras; on top of the newest set, whose packages they need."""
 OLDER_LIMITS = ("pandas<3",)
 """For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
 
@@ -114,9 +116,15 @@ def fuzzers() -> str:
     return compile_with_uv(*options, requirements="\n".join(FUZZ))
 
 
+def drivers() -> str:
+    """Return the pinned, hashed set of the other drivers, without what they need: the newest set has it."""
+    return compile_alone("--no-deps", requirements="\n".join(DRIVERS))
+
+
 ALONE = {
     "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
     "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
+    "drivers": ("The other drivers of a ledger; for the newest set.", drivers),
     "fuzz": ("What `make fuzz` runs.", fuzzers),
 }
 """The sets without this project, by name: the first line of each, and what makes it."""

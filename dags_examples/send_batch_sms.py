@@ -50,6 +50,15 @@ PARAMS = {
         "Empty: such phones are invalid.",
         section="Table",
     ),
+    "bare_digits": Param(
+        None,
+        type=["null", "string"],
+        enum=[None, "national", "international"],
+        title="Phones without +",
+        description_md="How digits are read that are no number of the region, and one of another country with `+`. "
+        "Empty: such rows are invalid.",
+        section="Table",
+    ),
     "template_id": Param(
         "UTA20212831C85C",
         type=["null", "string"],
@@ -131,6 +140,7 @@ with DAG(
         phone_column="{{ params.phone_column }}",
         user_id_column="{{ params.user_id_column }}",
         default_region="{{ params.region }}",
+        bare_digits="{{ params.bare_digits }}",
         template_id="{{ params.template_id }}",
         template_id_column="{{ params.template_id_column }}",
         param_columns="{{ params.param_columns | tojson }}",

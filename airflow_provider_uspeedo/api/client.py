@@ -60,19 +60,21 @@ class USpeedoClient:
         """
         return [receipts for some in _portions(session_nos) for receipts in self._receipts(some)]
 
-    def query_templates(self, template_ids: Sequence[str]) -> list[Template]:
+    def query_templates(self, template_ids: Sequence[str], *, must_exist: bool = False) -> list[Template]:
         """Ask for templates. One that does not exist is missing from the list.
 
+        :param must_exist: it is an error if the API says that one does not exist; an answer may also just not list it.
+        :raises Refused: it says so.
         :raises CallError: after several attempts, if a call got no usable response.
         """
         found: dict[str, Template] = {}
         wanted = list(dict.fromkeys(template_ids))
         for some in _portions(wanted):
-            found |= self._templates(some)
+            found |= self._templates(some, must_exist=must_exist and len(wanted) == 1)
         if len(wanted) > 1:
             # The document shows a single object in the response, and one wrong id may get the whole query refused.
             for missing in [one for one in wanted if one not in found]:
-                found |= self._templates([missing])
+                found |= self._templates([missing], must_exist=must_exist)
         return [found[one] for one in wanted if one in found]
 
     def close(self) -> None:
@@ -83,11 +85,11 @@ class USpeedoClient:
         body = self._query(lambda: builders.get_receipts(self._config, session_nos, **_stamp()))
         return read_receipts(body, session_nos)
 
-    def _templates(self, template_ids: Sequence[str]) -> dict[str, Template]:
+    def _templates(self, template_ids: Sequence[str], *, must_exist: bool) -> dict[str, Template]:
         try:
             body = self._query(lambda: builders.query_templates(self._config, template_ids, **_stamp()))
         except Refused as refused:
-            if refused.ret_code == NOT_FOUND:
+            if refused.ret_code == NOT_FOUND and not must_exist:
                 return {}
             raise
         return {template.template_id: template for template in read_templates(body)}

@@ -20,20 +20,22 @@ import numpy as np
 
 from airflow_provider_uspeedo.api.http.backoff import SEND_BACKOFF, Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
+from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.guards import Guards
+from airflow_provider_uspeedo.campaign.guards import Guards, check_invalid
 from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
 from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.campaign.table_reader import TableReader
+from airflow_provider_uspeedo.campaign.table_reader import FirstRequest, TableReader
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable, USpeedoError
+from airflow_provider_uspeedo.errors import CampaignHalted, LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
@@ -88,6 +90,8 @@ class Campaign:
         self._backoff = backoff
         self._guards = Guards(config.max_failure_ratio)
         self._complete = False
+        self._begun = False
+        self._judge_invalid = True
 
     def run(self) -> Report:
         """Sends what has not been sent yet; returns when this attempt has nothing in flight.
@@ -101,9 +105,11 @@ class Campaign:
             slice_=self._config.slice_,
             name=self._config.attempt_name,
         )
+        self._reading.continue_campaign(attempt.spec)
         earlier = self._unchanged(attempt)
         if earlier is None:
             self._send_all(attempt)
+            self._check_answers()
         else:
             log.info("The table is unchanged since attempt %d, which has recorded all of it.", earlier.number)
         try:
@@ -118,6 +124,7 @@ class Campaign:
         whole = self._ledger.complete_reading(attempt)
         if whole is None or whole.fingerprint != self._reading.fingerprint():
             return None
+        self._judge_invalid = False  # an earlier attempt of this very table was judged, and an operator has gone on
         self._complete = self._ledger.share_reading(attempt, whole.attempt_no)
         return replace(attempt, number=whole.attempt_no) if self._complete else None
 
@@ -136,6 +143,7 @@ class Campaign:
             self._wait_for(others, deadline)
             tallies = self._ledger.tally(read_by)  # the other may have started its next request
         summary = self._summary(attempt, read_by, tallies)
+        self._check_rows(summary)
         self._end(attempt, recorded=self._complete and read_by is attempt)
         return Report(
             summary=summary,
@@ -147,7 +155,10 @@ class Campaign:
 
     def _send_all(self, attempt: Attempt) -> None:
         rate_limiter = RateLimiter(self._config.requests_per_second)
-        sender = Sender(self._ledger, attempt, self._send, self._stop_signal, rate_limiter, self._guards, self._backoff)
+        breaker = CircuitBreaker(self._config.max_unknown_requests, self._stop_signal)
+        sender = Sender(
+            self._ledger, attempt, self._send, self._stop_signal, rate_limiter, self._guards, breaker, self._backoff
+        )
         with (
             ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="uspeedo-send") as threads,
             ThreadPoolExecutor(1, thread_name_prefix="uspeedo-write") as writer,
@@ -168,17 +179,20 @@ class Campaign:
 
         canary: list[Future[None]] = []
         waiting = self._config.canary is not None
+        alone = self._config.max_unknown_requests is not None
         try:
             for request in self._claimed(attempt):
                 if waiting and not request.canary:
                     waiting = False
                     self._await_canary(canary)
-                while not slots.acquire(timeout=0.2):
-                    if self._stop_signal:
-                        return
+                if not self._acquire(slots):
+                    return
                 delivery = threads.submit(deliver, request, writer.submit(write, request))
                 if request.canary:
                     canary.append(delivery)
+                if alone:  # the first request: nothing else is sent before it is answered
+                    alone = False
+                    wait([delivery])
             if waiting and canary:
                 self._await_canary(canary)
         except USpeedoError as error:
@@ -186,6 +200,13 @@ class Campaign:
         except BaseException as error:
             self._stop_signal.stop_for(error)  # claimed requests that wait for a thread must not be sent
             raise
+
+    def _acquire(self, slots: threading.Semaphore) -> bool:
+        """Waits for a slot; false if the campaign is stopped."""
+        while not slots.acquire(timeout=0.2):
+            if self._stop_signal:
+                return False
+        return True
 
     def _await_canary(self, deliveries: list[Future[None]]) -> None:
         """Waits until the canary is answered, and continues only if it has passed.
@@ -203,17 +224,67 @@ class Campaign:
         def unavailable(recipients: RecipientBatch) -> np.ndarray[Any, Any]:
             return self._ledger.unavailable(attempt, recipients)
 
-        for portion in prefetched(self._reading.portions(None if attempt.first else unavailable)):
+        portions = self._reading.portions(None if attempt.first else unavailable, self._first_request(attempt))
+        for portion in prefetched(portions):
             if self._stop_signal:
                 return
             release_memory()
             requests = self._ledger.claim(attempt, portion)
+            if requests and not self._begun:
+                self._begun = True
+                self._check_before_sending(portion)
             if requests:
                 recipients = sum(len(request.recipients) for request in requests)
                 log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(recipients, "recipient"))
             del portion  # its rows are not needed any more, and the next portion is on its way
             yield from handed_over(requests)
         self._complete = True
+
+    def _first_request(self, attempt: Attempt) -> FirstRequest:
+        """Whether the attempt begins with a probe: where it could lose more than one request, or the last ones were."""
+        if self._config.max_unknown_requests is None:
+            return FirstRequest.ORDINARY
+        if not attempt.first and self._ledger.has_unknown_request(attempt):
+            return FirstRequest.PROBE
+        return FirstRequest.PROBE_UNLESS_SOLE
+
+    def _check_before_sending(self, portion: Portion) -> None:
+        """Checks the share of invalid rows before the first message, if the whole table has been read by then.
+
+        The rows of the portion are recorded: the results say which are invalid, and why.
+
+        :raises CampaignHalted: it is too large.
+        """
+        found = self._reading.invalid_rows() if portion.is_last else self._reading.invalid_rows_at_preflight
+        if not self._judge_invalid or found is None:
+            return
+        self._complete = portion.is_last  # it is, should this end the attempt here
+        check_invalid(self._config.max_invalid_ratio, found, "Nothing was sent in this attempt.")
+        self._judge_invalid = self._complete = False
+
+    def _check_rows(self, summary: Summary) -> None:
+        """Checks the share of invalid rows at the end, if it was not checked before."""
+        told_to_stop = bool(self._stop_signal) and self._stop_signal.cause is None
+        if not self._judge_invalid or not self._complete or told_to_stop:
+            return
+        found = replace(self._reading.invalid_rows(), rows=summary.rows, invalid=summary[Status.INVALID])
+        left = summary[Status.NOT_SENT]
+        others = (
+            f"Of the others, {left:,} were not sent to: the next attempt does." if left else "The others were sent to."
+        )
+        try:
+            check_invalid(self._config.max_invalid_ratio, found, others)
+        except CampaignHalted as halted:
+            self._stop_signal.stop_for(halted)
+
+    def _check_answers(self) -> None:
+        """Checks the share of rejected recipients once all are answered."""
+        if self._stop_signal:
+            return
+        try:
+            self._guards.check_end()
+        except CampaignHalted as halted:
+            self._stop_signal.stop_for(halted)
 
     def _end(self, attempt: Attempt, *, recorded: bool) -> None:
         """Records the end of the attempt. If the ledger cannot be written, the result is reported all the same.

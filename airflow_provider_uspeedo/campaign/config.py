@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.keys import BARE_DIGITS, NATIONAL
 from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -15,6 +16,10 @@ MAX_CONCURRENCY = 64
 """Requests in flight of one task; for more, map the task."""
 MAX_CAMPAIGN_ID_CHARACTERS = 1000
 MIN_REQUESTS_PER_SECOND = 0.001
+MAX_UNKNOWN_REQUESTS = 3
+"""Requests without an answer in a row that stop an attempt, if nothing else is said."""
+DEFAULT_MAX_RATIO = 0.5
+"""The share of rejected recipients, and of invalid rows, that is accepted if nothing else is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,13 @@ class CampaignConfig:
     :param template_id: for all rows, or ``""`` if a column has them.
     :param sender_id: for all rows, unless a column has them; ``""`` for none.
     :param default_region: ISO 3166 alpha-2; reads phones without a country code.
+    :param bare_digits: ``national`` or ``international``: how phones without a country code are read that are no valid
+        numbers of the default region, and valid ones with a ``+``; ``None``: such a row is invalid.
     :param max_recipients: a table with more is refused before the first message.
-    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign.
+    :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign; ``None``: none does.
+    :param max_invalid_ratio: the same for invalid rows.
+    :param max_unknown_requests: so many requests without an answer in a row stop the attempt; ``None``: none do, and
+        nothing is held back.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
@@ -38,11 +48,14 @@ class CampaignConfig:
     template_id: str = ""
     sender_id: str = ""
     default_region: str | None = None
+    bare_digits: str | None = None
     chunk_size: int = MAX_RECIPIENTS_PER_REQUEST
     concurrency: int = 4
     requests_per_second: float | None = None
     max_recipients: int | None = None
-    max_failure_ratio: float | None = None
+    max_failure_ratio: float | None = DEFAULT_MAX_RATIO
+    max_invalid_ratio: float | None = DEFAULT_MAX_RATIO
+    max_unknown_requests: int | None = MAX_UNKNOWN_REQUESTS
     canary: int | None = None
     slice_: Slice = WHOLE
     part: str = ""
@@ -74,6 +87,14 @@ class CampaignConfig:
         )
         for name in ("template_id", "sender_id"):
             _require(getattr(self, name).isprintable(), f"{name} has a character that cannot be printed.")
+        _require(
+            self.bare_digits in (None, *BARE_DIGITS),
+            "bare_digits must be 'national' or 'international', or left out.",
+        )
+        _require(
+            self.bare_digits != NATIONAL or bool(self.default_region and self.default_region.strip()),
+            "bare_digits='national' needs a default_region: it names the country of the numbers.",
+        )
         _require(not (columns.params and columns.params_list), "Give param_columns or params_column, not both.")
         _require(
             columns.keys != (),
@@ -88,12 +109,17 @@ class CampaignConfig:
             )
         if self.max_recipients is not None:
             _require(self.max_recipients >= 0, "max_recipients must be 0 or more, or left out for no limit.")
-        if self.max_failure_ratio is not None:
+        for name in ("max_failure_ratio", "max_invalid_ratio"):
+            ratio = getattr(self, name)
             _require(
-                0 <= self.max_failure_ratio <= 1,
-                f"max_failure_ratio={self.max_failure_ratio:g} is out of range: it is a share such as 0.05, from 0 to "
-                "1, or left out for no limit.",
+                ratio is None or 0 <= ratio <= 1,
+                f"{name}={ratio or 0:g} is out of range: it is a share such as 0.05, from 0 to 1; None or 1 for no "
+                "limit.",
             )
+        _require(
+            self.max_unknown_requests is None or self.max_unknown_requests >= 1,
+            "max_unknown_requests must be 1 or more, or None for no limit.",
+        )
         if self.canary is not None:
             _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")
 

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
 from airflow_provider_uspeedo.core.slices import WHOLE
@@ -31,6 +32,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
     :param ledger: ``None`` if none exists yet.
     """
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
+    reading.continue_campaign(attempt.spec if attempt else None)
     counts: Counter[str] = Counter()
     sessions: dict[str, None] = {}
     failures: list[ListedFailure] = []
@@ -38,6 +40,14 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         for batch in _without_duplicates(reading.rows(), seen):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
             known_statuses = ledger.outcomes(attempt, keys) if ledger and attempt else {}
+            new = [row for row in batch if isinstance(row, Recipient) and row.key not in known_statuses]
+            others, why = reading.other_keys(new)
+            if ledger and attempt and others:
+                taken = ledger.outcomes(attempt, list(set(others.values())))
+                others = {number: key for number, key in others.items() if key in taken}
+                known_statuses |= {
+                    row.key: RecipientStatus(Status.INVALID, why, None) for row in new if row.row_number in others
+                }
             for row in batch:
                 found = _status_of(row, known_statuses, seen)
                 counts[found.status] += 1
@@ -58,20 +68,31 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
 def refuse_too_many(maximum: int, rows_at_most: int | None, reading: TableReader) -> None:
     """Checks ``max_recipients`` before the first message.
 
+    Where that needs the whole table to be read, the invalid rows are counted at once.
+
     :param rows_at_most: rows in the table, if its metadata has it.
     :raises ConfigurationError: the table holds more recipients.
     """
     if rows_at_most is not None and rows_at_most <= maximum:
         return
+    found = InvalidRows()
     with _temporary_index() as seen:
-        rows = _without_duplicates(reading.rows(WHOLE), seen)
+        rows = _counted(_without_duplicates(reading.rows(WHOLE), seen), found)
         recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
         too_many = next(islice(recipients, maximum, None), None) is not None
+    reading.invalid_rows_at_preflight = found
     if too_many:
         raise ConfigurationError(
             f"The table holds more than max_recipients={maximum:,} recipients; nothing was sent. Check that it is the "
             "right table, or raise max_recipients."
         )
+
+
+def _counted(batches: Iterable[list[Recipient | BadRow]], found: InvalidRows) -> Iterator[list[Recipient | BadRow]]:
+    for batch in batches:
+        invalid = (row.reason for row in batch if isinstance(row, BadRow) and row.status == Status.INVALID)
+        found.add(len(batch), Counter(invalid))
+        yield batch
 
 
 def _status_of(

@@ -35,6 +35,7 @@ def fingerprint(
         "template_id": config.template_id,
         "sender_id": config.sender_id,
         "default_region": config.default_region,
+        "bare_digits": config.bare_digits,
         "keys": spec.to_json(),
         "variables": sorted(variables.items()),
         "slice": str(config.slice_),

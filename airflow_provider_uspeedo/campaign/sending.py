@@ -2,22 +2,26 @@
 """The life of one claimed request: mark it *sending*, send it once, record what came back.
 
 Everything that happens after *sending* is marked is recorded: an answer, surely not accepted, or unknown. Only what was
-surely not accepted is sent again, as a new request.
+surely not accepted is sent again, as a new request. When a request may go, and whether all of it, the circuit breaker
+says; of a request that may not go as a whole, one recipient goes as a request of its own.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import cast
 
 from airflow_provider_uspeedo.api.http.backoff import Backoff, retry_not_sent
+from airflow_provider_uspeedo.api.http.tracked_connection import elapsed, starting_before
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.builders import write_content
 from airflow_provider_uspeedo.api.response.outcomes import ACCEPTED as ACCEPTED_OUTCOME
-from airflow_provider_uspeedo.api.response.outcomes import outcomes
+from airflow_provider_uspeedo.api.response.outcomes import Outcome, outcomes
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker, Turn
 from airflow_provider_uspeedo.campaign.guards import Guards
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -35,12 +39,18 @@ from airflow_provider_uspeedo.errors import (
     USpeedoError,
 )
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.protocol.resolution import MAY_STILL_ARRIVE
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
 
 log = logging.getLogger(__name__)
 
 Send = Callable[[WrittenContent], SendAnswer]
 """One call to the API: at most one HTTP request, or an error that says what may be done next."""
+
+
+MAX_MARK_AGE = MAY_STILL_ARRIVE.total_seconds() / 2
+"""Seconds between the mark *sending* and the first byte. ``resolve`` takes a request for dead ``MAY_STILL_ARRIVE``
+after its mark, and lets a person say *not sent*: one whose worker was frozen for longer than this is dropped."""
 
 
 class Sender:
@@ -54,6 +64,7 @@ class Sender:
         stop_signal: StopSignal,
         rate_limiter: RateLimiter,
         guards: Guards,
+        breaker: CircuitBreaker,
         backoff: Backoff,
     ) -> None:
         self._ledger = ledger
@@ -62,37 +73,80 @@ class Sender:
         self._stop_signal = stop_signal
         self._rate_limiter = rate_limiter
         self._guards = guards
+        self._breaker = breaker
         self._backoff = backoff
 
     def deliver(self, request: Request, writing: Future[WrittenContent]) -> None:
-        """Sends one claimed request, and stops the campaign on errors.
+        """Sends one claimed request, in parts where only probes may go, and stops the campaign on errors.
 
         :param writing: its content; see :func:`write`.
         """
         try:
-            content = writing.result()
+            rest = self._deliver_part(request, writing.result())
+            while rest is not None:
+                rest = self._deliver_part(rest, write(rest))
+        except BaseException as error:  # noqa: BLE001 - after any error nothing more may be sent; the campaign reports it
+            self._stop_signal.stop_for(error)
+
+    def _deliver_part(self, request: Request, content: WrittenContent) -> Request | None:
+        """Sends the request, or one recipient of it; returns what is left of it."""
+        rest: Request | None = None
+        turn: Turn | None = None
+        try:
             for retry in retry_not_sent(self._stop_signal.event, backoff=self._backoff):
                 with retry:
                     if retry.retry_state.attempt_number > 1:
                         log.info("Retrying to send to %d recipients.", len(request.recipients))
                         request = self._ledger.renew(self._attempt, request, new_id())
                         if not request.recipients:
-                            return
+                            return rest
                         content = write(request)
-                    self._send_once(request, content)
-        except BaseException as error:  # noqa: BLE001 - after any error nothing more may be sent; the campaign reports it
-            self._stop_signal.stop_for(error)
+                    turn = self._next_turn(turn, sole=request.sole)
+                    if turn is None:
+                        return None  # the campaign is stopped
+                    if turn.probe and len(request.recipients) > 1:
+                        request, rest = self._ledger.split(self._attempt, request, 1, new_id())
+                        if not request.recipients:
+                            return rest
+                        content = write(request)
+                    self._send_once(request, content, turn)
+        finally:
+            if turn is not None:
+                self._breaker.leave()
+        return rest
 
-    def _send_once(self, request: Request, content: WrittenContent) -> None:
+    def _next_turn(self, turn: Turn | None, *, sole: bool) -> Turn | None:
+        """Waits for the right to send now; ``None`` if the campaign is stopped.
+
+        :param turn: the one of a call that was surely not accepted. While it is repeated, nobody else gets its place,
+            unless there are many.
+        """
+        while True:
+            if turn is not None and not turn.solo:
+                self._breaker.leave()
+                turn = None
+            turn = turn or self._breaker.enter(sole=sole)
+            if turn is None:
+                return None
+            self._rate_limiter.wait(self._stop_signal.event)
+            if self._breaker.holds(turn):
+                return turn
+
+    def _send_once(self, request: Request, content: WrittenContent, turn: Turn) -> None:
         """Sends a request if it is still ours. Raises if it was surely not accepted, or nothing may follow."""
-        self._rate_limiter.wait(self._stop_signal.event)
+        marked_at = elapsed()
         if self._stop_signal or not self._mark_sending(request):
             return
         try:
-            answer = self._send(content)
+            with starting_before(marked_at + MAX_MARK_AGE):
+                answer = self._send(content)
         except OutcomeUnknown as error:
+            # Before the ledger knows it, which may take long: nothing else may leave meanwhile.
+            outage = self._breaker.unanswered(turn, str(error))
             self._mark_unknown(request, error)
             self._guards.report(Status.UNKNOWN for _ in request.recipients)
+            if outage is not None:
+                raise outage from None
         except (NotSent, Refused, ConfigurationError) as error:
             self._release(request, error)
             raise
@@ -101,7 +155,7 @@ class Sender:
             self._mark_unknown(request, OutcomeUnknown(f"{type(error).__name__} while sending"))
             raise
         else:
-            self._settle(request, content, answer)
+            self._settle(request, content, answer, turn)
 
     def _mark_sending(self, request: Request) -> bool:
         try:
@@ -112,32 +166,50 @@ class Sender:
             self._release(request, error)
             raise
 
-    def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer) -> None:
+    def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer, turn: Turn) -> None:
         session_no = ",".join(answer.session_nos) or None
-        # If the answer names no recipient, all of them have the same outcome.
-        sent: Sequence[Contact | Recipient] = _contacts(content) if answer.failures else request.recipients
-        found = outcomes(answer, sent)
-        differing = (
-            ()
-            if all(outcome is ACCEPTED_OUTCOME for outcome in found)
-            else tuple(
-                (one.key, outcome.status, outcome.reason)
-                for one, outcome in zip(sent, found, strict=True)
-                if outcome.status != Status.ACCEPTED
-            )
-        )
-        record = Answer(session_no, answer.ret_code, answer.request_id, differing)
-        facts = (request.id.hex(), session_no, answer.ret_code, len(found), len(differing))
+        count, failed = len(request.recipients), len(answer.failures)
         by_hand = "Settle it by hand: request %s, SessionNo %s, RetCode %s, %d recipients, %d of them not accepted."
+        facts: tuple[object, ...] = (request.id.hex(), session_no, answer.ret_code)
         try:
+            # If the answer names no recipient, all of them have the same outcome.
+            sent: Sequence[Contact | Recipient] = _contacts(content) if failed else request.recipients
+            found = outcomes(answer, sent)
+            differing = (
+                ()
+                if all(outcome is ACCEPTED_OUTCOME for outcome in found)
+                else tuple(
+                    (one.key, outcome.status, outcome.reason)
+                    for one, outcome in zip(sent, found, strict=True)
+                    if outcome.status != Status.ACCEPTED
+                )
+            )
+            failed = len(differing)
+            record = Answer(session_no, answer.ret_code, answer.request_id, differing)
             settled = self._ledger.settle(self._attempt, request.id, record)
         except LedgerError:
             # The error itself is raised and reported once.
-            log.error("The ledger is not available and an answer could not be recorded. " + by_hand, *facts)  # noqa: G003, TRY400
+            log.error(  # noqa: TRY400
+                "The ledger is not available and an answer could not be recorded. " + by_hand,  # noqa: G003
+                *facts, count, failed,
+            )  # fmt: skip
+            raise
+        except BaseException as error:
+            log.error("%s: an answer could not be recorded. " + by_hand, type(error).__name__, *facts, count, failed)  # noqa: G003, TRY400
             raise
         if not settled:
-            log.error("The ledger has no such request for an answer: was the campaign pruned? " + by_hand, *facts)  # noqa: G003
-        self._guards.report([outcome.status for outcome in found])
+            log.error(
+                "The ledger has no such request for an answer: was the campaign pruned? " + by_hand,  # noqa: G003
+                *facts, count, failed,
+            )  # fmt: skip
+        outage = None
+        if all(outcome.status == Status.UNKNOWN for outcome in found):
+            outage = self._breaker.unanswered(turn, found[0].reason + ".")
+        else:
+            self._breaker.answered(turn)
+        self._guards.report([outcome.status for outcome in found], _reasons(found))
+        if outage is not None:
+            raise outage
 
     def _release(self, request: Request, error: USpeedoError) -> None:
         ret_code, vendor_request_id = _facts(error)
@@ -162,6 +234,11 @@ def write(request: Request) -> WrittenContent:
 def _contacts(content: WrittenContent) -> list[Contact]:
     """The recipients that an answer may name, in the order in which they were sent."""
     return [contact for group in content.groups for contact in cast("RecipientBatch", group.targets).contacts()]
+
+
+def _reasons(found: Sequence[Outcome]) -> Counter[str]:
+    """Why recipients were rejected."""
+    return Counter(outcome.reason for outcome in found if outcome.status == Status.REJECTED)
 
 
 def _facts(error: Exception) -> tuple[int | None, str]:

@@ -3,24 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
+from airflow_provider_uspeedo.campaign.guards import InvalidRows
+from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows, first_of_each
 from airflow_provider_uspeedo.core.chunks import cut
-from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
+from airflow_provider_uspeedo.core.countries import countries_of
+from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.rows import RowReader, in_order
 from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import TableError
-from airflow_provider_uspeedo.ledger.protocol.portion import Portion
+from airflow_provider_uspeedo.ledger.protocol.portion import OtherKeys, Portion
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
@@ -34,6 +41,14 @@ BATCH_ROWS = 5_000
 
 Unavailable = Callable[[RecipientBatch], np.ndarray[Any, Any]]
 """For each recipient whether it cannot be claimed."""
+
+
+class FirstRequest(Enum):
+    """Whether the first request of an attempt is a probe, that is: has one recipient."""
+
+    ORDINARY = "no"
+    PROBE_UNLESS_SOLE = "unless all that is to be sent fits one request"
+    PROBE = "yes"
 
 
 class TableReader:
@@ -54,20 +69,17 @@ class TableReader:
         batch_rows: int = BATCH_ROWS,
     ) -> None:
         self._table = table
+        self._variables: Mapping[str, int] = {}
+        self.countries: Counter[str] = Counter()
+        """How many recipients each country code has among those that were read."""
         self._digest = TableDigest()
+        self._invalid = InvalidRows()
+        self.invalid_rows_at_preflight: InvalidRows | None = None
         self._config = config
         self._columns = config.columns
         self._portion_rows = portion_rows
         self._batch_rows = min(batch_rows, portion_rows)
-        phones = PhoneReader(config.default_region)
-        self.spec = self._spec(phones.default_region)
-        self._rows = RowReader(
-            config.columns,
-            template_id=config.template_id,
-            sender_id=config.sender_id,
-            phones=phones,
-            keys=KeyMaker(self.spec),
-        )
+        self._use(self._spec(PhoneReader(config.default_region, config.bare_digits)))
         if table.loses_digits(config.columns.phone):
             raise TableError(
                 f"Column {config.columns.phone!r} is of type {table.arrow_type_name(config.columns.phone)}, which "
@@ -76,17 +88,42 @@ class TableReader:
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
 
+    def _use(self, spec: KeySpec) -> None:
+        """From now on rows are read, and keys are made, as the spec says."""
+        self.spec = spec
+        config = self._config
+        way = None if spec.rules == FIRST_RULES else config.bare_digits
+        self._phones = PhoneReader(config.default_region, way, rules=spec.rules)
+        self._keys = KeyMaker(spec)
+        self._rows = RowReader(
+            config.columns,
+            template_id=config.template_id,
+            sender_id=config.sender_id,
+            phones=self._phones,
+            keys=self._keys,
+        )
+        self._rows.variables = self._variables
+
+    def continue_campaign(self, spec: KeySpec | None) -> None:
+        """Reads as the campaign did when it began: an older version's rules would give other keys today.
+
+        :param spec: what the ledger has of it; one that accepts this table's own.
+        """
+        if spec is not None and spec != self.spec:
+            self._use(spec)
+
     def expect(self, variables: Mapping[str, int]) -> None:
         """From now on rows must have as many parameters as their template has variables.
 
         :param variables: by template, as far as they are known.
         """
-        self._rows.variables = variables
+        self._variables = self._rows.variables = variables
 
-    def _spec(self, region: str | None) -> KeySpec:
+    def _spec(self, phones: PhoneReader) -> KeySpec:
         keys = self._columns.keys
         if keys is None:
-            return KeySpec(columns=None, kinds=(), default_region=region)
+            region, way = phones.default_region, phones.bare_digits
+            return KeySpec(columns=None, kinds=(), default_region=region, bare_digits=way)
         kinds = self._table.kinds(keys)
         return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
 
@@ -116,20 +153,38 @@ class TableReader:
 
         :param slice_: another one than the campaign's.
         """
+        self._begin()
         for batch in self._batches():
             good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
+            self.countries.update(countries_of(good.column("phone")))
             yield in_order(good, bad)
 
-    def portions(self, unavailable: Unavailable | None = None) -> Iterator[Portion]:
+    def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
+        """The keys of what else the digits of rows could mean, by row number; and why such a row may not be sent.
+
+        :param recipients: of the batch that :meth:`rows` gave last.
+        """
+        others = self._other_keys(RecipientBatch.of(recipients))
+        if others is None:
+            return {}, ""
+        found = others(True)
+        return dict(zip(found.row_numbers.tolist(), key_cells(found.keys).tolist(), strict=True)), found.reason
+
+    def portions(
+        self, unavailable: Unavailable | None = None, first_request: FirstRequest = FirstRequest.ORDINARY
+    ) -> Iterator[Portion]:
         """What to claim, until the table ends: consecutive rows, each in one portion.
 
         A portion ends with the last recipient that fills a request; the rows after it go into the next one.
 
         :param unavailable: says who cannot be claimed, so that requests are cut of what can be sent; ``None``: nobody
             can have been claimed yet.
+        :param first_request: whether it is a probe.
         """
-        cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0)
+        cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0, first_request)
         self._digest = TableDigest()
+        self._invalid = InvalidRows()
+        self._begin()
         rest, rest_bad = RecipientBatch.of(()), BadRows.of(())
         for good, others, last_row, is_last in self._groups():
             recipients, bad = _without_duplicates(
@@ -140,8 +195,19 @@ class TableReader:
             read_to = last_row if is_last else cutter.end_of_full_requests(numbers[~taken]) or last_row
             end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
             now, taken = recipients[:end], taken[:end]
-            yield Portion(cutter.requests_of(now.only(~taken)), now.only(taken), bad.only(bad_now), read_to)
+            self._count_invalid(end, bad_part := bad.only(bad_now))
+            self.countries.update(countries_of(now.column("phone")))
+            new = now.only(~taken)
+            requests = cutter.requests_of(new, is_last=is_last)
+            yield Portion(requests, now.only(taken), bad_part, read_to, is_last, self._other_keys(new))
             rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
+
+    def invalid_rows(self) -> InvalidRows:
+        """What :meth:`portions` has counted so far."""
+        return self._invalid
+
+    def _count_invalid(self, good: int, bad: BadRows) -> None:
+        self._invalid.add(good + len(bad), bad.reasons(Status.INVALID))
 
     def _groups(self) -> Iterator[tuple[list[RecipientBatch], list[BadRows], int, bool]]:
         """The rows for one portion each, the number of the last row, and whether it is the last of the table."""
@@ -161,10 +227,28 @@ class TableReader:
 
     def _read(self, batch: TextBatch, slice_: Slice) -> tuple[RecipientBatch, BadRows]:
         good, bad = self._rows.read(batch)
+        if self._phones.has_two_readings and self._columns.keys is None:
+            self._written.append(WrittenColumn.of(batch, self._columns.phone))
         if not slice_.is_whole:
             bad = list(filter(slice_.holds, bad))
             good = good.only(np.fromiter(map(slice_.holds_key, good.keys()), bool, len(good)))
         return good, BadRows.of(bad)
+
+    def _begin(self) -> None:
+        self.countries = Counter()
+        self._written: list[WrittenColumn] = []
+
+    def _other_keys(self, recipients: RecipientBatch) -> Callable[[bool], OtherKeys] | None:
+        """What :class:`.Portion` has of that name; the columns of rows before these are not kept any longer."""
+        if not len(recipients):
+            return None
+        first = int(_numbers(recipients)[0])
+        self._written = [part for part in self._written if part.last_row >= first]
+        if not self._written:
+            return None
+        written = WrittenPhones(self._phones, self._keys, self._columns.phone, tuple(self._written))
+        codes = frozenset(self.countries)
+        return lambda everything: written.others(recipients, None if everything else codes)
 
     def _batches(self, digest: TableDigest | None = None) -> Iterator[TextBatch]:
         return self._table.batches(
@@ -177,22 +261,38 @@ class TableReader:
 
 
 class _RequestCutter:
-    """Cuts requests; the first ``canary`` recipients have some of their own."""
+    """Cuts requests; the first ``canary`` recipients have some of their own, and the very first one may, too."""
 
-    def __init__(self, size: int, canary: int) -> None:
+    def __init__(self, size: int, canary: int, first_request: FirstRequest) -> None:
         self._size = size
         self._canary = canary
+        self._first_request = first_request
 
     def end_of_full_requests(self, row_numbers: np.ndarray[Any, Any]) -> int:
         """The row of the last recipient that fills a request; 0 if there are too few to fill one."""
-        full = (len(row_numbers) - self._canary) // self._size * self._size
-        return int(row_numbers[self._canary + full - 1]) if full > 0 else 0
+        before = self._canary or int(self._first_request is not FirstRequest.ORDINARY)
+        full = (len(row_numbers) - before) // self._size * self._size
+        return int(row_numbers[before + full - 1]) if full > 0 else 0
 
-    def requests_of(self, recipients: RecipientBatch) -> list[Request]:
-        """Requests with all of the recipients."""
+    def requests_of(self, recipients: RecipientBatch, *, is_last: bool) -> list[Request]:
+        """Requests with all of the recipients.
+
+        :param is_last: there are no others.
+        """
+        if not len(recipients):
+            return []
+        first_request, self._first_request = self._first_request, FirstRequest.ORDINARY
         canary, others = recipients[: self._canary], recipients[self._canary :]
         self._canary -= len(canary)
-        return [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+        if first_request is FirstRequest.ORDINARY:
+            return [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+        if first_request is FirstRequest.PROBE_UNLESS_SOLE and is_last:
+            requests = [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
+            if len(requests) == 1:
+                return [replace(requests[0], sole=True)]
+        probe = Request(new_id(), recipients[:1], canary=bool(canary))
+        canary, others = (canary[1:], others) if canary else (canary, others[1:])
+        return [probe, *self._requests(canary, canary=True), *self._requests(others, canary=False)]
 
     def _requests(self, recipients: RecipientBatch, *, canary: bool) -> Iterator[Request]:
         return (Request(new_id(), chunk, canary) for chunk in cut(recipients, self._size))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks the templates before the first message: approved, and with as many variables as the columns fill.
 
-The vendor does not guarantee an answer to this query. Without one the campaign continues: the API refuses the first
-request as a whole if its template is wrong, and nothing is sent either.
+It is also the first call to the API, and so the one that finds out whether there is one: no number of a recipient
+leaves this machine for an address where something else answers, or nothing.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 
+from airflow_provider_uspeedo.api.response.codes import is_out_of_order, may_not_ask
 from airflow_provider_uspeedo.api.response.templates import Template
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.core.plural import counted
-from airflow_provider_uspeedo.errors import CallError, ConfigurationError
+from airflow_provider_uspeedo.errors import ApiUnavailable, CallError, ConfigurationError, NotSent, Refused
 from airflow_provider_uspeedo.tables import Table
 
 log = logging.getLogger(__name__)
 
+SERVER_ERRORS = 500
+"""The first HTTP status that says that the server failed."""
 MAX_TEMPLATES = 1000
 """Distinct templates in one table."""
 
@@ -27,7 +30,9 @@ def check_templates(
 ) -> dict[str, int]:
     """Returns the number of variables of each template, where the API says it.
 
-    :raises ConfigurationError: a template is not approved, or has another number of variables than the columns fill.
+    :raises ConfigurationError: a template is not approved, or has another number of variables than the columns fill;
+        or the API refuses key, account or template for good.
+    :raises ApiUnavailable: there is no answer, or it is not the API's; not if the circuit breaker is off.
     """
     ids = [config.template_id]
     if config.columns.template_id:
@@ -38,11 +43,29 @@ def check_templates(
     try:
         templates = query(ids)
     except CallError as error:
+        if isinstance(error, Refused) and not may_not_ask(error.ret_code):
+            raise ConfigurationError(f"{error} Nothing was sent.") from None
+        if config.max_unknown_requests is not None and not _is_an_answer(error):
+            raise ApiUnavailable(
+                f"USpeedo could not be asked for the templates, so nothing was sent to anybody: {error}"
+            ) from None
         log.warning("The templates could not be checked before sending: %s", error)
         return {}
     for template in templates:
         _check(template, config)
     return {template.template_id: template.variables for template in templates if template.text}
+
+
+def _is_an_answer(error: CallError) -> bool:
+    """True if the API itself said that it does not answer this query, or something that no document explains.
+
+    A code that means that the API, or what stands before it, is out of order is no answer, and HTTP 5xx is none.
+    """
+    if isinstance(error, Refused):
+        return True
+    if isinstance(error, NotSent) or error.ret_code is None or (error.http_status or 0) >= SERVER_ERRORS:
+        return False
+    return not is_out_of_order(error.ret_code)
 
 
 def _check(template: Template, config: CampaignConfig) -> None:

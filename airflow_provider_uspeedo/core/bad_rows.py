@@ -56,11 +56,19 @@ class BadRows(Sequence[BadRow]):
 
         :param first_rows: for each the number of the row that stands for its recipient.
         """
-        rows = len(recipients)
+        reasons = side_by_side(["same recipient as row ", column_of_numbers(first_rows).cast(TEXT)])
+        return cls._of_recipients(recipients, Status.DUPLICATE, reasons)
+
+    @classmethod
+    def invalid(cls, recipients: RecipientBatch, reason: str) -> BadRows:
+        """Rows that could be read, and are not sent for one reason."""
+        return cls._of_recipients(recipients, Status.INVALID, column_of_texts([reason] * len(recipients)))
+
+    @classmethod
+    def _of_recipients(cls, recipients: RecipientBatch, status: Status, reasons: pa.Array) -> BadRows:
         same: dict[str, Any] = {name: recipients.column(name).cast(TEXT) for name in _SHARED}
         same |= {name: recipients.column(name) for name in ("row_number", "key")}
-        same["status"] = column_of_texts([str(Status.DUPLICATE)] * rows)
-        same["reason"] = side_by_side(["same recipient as row ", column_of_numbers(first_rows).cast(TEXT)])
+        same |= {"status": column_of_texts([str(status)] * len(recipients)), "reason": reasons}
         return cls(pa.RecordBatch.from_arrays([same[name] for name in SCHEMA.names], schema=SCHEMA))
 
     @classmethod
@@ -83,6 +91,12 @@ class BadRows(Sequence[BadRow]):
     def only(self, mask: np.ndarray[Any, Any]) -> BadRows:
         """Those that the mask says ``True`` of."""
         return self if mask.all() else BadRows(self.batch.take(column_of_numbers(np.flatnonzero(mask))))
+
+    def reasons(self, status: str) -> dict[str, int]:
+        """How many rows of a status have which reason."""
+        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
+        counts = pc.value_counts(self.column("reason").filter(pc.equal(self.column("status"), meant)))
+        return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)

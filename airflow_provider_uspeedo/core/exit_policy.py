@@ -37,6 +37,7 @@ def decide(
     phone_column: str,
     cause: str = "",
     halted: str = "",
+    unavailable: str = "",
     stopped: bool = False,
     elsewhere: bool = False,
     complete: bool = True,
@@ -46,6 +47,7 @@ def decide(
 
     :param cause: the message of the error that stopped the campaign early; empty if there was none.
     :param halted: the section of the runbook, if an operator or a guard stopped the campaign: retries do not resume it.
+    :param unavailable: the section of the runbook, if the API did not answer.
     :param stopped: the task was told to stop.
     :param elsewhere: another attempt of the campaign has a request in flight.
     :param complete: the whole table was read.
@@ -56,8 +58,10 @@ def decide(
         return _end(End.RETRY, f"The task was stopped. {counts} The next attempt continues.", "stopped")
     if halted:
         return _end(End.FAIL, f"{cause} {counts}", halted)
-    if cause:
-        return _end(End.RETRY, f"The campaign stopped: {cause} {counts}", "the-campaign-stopped")
+    left = summary[Status.NOT_SENT] or not complete
+    if cause and (left or not unavailable):  # a retry that only hopes for the API would find nothing left to send
+        what = "The API did not answer, and the attempt stopped" if unavailable else "The campaign stopped"
+        return _end(End.RETRY, f"{what}: {cause} {counts}", unavailable or "the-campaign-stopped")
     if summary[Status.NOT_SENT]:
         text = f"{_were(summary[Status.NOT_SENT])} not sent. {counts} A later attempt sends only these."
         return _end(End.RETRY, text, "not-sent")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
@@ -20,6 +20,16 @@ KEY_BYTES = 16
 
 KEY_VERSION = 1
 """Changes with every change that gives a recipient another key."""
+
+FIRST_RULES = 1
+"""Of campaigns whose record does not name the rules by which their phones are read."""
+RULES = 2
+"""The rules by which phones are read; see :mod:`.phones`."""
+
+NATIONAL = "national"
+INTERNATIONAL = "international"
+BARE_DIGITS = (NATIONAL, INTERNATIONAL)
+"""How bare digits are read where the default region leaves it open."""
 
 _PUNCTUATION = str.maketrans("", "", "()+- ")
 _OF_PHONE = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.phone.1")
@@ -35,6 +45,8 @@ class KeySpec:
     :param kinds: one for each key column: how its values become text. Types that give the same text share a kind.
     :param default_region: how phones without a country code were read, in upper case; part of a phone's key only.
     :param version: of the way keys are made.
+    :param bare_digits: how bare digits were read where the default region leaves it open; part of a phone's key only.
+    :param rules: by which phones are read, :data:`RULES` or :data:`FIRST_RULES`; a campaign keeps its own.
     :raises ConfigurationError: no column, a column twice, or not one kind for each column.
     """
 
@@ -42,6 +54,8 @@ class KeySpec:
     kinds: tuple[str, ...]
     default_region: str | None
     version: int = KEY_VERSION
+    bare_digits: str | None = None
+    rules: int = RULES
 
     def __post_init__(self) -> None:
         if self.columns is not None and (not self.columns or len(set(self.columns)) < len(self.columns)):
@@ -52,7 +66,10 @@ class KeySpec:
 
     def to_json(self) -> str:
         """Return the text that is stored with the campaign; the same for equal specs."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        fields = asdict(self)
+        if self.rules == FIRST_RULES:
+            del fields["rules"], fields["bare_digits"]
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> KeySpec:
@@ -70,9 +87,28 @@ class KeySpec:
 
     @classmethod
     def _from_fields(
-        cls, *, columns: list[str] | None, kinds: list[str], default_region: str | None, version: int
+        cls,
+        *,
+        columns: list[str] | None,
+        kinds: list[str],
+        default_region: str | None,
+        version: int,
+        bare_digits: str | None = None,
+        rules: int = FIRST_RULES,
     ) -> KeySpec:
-        return cls(None if columns is None else tuple(columns), tuple(kinds), default_region, version)
+        if rules not in (FIRST_RULES, RULES):
+            raise ValueError("rules of a newer version")
+        named = None if columns is None else tuple(columns)
+        return cls(named, tuple(kinds), default_region, version, bare_digits, rules)
+
+    def accepts(self, other: KeySpec) -> bool:
+        """Return whether a run with ``other`` goes on with this campaign; it then reads and makes keys as this one.
+
+        By the first rules bare digits were national, so a campaign of theirs accepts that, and nothing.
+        """
+        if self.rules == FIRST_RULES and other.bare_digits in (None, NATIONAL):
+            return replace(other, rules=FIRST_RULES, bare_digits=None) == replace(self, bare_digits=None)
+        return self == other
 
     def describe_difference(self, other: KeySpec) -> str:
         """Return how the keys of this campaign differ from those that ``other``, the new run, would make.
@@ -88,6 +124,8 @@ class KeySpec:
         """Return what must be the same, the most informative part first."""
         if self.columns is None:
             what, how = "the phone", f"the phone with default_region={self.default_region!r}"
+            if self.bare_digits:
+                how += f" and bare_digits={self.bare_digits!r}"
         else:
             what = ", ".join(map(repr, self.columns))
             how = ", ".join(f"{column!r} ({kind})" for column, kind in zip(self.columns, self.kinds, strict=True))

@@ -43,6 +43,15 @@ def mask_digits(text: str) -> str:
     return _RUN.sub(lambda run: mask_phone(run[0]), text)
 
 
+def hide_digits(text: str) -> str:
+    """Hide every such run without its end, so that reasons that differ in the phone alone become one.
+
+    >>> hide_digits("phone (852) 5531-1111 is in the black list")
+    'phone **** is in the black list'
+    """
+    return _RUN.sub(HIDDEN, text)
+
+
 def _end(text: str) -> str:
     digits = [character for character in text if character.isdecimal()]
     shown = min(4, len(digits) // 2)

@@ -7,7 +7,17 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc, region_code_for_country_code
+import phonenumbers
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    REGION_CODE_FOR_NON_GEO_ENTITY,
+    PhoneMetadata,
+    PhoneNumberDesc,
+    region_code_for_country_code,
+)
+
+METADATA_VERSION: str = phonenumbers.__version__
+"""The version of the metadata. Reading a phone that has its country code does not depend on it."""
 
 MAX_CODE_DIGITS = 3
 """Digits of the longest country code."""
@@ -34,6 +44,8 @@ class NumberingPlan:
     :param shape: matches every known national number. Wider than the assigned ranges.
     :param mobile: matches its known mobile numbers; in some countries all numbers.
     :param abroad: the prefix dialled before a country code; ``None`` if it is not known.
+    :param valid: matches the national numbers of assigned ranges, in all regions that share the country code.
+    :param direct: matches those of them that begin with no national prefix, and so are read as they are.
     """
 
     code: str
@@ -47,6 +59,8 @@ class NumberingPlan:
     shape: re.Pattern[str]
     mobile: re.Pattern[str]
     abroad: re.Pattern[str] | None
+    valid: re.Pattern[str]
+    direct: re.Pattern[str]
 
     def significant(self, digits: str) -> str | None:
         """Return the national number without the national prefix, or ``None`` where only the library can decide.
@@ -84,6 +98,39 @@ class NumberingPlan:
         number = self.significant(digits)
         return number is not None and self.mobile.fullmatch(number) is not None
 
+    def quick(self, main: NumberingPlan) -> re.Pattern[str]:
+        """Return what matches bare digits that are a valid number at home and that no other rule reads otherwise.
+
+        The last group that matched is the national number; without a group all digits are.
+
+        :param main: the plan of the main region with the same country code.
+        """
+        abroad = f"(?!{self.abroad.pattern})" if self.abroad else ""
+        no_prefix = "".join(f"(?!{plan.prefix.pattern})" for plan in (self, main) if plan.prefix)
+        valid, shape, mobile = self.valid.pattern, self.shape.pattern, self.mobile.pattern
+        forms = [
+            f"(?!{self.code}){no_prefix}(?:{valid})",
+            f"(?!(?:{mobile})$){self.code}{no_prefix}({mobile})",
+            f"(?!(?:{shape})$){self.code}{no_prefix}({valid})",
+        ]
+        if self.prefix and not self.rewrites:
+            forms.append(f"(?!{self.code})(?>{self.prefix.pattern})({valid})")
+        return re.compile(f"{abroad}(?:{'|'.join(forms)})")
+
+    def beginnings(self) -> re.Pattern[str]:
+        """Return what matches the beginning of bare digits that may have something before the national number.
+
+        It is the country code, the national prefix, or the prefix of calls abroad.
+        """
+        patterns = [self.code, *(found.pattern for found in (self.prefix, self.abroad) if found)]
+        return re.compile("|".join(patterns))
+
+    def reads_as_valid(self, digits: str) -> bool | None:
+        """Return whether digits after the country code are a valid number; ``None``: it depends on their prefix."""
+        if len(digits) in self.lengths and self.direct.fullmatch(digits):
+            return True
+        return None if self.prefix and self.prefix.match(digits) else False
+
     def length_fault(self, length: int) -> str:
         """Return what is wrong with a national number of that many digits."""
         if length in self.local_lengths:
@@ -116,6 +163,15 @@ def find_plan(digits: str) -> NumberingPlan | None:
     return None
 
 
+def country_of(code: str, region: str | None = None) -> str:
+    """Return the name of a country code for messages, such as ``HK (+852)``; ``+800`` for one of no country.
+
+    :param region: one of those that share the code; not given, its main one.
+    """
+    region = region or region_code_for_country_code(int(code))
+    return f"+{code}" if region == REGION_CODE_FOR_NON_GEO_ENTITY else f"{region} (+{code})"
+
+
 def has_code_in_brackets(text: str) -> bool:
     """Return whether the text begins with a country code in brackets."""
     return text[0] == "(" and text[1:].partition(")")[0].strip() in CALLING_CODES
@@ -125,11 +181,38 @@ def _pattern(numbers: PhoneNumberDesc | None) -> re.Pattern[str]:
     return re.compile((numbers and numbers.national_number_pattern) or r"(?!)")
 
 
+@cache
+def _valid_numbers(code: str) -> str:
+    """Return a pattern of all valid national numbers of a country code, as ``phonenumbers`` decides it."""
+    regions = COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    found = [PhoneMetadata.metadata_for_region_or_calling_code(int(code), region) for region in regions]
+    numbers = [(one.leading_digits, _assigned(one)) for one in found if one is not None]
+    led = "|".join(digits for digits, _ in numbers if digits)
+    rest = f"(?!{led})" if led else ""
+    return "|".join((f"(?={digits})" if digits else rest) + f"(?:{pattern})" for digits, pattern in numbers)
+
+
+def _assigned(metadata: PhoneMetadata) -> str:
+    kinds = (getattr(metadata, kind) for kind in _KINDS)
+    patterns = "|".join(kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern)
+    return f"(?=(?:{_pattern(metadata.general_desc).pattern})$)(?:{patterns})"
+
+
+_KINDS = (
+    "mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan",
+    "voicemail",
+)  # fmt: skip
+
+_PREFIXES = {"52": r"0(?:[12]|4[45])|1"}
+"""Prefixes that the metadata has forgotten and tables have not: Mexico's, of the time before August 2019."""
+
+
 def _plan(metadata: PhoneMetadata | None) -> NumberingPlan:
     if metadata is None or metadata.general_desc is None:
         raise LookupError("phonenumbers has no metadata of this region")
     general, code = metadata.general_desc, str(metadata.country_code)
-    prefix = metadata.national_prefix_for_parsing
+    prefix = _PREFIXES.get(code, metadata.national_prefix_for_parsing)
+    valid = _valid_numbers(code)
     return NumberingPlan(
         code=code,
         head=f"({code})",
@@ -138,8 +221,10 @@ def _plan(metadata: PhoneMetadata | None) -> NumberingPlan:
         longest=max(general.possible_length),
         local_lengths=frozenset(general.possible_length_local_only),
         prefix=re.compile(prefix) if prefix else None,
-        rewrites=bool(metadata.national_prefix_transform_rule),
+        rewrites=code not in _PREFIXES and bool(metadata.national_prefix_transform_rule),
         shape=_pattern(general),
         mobile=_pattern(metadata.mobile),
         abroad=re.compile(metadata.international_prefix) if metadata.international_prefix else None,
+        valid=re.compile(valid),
+        direct=re.compile(f"(?!{prefix})(?:{valid})" if prefix else valid),
     )

@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """Normalises phones to ``(country code)number``, the form that the API takes.
 
-A phone is accepted when its country has numbers of that length, whether or not its range is known to be assigned:
-metadata lags behind new ranges, and the vendor decides. Only the necessary metadata is used: country codes, lengths,
-national prefixes, and for ambiguous digits the general shape of a country's numbers. A phone written with its
-country code and without a national prefix reads the same in all versions.
+A phone with its country code is accepted when its country has numbers of that length, whether or not its range is known
+to be assigned: metadata lags behind new ranges, and the vendor decides. It reads the same in all versions of the
+metadata.
+
+Bare digits, without ``+`` or another sign of a country code, are the one thing that assigned ranges decide:
+
+- A valid number of the default region's numbering plan is that.
+- Otherwise, if the digits after a ``+`` are a valid number, they leave it open which of the two is meant:
+  :data:`.keys.BARE_DIGITS` says so, or the phone is refused.
+- What is valid in neither way is read as a number of the default region if it has a possible length.
 
 Rules beyond those of ``phonenumbers``:
 
 - Digits of the home country's mobile numbers with the country code before them are read so, ``+`` or not.
+- Two spellings of one handset are one phone where the country's plan leaves no doubt: a Brazilian mobile number of
+  before 2016 gets its ninth digit, and a Mexican one loses the ``1`` (``044``, ``045``) of before 2019. An Argentine
+  number with the ``9`` of mobile phones and one without it stay two.
 - ``00`` means ``+`` everywhere. Where the default region dials something else that begins so (``001`` in Thailand),
   and both readings are likely, the home country's wins, else the phone is refused.
 - ``(852)...`` is a country code. In the Americas, where area codes are written so, ``(220) 555-0100`` may be either
@@ -18,6 +27,7 @@ Rules beyond those of ``phonenumbers``:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import lru_cache
@@ -25,10 +35,12 @@ from functools import lru_cache
 import phonenumbers
 from phonenumbers import NumberParseException
 
+from airflow_provider_uspeedo.core.keys import BARE_DIGITS, FIRST_RULES, INTERNATIONAL, NATIONAL, RULES
 from airflow_provider_uspeedo.core.numbering_plans import (
     AMERICAS,
     CALLING_CODES,
     NumberingPlan,
+    country_of,
     find_plan,
     has_code_in_brackets,
     plan_of_code,
@@ -39,19 +51,26 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 
 __all__ = ["BadPhone", "PhoneReader", "normalise"]
 
+
 _SEPARATORS = b" \t-()"
 _HEADS = frozenset("+(0123456789")
 _NO_REGION_OF_THEIR_OWN = {"UK": "GB", "EL": "GR"}
 _MAX_SHOWN = 4
 _AMBIGUOUS = "can be read as two different numbers; write it as +, country code, number"
 _NO_COUNTRY_CODE = "no country code; write it as +, country code, number, or set default_region"
+_OPEN = (
+    "without + it can be a number of {international} or of {home}, where no such number is assigned; write it with +, "
+    "or set bare_digits"
+)
+_ONLY_ABROAD = "no number of {home} ({fault}), but with + one of {international}; write it with +, or set bare_digits"
+_OLD_BRAZILIAN_MOBILE = re.compile(r"[1-9]{2}[689]\d{7}")
 _PARSE_FAULTS = {
     NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
     NumberParseException.TOO_LONG: "too long to be one phone number",
 }
 
-_plans: dict[str, NumberingPlan] = {}
-"""First three digits to plan, filled on demand; makes the common forms fast."""
+_plans: dict[str, NumberingPlan | None] = {}
+"""First three digits to plan, ``None`` if they begin with no country code; filled on demand, for speed."""
 
 
 def normalise(text: str, default_region: str | None) -> str:
@@ -75,20 +94,39 @@ class PhoneReader:
     """Reads phones, those without a country code as numbers of one region. Safe to share between threads.
 
     :param default_region: ISO 3166 alpha-2 in any case, such as ``HK``; ``None`` or blank: a country code is required.
-    :raises ConfigurationError: there is no such region.
+    :param bare_digits: one of :data:`.keys.BARE_DIGITS`; ``None``: what is open is refused.
+    :param rules: :data:`.keys.RULES`, or :data:`.keys.FIRST_RULES`: bare digits of a possible length are national, and
+        Brazil's ninth digit is not added. A campaign keeps those that it began with, and so its recipients their keys.
+    :raises ConfigurationError: there is no such region, or no such way to read bare digits.
     """
 
-    def __init__(self, default_region: str | None = None) -> None:
+    def __init__(
+        self, default_region: str | None = None, bare_digits: str | None = None, *, rules: int = RULES
+    ) -> None:
         self.default_region = _known_region(default_region) if default_region and default_region.strip() else None
+        self.bare_digits = _known_way(bare_digits, self.default_region)
+        self.rules = rules
+        self.bare_numbers = 0
+        """Bare digits read so far with a default region."""
+        self.not_valid_there = 0
+        """How many of these are no valid numbers of that region."""
         self._home = plan_of_region(self.default_region) if self.default_region else None
         # Regions that share a country code share its lengths; the rest is specific to the region.
         self._main = plan_of_code(self._home.code) if self._home else None
+        self._quick = self._home.quick(self._main) if self._home and self._main and rules == RULES else None
+        self._beginnings = self._home.beginnings() if self._home else None
+        self._lengths = self._main.lengths if self._main else frozenset()
+        self._reasons: dict[str, str] = {}
 
     def read(self, text: str) -> str:
         """Return the phone as ``(country code)number``.
 
         :raises BadPhone: the text is not a phone; the reason never quotes it.
         """
+        phone = self._bare(text) if text.isdecimal() and text.isascii() else self._written(text)
+        return self._with_ninth_digit(phone) if phone[:4] == "(55)" else phone
+
+    def _written(self, text: str) -> str:
         digits = _without_separators(text) if text.isascii() else ""
         if not _is_plain(text, digits):
             text = plain(text)
@@ -99,11 +137,110 @@ class PhoneReader:
             return self._bracketed(digits)
         return self._bare(digits)
 
+    def other_reading(self, text: str, phone: str) -> str:
+        """Return what bare digits could mean besides a phone, in the same form; ``""``: nothing.
+
+        :param phone: what :meth:`read` has made of the text.
+        """
+        text = plain(text)
+        digits = _without_separators(text)
+        if digits[0] == "+" or digits[:2] == "00" or has_code_in_brackets(text) or not self.has_two_readings:
+            return ""
+        found = {_attempt(self._national, digits), _attempt(_international, digits)} - {None}
+        phones = {self._with_ninth_digit(phone) for phone in found if phone} - {phone}
+        return next((phone for phone in phones if _is_likely(phone)), "")
+
+    @property
+    def has_two_readings(self) -> bool:
+        """Whether bare digits can be read in two ways."""
+        return self._quick is not None
+
+    @property
+    def home_code(self) -> str:
+        """The country code of the default region; ``""`` without one."""
+        return self._home.code if self._home else ""
+
+    def _with_ninth_digit(self, phone: str) -> str:
+        if self.rules == FIRST_RULES or phone[:4] != "(55)":
+            return phone
+        number = phone[4:]
+        return f"(55){number[:2]}9{number[2:]}" if _OLD_BRAZILIAN_MOBILE.fullmatch(number) else phone
+
     def _bare(self, digits: str) -> str:
         """Read digits without ``+``."""
-        home, main = self._home, self._main
         if digits[:2] == "00":
             return self._double_zero(digits)
+        home = self._home
+        if home is None:
+            if self.bare_digits == INTERNATIONAL:
+                return _international(digits)
+            raise BadPhone(_NO_COUNTRY_CODE)
+        if self._quick is None:
+            return self._national(digits)
+        self.bare_numbers += 1
+        if found := self._quick.fullmatch(digits):
+            number = found[found.lastindex] if found.lastindex else digits
+            if len(number) in self._lengths:
+                return home.head + number
+        if self.bare_digits == INTERNATIONAL and self._beginnings and not self._beginnings.match(digits):
+            plan = _plan_of(digits)  # the quick way for what is valid abroad and nothing else
+            if plan and plan.reads_as_valid(number := digits[len(plan.code) :]):
+                self.not_valid_there += 1
+                return plan.head + number
+        return self._unless_international(home, digits)
+
+    def _unless_international(self, home: NumberingPlan, digits: str) -> str:
+        """Read bare digits that may be a valid number of another country, and not one of the default region."""
+        national, fault = "", None
+        try:
+            if self._beginnings and self._beginnings.match(digits):
+                national = self._national(digits)
+                if self._is_valid(national):
+                    return national
+            else:  # the quick way would have found a valid number
+                national = _checked(self._main or home, digits)
+        except BadPhone as bad:
+            fault = bad.reason
+        abroad = "" if self.bare_digits == NATIONAL else self._valid_abroad(digits)
+        if abroad.startswith(home.head):  # valid there, too: its country code is before it
+            return abroad
+        self.not_valid_there += 1
+        if abroad and abroad != national:
+            if self.bare_digits == INTERNATIONAL:
+                return abroad
+            raise BadPhone(self._why_open(abroad, fault))
+        if fault:
+            raise BadPhone(fault)
+        return national
+
+    def _valid_abroad(self, digits: str) -> str:
+        """Read digits as if ``+`` were before them; ``""`` if that gives no valid number."""
+        plan = _plan_of(digits)
+        if plan is None:
+            return ""
+        number = digits[len(plan.code) :]
+        valid = plan.reads_as_valid(number)
+        if valid:
+            return plan.head + number
+        phone = (_attempt(_international, digits) or "") if valid is None or plan.code == "55" else ""
+        return phone if phone and self._is_valid(phone) else ""
+
+    def _why_open(self, abroad: str, fault: str | None) -> str:
+        code = abroad[1 : abroad.index(")")]
+        reason = self._reasons.get(f"{code} {fault}")
+        if reason is None:
+            names = {"home": country_of(self.home_code, self.default_region), "international": country_of(code)}
+            reason = _ONLY_ABROAD.format(fault=fault, **names) if fault else _OPEN.format(**names)
+            self._reasons[f"{code} {fault}"] = reason
+        return reason
+
+    def _is_valid(self, phone: str) -> bool:
+        code, _, number = self._with_ninth_digit(phone)[1:].partition(")")
+        return plan_of_code(code).valid.fullmatch(number) is not None
+
+    def _national(self, digits: str) -> str:
+        """Read bare digits as they are dialled in the default region."""
+        home, main = self._home, self._main
         if home is None or main is None:
             raise BadPhone(_NO_COUNTRY_CODE)
         repeats_code = home.repeats_code(digits)
@@ -134,7 +271,7 @@ class PhoneReader:
         first, first_wins = _attempt(_international, digits), not home.code.startswith(AMERICAS)
         if first and first_wins and _is_likely(first):
             return first
-        return _choose(first, _attempt(self._bare, digits), first_wins=first_wins) or _international(digits)
+        return _choose(first, _attempt(self._national, digits), first_wins=first_wins) or _international(digits)
 
 
 def _without_separators(ascii_text: str) -> str:
@@ -148,16 +285,18 @@ def _is_plain(text: str, digits: str) -> bool:
 
 def _international(digits: str) -> str:
     """Read digits that begin with a country code."""
-    plan = _plans.get(digits[:3]) or _remember_plan(digits)
+    plan = _plan_of(digits)
+    if plan is None:
+        raise BadPhone("unknown country code")
     number = plan.significant(digits[len(plan.code) :])
     return _ask_library("+" + digits, None) if number is None else _checked(plan, number)
 
 
-def _remember_plan(digits: str) -> NumberingPlan:
-    plan = find_plan(digits)
-    if plan is None:
-        raise BadPhone("unknown country code")
-    return _plans.setdefault(digits[:3], plan)
+def _plan_of(digits: str) -> NumberingPlan | None:
+    try:
+        return _plans[digits[:3]]
+    except KeyError:
+        return _plans.setdefault(digits[:3], find_plan(digits))
 
 
 def _checked(plan: NumberingPlan, number: str) -> str:
@@ -199,6 +338,17 @@ def _choose(first: str | None, second: str | None, *, first_wins: bool) -> str |
 def _is_likely(reading: str) -> bool:
     code, _, number = reading[1:].partition(")")
     return plan_of_code(code).shape.fullmatch(number) is not None
+
+
+def _known_way(text: str | None, region: str | None) -> str | None:
+    way = text.strip().lower() if text else ""
+    if not way:
+        return None
+    if way not in BARE_DIGITS:
+        raise ConfigurationError("bare_digits must be 'national' or 'international', or left out.")
+    if way == NATIONAL and region is None:
+        raise ConfigurationError("bare_digits='national' needs a default_region: of which country are the numbers?")
+    return way
 
 
 def _known_region(text: str) -> str:

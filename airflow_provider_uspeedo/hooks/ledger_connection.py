@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.core.characters import LINE_BREAKS_AND_TABS, refuse_unfit, texts_in
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import airflow_environment
+from airflow_provider_uspeedo.hooks.driver_arguments import refuse_wrong_arguments, refuse_wrong_port, refused_argument
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Engine
@@ -36,6 +40,12 @@ SERVER_DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """Arguments of the drivers unless the connection's extra overrides them: a server that is gone must be noticed."""
 DRIVER_NAMES = {"MySQLdb": "mysqldb"}
+CHOSEN_DRIVERS = {
+    "postgresql+psycopg2": "psycopg2", "postgresql+psycopg": "psycopg", "mysql+mysqldb": "MySQLdb",
+    "mysql+pymysql": "pymysql", "mysqlclient": "MySQLdb", "pymysql": "pymysql",
+}  # fmt: skip
+"""What the extras ``sqlalchemy_scheme`` and ``client`` of Airflow's own hooks may choose, as modules. Other drivers
+that they name, such as asynchronous ones, cannot hold a ledger, and are not used for it."""
 NOT_FOR_THE_DRIVER = {
     "iam", "redshift", "redshift-serverless", "redshift_serverless", "cluster-identifier", "workgroup-name",
     "aws_conn_id",
@@ -72,10 +82,15 @@ def open_ledger_engine(results_conn_id: str | None) -> Engine:
         refuse_file_on_many_machines()
         return _guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger")
     url, arguments = _address(_connection(results_conn_id), results_conn_id)
-    return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}")
+    if url.get_backend_name() == "sqlite":
+        refuse_file_on_many_machines(results_conn_id)
+    else:
+        refuse_wrong_port(url.port, results_conn_id)
+        refuse_wrong_arguments(url.get_backend_name(), arguments, results_conn_id)
+    return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}", arguments)
 
 
-def _guarded(engine: Engine, what: str) -> Engine:
+def _guarded(engine: Engine, what: str, extras: Mapping[str, Any] = MappingProxyType({})) -> Engine:
     """The same engine; a new SQLite file is readable by its owner alone, and errors of a driver's arguments are ours.
 
     The files beside it (``-wal``, ``-shm``) get the rights of the file itself.
@@ -84,20 +99,42 @@ def _guarded(engine: Engine, what: str) -> Engine:
 
     def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         if dialect.name == "sqlite" and engine.url.database:
-            with suppress(OSError, ValueError):  # it exists, or SQLite reports the error
-                os.close(os.open(engine.url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            _make_private(engine.url.database, what)
         try:
             return dialect.connect(*arguments, **options)
-        except dialect.dbapi.Error:
+        except dialect.dbapi.Error as error:
+            if named := refused_argument(error, extras, what):
+                raise named from None
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise anything for a wrong extra, and may quote it
-            raise ConfigurationError(
+            raise refused_argument(error, extras, what) or ConfigurationError(
                 f"{what} cannot be used: the database's driver refuses one of its fields or extras "
                 f"({type(error).__name__})."
             ) from None
 
     event.listen(engine, "do_connect", connect)
     return engine
+
+
+def _make_private(path: str, what: str) -> None:
+    """Makes a new SQLite file, readable by its owner alone.
+
+    One that is there is not opened: to close it would give up the locks of this process.
+    """
+    refused = ""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            refused = "read"
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) in (errno.EACCES, errno.EPERM, errno.EROFS):
+            refused = "made"
+    if refused:
+        raise ConfigurationError(
+            f"{what} cannot be used: the SQLite file {path!r} cannot be {refused} by the user of this process. Look at "
+            "the owner and the mode of the file and of its folder."
+        ) from None
 
 
 def default_file() -> Path:
@@ -109,14 +146,18 @@ def default_file() -> Path:
     return Path(AIRFLOW_HOME) / FILE_NAME
 
 
-def refuse_file_on_many_machines() -> None:
-    """:raises ConfigurationError: attempts of one task may run on several machines here, each with its own file."""
+def refuse_file_on_many_machines(results_conn_id: str | None = None) -> None:
+    """Refuses a ledger in a SQLite file, the default one or that of a connection, where a retry may not find it.
+
+    :raises ConfigurationError: attempts of one task may run on several machines here, each with its own file.
+    """
     configured = _option("core", "executor", "LocalExecutor")
     allowed = {name.strip() for name in _option("uspeedo", "local_ledger_executors", LOCAL_EXECUTORS).split(",")}
     others = [name for name in _executor_names(configured) if name not in allowed]
     if others:
+        given = "is not set" if results_conn_id is None else f"{results_conn_id!r} names a SQLite file"
         raise ConfigurationError(
-            f"results_conn_id is not set, and on {', '.join(others)} a retry may run on another machine, where "
+            f"results_conn_id {given}, and on {', '.join(others)} a retry may run on another machine, where "
             "the SQLite ledger is empty: all recipients would be sent to again. Set results_conn_id to a PostgreSQL or "
             "MySQL connection. If all attempts do run on one machine, name the executor in [uspeedo] "
             "local_ledger_executors."
@@ -133,16 +174,35 @@ def _option(section: str, name: str, default: str) -> str:
 
 
 def _connection(conn_id: str) -> Any:
-    """The connection, as a task finds it; in a shell also from Airflow's own database."""
-    if _is_run_by_airflow():
-        from airflow.providers.common.compat.sdk import BaseHook
+    """The connection, as a task finds it; in a shell also from Airflow's own database.
 
-        return BaseHook.get_connection(conn_id)
-    if not airflow_environment.is_airflow_loaded() and (found := airflow_environment.connection(conn_id)) is not None:
+    :raises ConfigurationError: there is none of that name.
+    """
+    if (
+        not _is_run_by_airflow()
+        and not airflow_environment.is_airflow_loaded()
+        and (found := airflow_environment.connection(conn_id)) is not None
+    ):
         return found
-    from airflow.models.connection import Connection
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
-    return Connection.get_connection_from_secrets(conn_id)
+    try:
+        if _is_run_by_airflow():
+            return BaseHook.get_connection(conn_id)
+        from airflow.models.connection import Connection
+
+        return Connection.get_connection_from_secrets(conn_id)
+    except AirflowNotFoundException:
+        raise unknown_connection("results_conn_id", conn_id) from None
+
+
+def unknown_connection(argument: str, conn_id: str) -> ConfigurationError:
+    """The error for an argument that names a connection which is not there."""
+    return ConfigurationError(
+        f"Airflow knows no connection {conn_id!r} here. {argument} names it: correct the name, or create the "
+        "connection where this runs (in Airflow's own database, with the same AIRFLOW_HOME, in its secrets backend, or "
+        f"in the environment variable AIRFLOW_CONN_{conn_id.upper()})."
+    )
 
 
 def _is_run_by_airflow() -> bool:
@@ -166,9 +226,15 @@ def _address(connection: Any, conn_id: str) -> tuple[URL, dict[str, Any]]:
     }
     backend = kind.get((connection.conn_type or "").lower())
     if backend is None:
+        hint = (
+            " Airflow stores the type generic where the provider of the named type is not installed: give the "
+            "connection with its type in --conn-json, or in an environment variable."
+            if (connection.conn_type or "").lower() in ("generic", "")
+            else ""
+        )
         raise ConfigurationError(
             f"Connection {conn_id!r} is of type {connection.conn_type!r}: results_conn_id needs one of type sqlite, "
-            "postgres or mysql."
+            f"postgres or mysql.{hint}"
         )
     for field in ("host", "schema", "login", "password"):
         refuse_unfit(getattr(connection, field) or "", f"{field.capitalize()} of connection {conn_id!r}")
@@ -222,7 +288,7 @@ def _server_url(connection: Any, conn_id: str, backend: str) -> tuple[URL, dict[
     arguments = {name: _seconds(name, value, conn_id) for name, value in arguments.items()}
     arguments = {**SERVER_DEFAULTS[backend], **arguments}
     url = URL.create(
-        f"{backend}+{_driver(backend)}",
+        f"{backend}+{_driver(backend, extra, conn_id)}",
         username=connection.login or None,
         password=connection.password or None,
         host=connection.host or None,
@@ -263,13 +329,30 @@ def _json(text: str, conn_id: str) -> Any:
         raise ConfigurationError(f"Extra 'ssl' of connection {conn_id!r} is not JSON.") from None
 
 
-def _driver(backend: str) -> str:
+def _driver(backend: str, extras: dict[str, Any], conn_id: str) -> str:
+    """The driver that the connection chooses, else the first one that is installed."""
     modules = DRIVERS[backend]
+    for name in ("sqlalchemy_scheme", "client"):
+        chosen = CHOSEN_DRIVERS.get(str(extras.get(name, "")).lower())
+        if chosen in modules:
+            if not _is_usable(chosen):
+                raise ConfigurationError(
+                    f"Extra {name!r} of connection {conn_id!r} chooses the driver {chosen}, which is not installed, or "
+                    "which this SQLAlchemy does not know."
+                )
+            return DRIVER_NAMES.get(chosen, chosen)
     for module in modules:
-        if importlib.util.find_spec(module):
+        if _is_usable(module):
             return DRIVER_NAMES.get(module, module)
     extra = "postgres" if backend == "postgresql" else "mysql"
     raise ConfigurationError(
         f"No driver of {backend} is installed ({' or '.join(modules)}): pip install "
         f"'airflow-provider-uspeedo[{extra}]'."
     )
+
+
+def _is_usable(module: str) -> bool:
+    """True if the driver is installed, and SQLAlchemy can use it: 1.4 knows no psycopg 3."""
+    if not importlib.util.find_spec(module):
+        return False
+    return module != "psycopg" or importlib.util.find_spec("sqlalchemy.dialects.postgresql.psycopg") is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseHook
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.core.statuses import STATUSES
@@ -46,11 +46,16 @@ class USpeedoHook(BaseHook):
     def config(self) -> ClientConfig:
         """The connection, checked.
 
-        :raises ConfigurationError: a field of the connection is wrong; the message names it.
+        :raises ConfigurationError: there is no such connection, or a field of it is wrong; the message names it.
         """
         from airflow_provider_uspeedo.api.client_config import ClientConfig
 
-        connection = self.get_connection(self.uspeedo_conn_id)
+        try:
+            connection = self.get_connection(self.uspeedo_conn_id)
+        except AirflowNotFoundException:
+            from airflow_provider_uspeedo.hooks.ledger_connection import unknown_connection
+
+            raise unknown_connection("uspeedo_conn_id", self.uspeedo_conn_id) from None
         return ClientConfig.from_connection(
             login=connection.login,
             password=connection.password,

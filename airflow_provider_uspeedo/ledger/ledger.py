@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.results.rerun import Rerun
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.engine import TIMEOUT
-from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, CompleteReading, Request, fitting
+from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, CompleteReading, Request, fitting, in_ascii
 
 SETTLE_TIMEOUT = 300.0
 """Seconds for which an answer is offered to a database that stays away, before it goes to the log."""
@@ -120,6 +120,15 @@ class Ledger(LedgerQueries):
         """A new request for the recipients of one's own released one."""
         return self.database.write(lambda connection: self._claims.renew(connection, attempt, old, new_id))
 
+    def split(self, attempt: Attempt, request: Request, size: int, new_id: bytes) -> tuple[Request, Request]:
+        """Cuts one's own claimed request: a new one with its first ``size`` recipients, and itself with the others.
+
+        What is not ours any more is missing from them.
+
+        :raises CampaignHalted: a person has stopped or pruned the campaign.
+        """
+        return self.database.write(lambda c: self._claims.split(c, attempt, request, size, new_id))
+
     def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:
         """True if the request may now be given to the socket, once.
 
@@ -129,8 +138,10 @@ class Ledger(LedgerQueries):
 
     def settle(self, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer; repeated for long after any failure of the database."""
+        fitted = answer.fitting()
         return self._for_sure(
-            lambda connection: self._transitions.settle(connection, attempt, request_id, answer.fitting())
+            lambda connection: self._transitions.settle(connection, attempt, request_id, fitted),
+            lambda connection: self._transitions.settle(connection, attempt, request_id, fitted.in_ascii()),
         )
 
     def release(
@@ -138,14 +149,20 @@ class Ledger(LedgerQueries):
     ) -> bool:
         """Records that a call surely reached no recipient."""
         cause = fitting(ret_code, vendor_request_id, reason)
-        return self._for_sure(lambda c: self._transitions.release(c, attempt, request_id, **cause))
+        return self._for_sure(
+            lambda c: self._transitions.release(c, attempt, request_id, **cause),
+            lambda c: self._transitions.release(c, attempt, request_id, **in_ascii(cause)),
+        )
 
     def mark_unknown(
         self, attempt: Attempt, request_id: bytes, *, ret_code: int | None, vendor_request_id: str, reason: str
     ) -> bool:
         """Records that a call may have arrived, without an answer that says so."""
         cause = fitting(ret_code, vendor_request_id, reason)
-        return self._for_sure(lambda c: self._transitions.mark_unknown(c, attempt, request_id, **cause))
+        return self._for_sure(
+            lambda c: self._transitions.mark_unknown(c, attempt, request_id, **cause),
+            lambda c: self._transitions.mark_unknown(c, attempt, request_id, **in_ascii(cause)),
+        )
 
-    def _for_sure(self, work: Callable[[Connection], bool]) -> bool:
-        return self.database.write_for_sure(work, timeout=self.settle_timeout)
+    def _for_sure(self, work: Callable[[Connection], bool], in_ascii: Callable[[Connection], bool]) -> bool:
+        return self.database.write_for_sure(work, timeout=self.settle_timeout, in_ascii=in_ascii)

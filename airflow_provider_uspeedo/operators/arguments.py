@@ -3,20 +3,24 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.slices import Slice
 
-N = TypeVar("N", int, float)
-MAX_PATH_CHARACTERS = 4096
+N = TypeVar("N", int, float, str)
+_PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
 
@@ -31,8 +35,20 @@ class HiddenRows:
     def hiding(cls, given: Any) -> Any:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
         if isinstance(given, str):
-            return cls(given) if _is_rows_as_text(given) else given
+            return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
         return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
+
+    @classmethod
+    def hiding_in(cls, arguments: Any) -> Any:
+        """The keyword arguments of a task, or a list of them for mapped tasks, with their ``recipients`` hidden."""
+        if isinstance(arguments, Mapping):
+            return {name: cls.hiding(given) if name == "recipients" else given for name, given in arguments.items()}
+        return [cls.hiding_in(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
+
+    @classmethod
+    def hiding_each(cls, given: Any) -> Any:
+        """What tasks are mapped over: a list of tables, each of them hidden."""
+        return [cls.hiding(table) for table in given] if isinstance(given, (list, tuple)) else given
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -55,10 +71,8 @@ class HiddenRows:
         return self
 
 
-def _is_rows_as_text(text: str) -> bool:
-    """True for rows that a template turned into text: they are refused later, and hidden until then."""
-    begins_as_rows = text.lstrip()[:1] in ("[", "{", "<", "'", '"') or len(text) > MAX_PATH_CHARACTERS
-    return begins_as_rows and "{{" not in text and "{%" not in text
+def _is_template(text: str) -> bool:
+    return "{{" in text or "{%" in text
 
 
 def _references() -> tuple[type, ...]:
@@ -73,7 +87,7 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
 
     :raises ConfigurationError: an argument is wrong; the message names it.
     """
-    from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.config import DEFAULT_MAX_RATIO, MAX_UNKNOWN_REQUESTS, CampaignConfig
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
 
@@ -96,11 +110,16 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
         template_id=(text_or_none(operator.template_id) or "").strip(),
         sender_id=text_or_none(operator.sender_id) or "",
         default_region=text_or_none(operator.default_region),
+        bare_digits=_unless_empty(_lower, "bare_digits", operator.bare_digits),
         chunk_size=whole_number("chunk_size", operator.chunk_size),
         concurrency=whole_number("concurrency", operator.concurrency),
         requests_per_second=_unless_empty(number, "requests_per_second", operator.requests_per_second),
         max_recipients=_unless_empty(whole_number, "max_recipients", operator.max_recipients),
-        max_failure_ratio=_unless_empty(number, "max_failure_ratio", operator.max_failure_ratio),
+        max_failure_ratio=_guard(number, "max_failure_ratio", operator.max_failure_ratio, DEFAULT_MAX_RATIO),
+        max_invalid_ratio=_guard(number, "max_invalid_ratio", operator.max_invalid_ratio, DEFAULT_MAX_RATIO),
+        max_unknown_requests=_guard(
+            whole_number, "max_unknown_requests", operator.max_unknown_requests, MAX_UNKNOWN_REQUESTS
+        ),
         canary=_unless_empty(whole_number, "canary", operator.canary),
         slice_=slice_ or WHOLE,
         # All slices of one table are one part; other mapped instances read their own tables.
@@ -116,6 +135,8 @@ def slice_of(given: Any) -> Slice | None:
     if isinstance(given, (list, tuple)) and len(given) == 2:  # noqa: PLR2004 - a number and a count
         given = f"{given[0]}/{given[1]}"
     text = text_or_none(given)
+    if text is not None and (pair := _PAIR.fullmatch(text)):  # a list, as a template renders it
+        text = f"{pair[1]}/{pair[2]}"
     return None if text is None else Slice.parse(text)
 
 
@@ -136,12 +157,13 @@ def names(argument: str, given: Any) -> tuple[str, ...] | None:
 
 
 def _listed(argument: str, text: str) -> Any:
-    if not text.strip().startswith("["):
+    """Names in the text of a list, as JSON or as Python writes it, or separated by commas."""
+    if text.strip()[:1] not in ("[", "("):
         return [name.strip() for name in text.split(",")]
-    try:
-        return json.loads(text.replace("'", '"'))
-    except ValueError:
-        raise ConfigurationError(f"{argument} is not a list of column names: write them separated by commas.") from None
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            return read(text.strip())
+    raise ConfigurationError(f"{argument} is not a list of column names: write them separated by commas.")
 
 
 def switch(argument: str, given: Any) -> bool:
@@ -186,6 +208,17 @@ def _is_number(given: Any) -> bool:
         return False
 
 
+def _lower(_argument: str, given: Any) -> str:
+    return str(given).strip().lower()
+
+
 def _unless_empty(read: Callable[[str, Any], N], argument: str, given: Any) -> N | None:
     """``None`` for the rendering of an empty field."""
     return None if text_or_none(given) is None else read(argument, given)
+
+
+def _guard(read: Callable[[str, Any], N], argument: str, given: Any, default: N) -> N | None:
+    """``None``, or its rendering, switches a guard off; an empty field decides nothing and leaves it as it is."""
+    if isinstance(given, str) and not given.strip():
+        return default
+    return _unless_empty(read, argument, given)

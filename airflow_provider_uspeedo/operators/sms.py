@@ -3,35 +3,53 @@
 
 from __future__ import annotations
 
+import logging
 import traceback
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import (
+    ApiUnavailable,
     CampaignHalted,
     ConfigurationError,
     LedgerError,
     LedgerUnavailable,
     SourceNotFound,
+    SourceUnavailable,
     USpeedoError,
 )
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
+from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
+from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
 if TYPE_CHECKING:
+    from airflow_provider_uspeedo.api.response.templates import Template
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
+    from airflow_provider_uspeedo.tables.query import TableQuery
+    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 RESULTS_TABLE = "uspeedo_results"
+RETRIED: dict[type[USpeedoError], str] = {
+    SourceNotFound: "docs/runbook.md#table-not-there",
+    SourceUnavailable: "docs/runbook.md#query-failed",
+    LedgerUnavailable: "docs/runbook.md#ledger-away",
+}
+"""Errors before anything was read that a retry may be spared, each with its page."""
 
 
 def slices(count: int) -> list[str]:
@@ -45,7 +63,7 @@ def slices(count: int) -> list[str]:
     return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
-class SendBatchSMSOperator(BaseOperator):
+class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
     All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share
@@ -54,6 +72,10 @@ class SendBatchSMSOperator(BaseOperator):
 
     :param recipients: the table: path or URI of Parquet (file, folder or glob), a pandas or polars DataFrame, an Arrow
         table, a list of dicts, or the output of a task that is one of these.
+    :param sql: a query that gives the table, instead of ``recipients``: text, or the path of a ``.sql`` file.
+    :param sql_conn_id: the connection of its database; any whose hook is a ``DbApiHook``.
+    :param parameters: for the placeholders of ``sql``, a list or a dict, as that database's driver takes them.
+    :param sql_hook_params: arguments for the hook of ``sql_conn_id``.
     :param template_id: the template of all rows.
     :param template_id_column: the column that names each row's template, instead of ``template_id``.
     :param sender_id: the sender of all rows, at most 11 characters; ``""`` for none.
@@ -64,14 +86,21 @@ class SendBatchSMSOperator(BaseOperator):
     :param user_id_column: the column with your own id of each recipient (at most 32 characters), echoed in failures.
     :param extend_code_column: the column with extend codes (digits).
     :param default_region: ISO 3166 alpha-2, such as ``HK``: reads phones without a country code.
+    :param bare_digits: ``"national"`` or ``"international"``: how a phone without ``+`` is read that is no valid number
+        of ``default_region``, and a valid one with ``+``; by default such a row is invalid. Without ``default_region``,
+        ``"international"`` reads all phones as if they began with ``+``.
     :param key_columns: the columns that identify a recipient; by default its normalised phone does.
     :param campaign_id: the name of the campaign; a recipient that was sent to under it is not sent to again.
     :param chunk_size: recipients in one request, 1 to 1000.
     :param concurrency: requests in flight at once, per task instance.
     :param requests_per_second: the maximum, per task instance; ``None``: no limit.
     :param max_recipients: a table with more recipients is refused before the first message.
-    :param max_failure_ratio: stops the campaign once a larger share of the recipients answered so far was rejected,
-        such as ``0.05``; judged as if at least 20 were answered (more for a small share).
+    :param max_failure_ratio: stops the campaign once a larger share of the recipients answered in this attempt was
+        rejected, such as ``0.05``: from 100 answers on while sending, from 20 at the end. ``None`` or ``1``: never.
+    :param max_invalid_ratio: fails if a larger share of the rows is invalid, from 100 rows on; before the first message
+        if the whole table (up to 65,000 rows) is read by then, else at the end. ``None`` or ``1``: never.
+    :param max_unknown_requests: so many requests in a row without an answer stop the attempt; the next one goes on with
+        a single recipient. ``None``: the circuit breaker is off.
     :param canary: the number of recipients that are sent first; the others follow only if these are accepted.
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
@@ -86,18 +115,27 @@ class SendBatchSMSOperator(BaseOperator):
     template_fields: Sequence[str] = (
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
         "param_columns",
-        "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns", "campaign_id",
+        "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
+        "key_columns", "campaign_id",
         "chunk_size",
-        "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
+        "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
+        "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
         "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
+        "sql", "sql_conn_id", "parameters", "sql_hook_params",
     )  # fmt: skip
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5f0e3"
 
     def __init__(
         self,
         *,
-        recipients: Any,
+        recipients: Any = None,
+        sql: str | None = None,
+        sql_conn_id: str | None = None,
+        parameters: Sequence[Any] | Mapping[str, Any] | str | None = None,
+        sql_hook_params: Mapping[str, Any] | str | None = None,
         template_id: str | None = None,
         template_id_column: str | None = None,
         sender_id: str = "",
@@ -108,13 +146,16 @@ class SendBatchSMSOperator(BaseOperator):
         user_id_column: str | None = None,
         extend_code_column: str | None = None,
         default_region: str | None = None,
+        bare_digits: str | None = None,
         key_columns: Sequence[str] | str | None = None,
         campaign_id: str = "{{ dag.dag_id }}/{{ task.task_id }}/{{ run_id }}",
         chunk_size: int | str = 1000,
         concurrency: int | str = 4,
         requests_per_second: float | str | None = None,
         max_recipients: int | str | None = None,
-        max_failure_ratio: float | str | None = None,
+        max_failure_ratio: float | str | None = 0.5,
+        max_invalid_ratio: float | str | None = 0.5,
+        max_unknown_requests: int | str | None = 3,
         canary: int | str | None = None,
         slice: str | Sequence[int] | None = None,  # noqa: A002 - the best name for an argument that users map over
         results_conn_id: str | None = None,
@@ -124,7 +165,13 @@ class SendBatchSMSOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if recipients is None and sql is None:
+            raise ConfigurationError("Neither recipients nor sql is given: pass the table, or a query that gives it.")
         self.recipients = recipients
+        self.sql = sql
+        self.sql_conn_id = sql_conn_id
+        self.parameters = parameters
+        self.sql_hook_params = sql_hook_params
         self.template_id = template_id
         self.template_id_column = template_id_column
         self.sender_id = sender_id
@@ -135,6 +182,7 @@ class SendBatchSMSOperator(BaseOperator):
         self.user_id_column = user_id_column
         self.extend_code_column = extend_code_column
         self.default_region = default_region
+        self.bare_digits = bare_digits
         self.key_columns = key_columns
         self.campaign_id = campaign_id
         self.chunk_size = chunk_size
@@ -142,6 +190,8 @@ class SendBatchSMSOperator(BaseOperator):
         self.requests_per_second = requests_per_second
         self.max_recipients = max_recipients
         self.max_failure_ratio = max_failure_ratio
+        self.max_invalid_ratio = max_invalid_ratio
+        self.max_unknown_requests = max_unknown_requests
         self.canary = canary
         self.slice = slice
         self.results_conn_id = results_conn_id
@@ -149,7 +199,9 @@ class SendBatchSMSOperator(BaseOperator):
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
+        self._query: TableQuery | None = None
         self._killed_before_start = False
+        self._running: Future[Report] | None = None
 
     @property
     def recipients(self) -> Any:
@@ -160,6 +212,15 @@ class SendBatchSMSOperator(BaseOperator):
     def recipients(self, given: Any) -> None:
         self._recipients = HiddenRows.hiding(given)
 
+    @property
+    def parameters(self) -> Any:
+        """The parameters of the query, wrapped in the same way."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, given: Any) -> None:
+        self._parameters = HiddenParameters.hiding(given)
+
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
 
@@ -168,14 +229,12 @@ class SendBatchSMSOperator(BaseOperator):
         """
         try:
             return self._execute(context)
-        except (SourceNotFound, LedgerUnavailable) as error:
-            page = (
-                "docs/runbook.md#table-not-there"
-                if isinstance(error, SourceNotFound)
-                else "docs/runbook.md#ledger-away"
-            )
+        except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
+            page = next(page for kind, page in RETRIED.items() if isinstance(error, kind))
             text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
             raise AirflowException(text) from None
+        except ApiUnavailable as error:
+            raise AirflowException(f"{error} See docs/runbook.md#api-does-not-answer.") from None
         except CampaignHalted as error:
             raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
         except (ConfigurationError, LedgerError) as error:
@@ -190,30 +249,45 @@ class SendBatchSMSOperator(BaseOperator):
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
         from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 
-        self._stop_signal = StopSignal()
+        self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
             self._killed_before_start = False
             self._stop_signal.stop()
+        refuse_unrendered(self)
         config = arguments.config_of(self, context)
+        self._query = query_of(self)
         ledger = open_ledger(
             arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
         )
         hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
+            if self.rendered_natively:
+                refuse_native_name(config.campaign_id, ledger)
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
             with process_settings():
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
         finally:
-            hook.close()
-            ledger.close()
+            self._when_nothing_runs(hook.close, ledger.close)
+
+    def _when_nothing_runs(self, *close: Callable[[], None]) -> None:
+        """Closes connections, though not under requests that are out: an interrupt may end this thread before them."""
+
+        def close_all(_: object = None) -> None:
+            for one in close:
+                one()
+
+        if self._running is None:
+            close_all()
+        else:
+            self._running.add_done_callback(close_all)
 
     def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
+        reading = prepare(config, self._table(), _templates_of(hook))
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary))
         return summary
@@ -223,18 +297,38 @@ class SendBatchSMSOperator(BaseOperator):
         from airflow_provider_uspeedo.campaign.campaign import Campaign
         from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, HiddenRows.unwrap(self.recipients), hook.query_templates)
+        reading = prepare(config, self._table(), _templates_of(hook))
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
         )
-        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign") as thread:
-            running = thread.submit(campaign.run)
+        threads = ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign")
+        self._running = threads.submit(campaign.run)
+        threads.shutdown(wait=False)
+        return _result_of(self._running, stop_signal)
+
+    def _table(self) -> Any:
+        """What was passed as the table, or the rows of the query: read once, and its connection closed."""
+        return HiddenRows.unwrap(self.recipients) if self._query is None else self._run_query(self._query)
+
+    def _run_query(self, query: TableQuery) -> SpooledTable:
+        """Runs the query in its own thread: the main thread waits for it and can be reached by a termination."""
+        if self._stop_signal:
+            query.stop()
+        self.log.info("Running the query of sql on connection %r.", self.sql_conn_id)
+        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
+            running = thread.submit(query.read)
             try:
-                return running.result()
-            except BaseException:
-                stop_signal.stop()  # leaving the block waits until the requests in flight are settled
+                table = running.result()
+            except SourceUnavailable as error:
+                if self._stop_signal:
+                    raise AirflowException(f"{error} Nothing was sent. See docs/runbook.md#stopped.") from None
                 raise
+            except BaseException:
+                query.stop()
+                raise
+        self.log.info("The query gave %s; its connection is closed.", counted(table.rows, "row"))
+        return table
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -245,13 +339,15 @@ class SendBatchSMSOperator(BaseOperator):
             phone_column=config.columns.phone,
             cause=self._message_of(report.cause),
             halted=report.cause.section if isinstance(report.cause, CampaignHalted) else "",
+            unavailable=report.cause.section if isinstance(report.cause, ApiUnavailable) else "",
             stopped=report.stopped,
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
         )
         if decision.end is End.SUCCESS:
-            self.log.info("%s", decision.message)
+            empty = not found.rows and config.slice_.is_whole
+            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
@@ -283,3 +379,27 @@ class SendBatchSMSOperator(BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
+        if self._query is not None:
+            self._query.stop()
+
+
+def _result_of(running: Future[Report], stop_signal: StopSignal) -> Report:
+    """The report of a campaign that runs in a thread of its own.
+
+    However often this thread is interrupted meanwhile, it stays until the requests in flight are settled.
+    """
+    interrupt: BaseException | None = None
+    while not running.done():
+        try:
+            wait([running])
+        except BaseException as error:  # noqa: BLE001 - on Airflow 2 a termination, which may come more than once
+            stop_signal.stop()
+            interrupt = interrupt or error
+    if interrupt is not None:
+        raise interrupt
+    return running.result()
+
+
+def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
+    """The question for templates; one that does not exist is an error."""
+    return partial(hook.client.query_templates, must_exist=True)

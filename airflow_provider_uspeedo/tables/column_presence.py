@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
+from unicodedata import normalize
 
+from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.arrow_types import can_be_list, kind_of
 from airflow_provider_uspeedo.tables.source import Part
 
 MAX_NAMES_SHOWN = 30
 """Columns listed in an error; a wide table has thousands."""
+_UNSEEN = " \t\r\n\ufeff\u200b\u00a0'\"`"
 
 
 def check_columns(part: Part, needed: Sequence[str]) -> None:
@@ -22,7 +25,7 @@ def check_columns(part: Part, needed: Sequence[str]) -> None:
     missing = [name for name in dict.fromkeys(needed) if name not in part.types]
     if missing:
         raise TableError(
-            f"{part.place} has no {_columns(missing)}{_meant(missing, part)}. {_has(part)}", column=missing[0]
+            f"{part.place} has no {_columns(missing)}{_meant(missing, part)} {_has(part)}", column=missing[0]
         )
     for name in needed:
         if part.names.count(name) > 1:
@@ -63,12 +66,24 @@ def _columns(names: Sequence[str]) -> str:
 
 
 def _meant(missing: Sequence[str], part: Part) -> str:
-    close = [match for name in missing for match in get_close_matches(name, part.names, n=1)]
-    return "; did you mean " + ", ".join(map(repr, dict.fromkeys(close))) + "?" if close else ""
+    """Similar names, to the end of the sentence; one that differs in case or marks alone is the most similar."""
+    folded = {_folded(name): name for name in reversed(part.names)}
+    close = [folded[match] for name in missing for match in get_close_matches(_folded(name), folded, n=1)]
+    return "; did you mean " + ", ".join(map(_shown, dict.fromkeys(close))) + "?" if close else "."
+
+
+def _folded(name: str) -> str:
+    """The name without what people do not see: case, width, spaces around it, quotes, a byte order mark."""
+    return normalize("NFKC", name).strip(_UNSEEN).casefold()
 
 
 def _has(part: Part) -> str:
     if not part.names:
         return "It has no columns at all."
     more = f" and {len(part.names) - MAX_NAMES_SHOWN:,} more" if len(part.names) > MAX_NAMES_SHOWN else ""
-    return "It has: " + ", ".join(map(repr, part.names[:MAX_NAMES_SHOWN])) + more + "."
+    return "It has: " + ", ".join(map(_shown, part.names[:MAX_NAMES_SHOWN])) + more + "."
+
+
+def _shown(name: str) -> str:
+    """A table that was read without its header has a row for its names."""
+    return repr(mask_digits(name))

@@ -14,13 +14,14 @@ from airflow_provider_uspeedo.tables.frames import PandasFrame, PolarsFrame
 from airflow_provider_uspeedo.tables.parquet import ParquetFiles
 from airflow_provider_uspeedo.tables.row_list import RowList
 from airflow_provider_uspeedo.tables.source import Source
+from airflow_provider_uspeedo.tables.spool import SpooledTable
 from airflow_provider_uspeedo.tables.storage import find, is_path
-from airflow_provider_uspeedo.tables.streams import ArrowStream, ArrowTable, DuckRelation, read_once
+from airflow_provider_uspeedo.tables.streams import ArrowTable, DuckRelation, spooled
 from airflow_provider_uspeedo.tables.table import Table
 
 ACCEPTED = (
     "the path or URI of a Parquet file, folder or glob, a pandas or polars DataFrame, a pyarrow Table, "
-    "a duckdb relation or anything else that streams Arrow, or a list of dicts"
+    "a duckdb relation or anything else that streams Arrow, an iterator of Arrow batches, or a list of dicts"
 )
 
 
@@ -30,14 +31,20 @@ def open_table(recipients: object) -> Table:
     :param recipients: a path as text or :class:`os.PathLike` (a Parquet file; a folder, read with all below it in the
         order of the paths, names that start with ``_`` or ``.`` left out; a glob), a URI with a scheme or an
         ``ObjectStoragePath`` (opened by Airflow), a pandas or polars ``DataFrame``, a pyarrow ``Table`` or
-        ``RecordBatch``, a list or tuple of dicts, or any object with ``__arrow_c_stream__``, such as a duckdb relation.
+        ``RecordBatch``, a list or tuple of dicts, a relation of duckdb, or any object with ``__arrow_c_stream__`` and
+        any iterator of Arrow batches: these are read here, once, and kept in a temporary file.
     :raises SourceNotFound: there is no such file or folder, or no Parquet file in it (yet).
-    :raises TableError: it is not one of these, not Parquet, or can be read only once.
+    :raises SourceUnavailable: there is no room on the disk for what can be read only once.
+    :raises TableError: it is not one of these, or not Parquet.
     """
     return Table(_source(recipients))
 
 
 def _source(recipients: Any) -> Source:
+    if isinstance(recipients, SpooledTable):
+        return recipients
+    if recipients is None:
+        raise TableError(f"recipients is None: the task before returned no table. Pass {ACCEPTED}.")
     if is_path(recipients):
         return ParquetFiles(find(recipients))
     if isinstance(recipients, list | tuple):
@@ -66,10 +73,8 @@ def _is_a(recipients: object, module: str, name: str) -> bool:
 def _arrow(recipients: Any) -> Source:
     if isinstance(recipients, pa.Table | pa.RecordBatch):
         return ArrowTable(recipients)
-    if isinstance(recipients, pa.RecordBatchReader) or hasattr(recipients, "__next__"):
-        raise read_once(f"a {type(recipients).__name__}")
     if _is_a(recipients, "duckdb", "DuckDBPyRelation"):
         return DuckRelation(recipients)
-    if hasattr(recipients, "__arrow_c_stream__"):
-        return ArrowStream(recipients)
+    if hasattr(recipients, "__arrow_c_stream__") or hasattr(recipients, "__next__"):
+        return spooled(recipients)
     raise TableError(f"recipients cannot be a {type(recipients).__name__}. Pass {ACCEPTED}.")

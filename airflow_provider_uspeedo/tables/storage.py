@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import SourceNotFound, TableError
 from airflow_provider_uspeedo.tables.error_mapping import mapped_file_errors
 
@@ -23,9 +24,8 @@ SUFFIXES = (".parquet", ".parq")
 HIDDEN = ("_", ".")
 """Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``_delta_log``, ..."""
 
-MAX_PATH_CHARACTERS = 4096
-_ROWS_AS_TEXT = re.compile(r"""[\n\r\0]|\A\s*(\[\s*[{\['"]|\[.*,.*\]|[{(<"'])|\A[\d\s+().,;-]+\Z""", re.DOTALL)
-"""Matches the text of a list, a dict, a frame or a phone, but not the pattern ``[ab]*.parquet``."""
+NOTHING = ("none", "null", "nan", "undefined", "[]", "{}", "()")
+"""What a template makes of an argument that it was not given."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -188,12 +188,21 @@ def _storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str
 
 def _check_path(place: object) -> None:
     """Refuse text that is not a path, without showing it: rows that a template turned into text hold phones."""
-    if not isinstance(place, str) or not place.strip():
-        raise TableError("the path of the recipients is empty. Give the path of a Parquet file or folder.")
-    if _ROWS_AS_TEXT.search(place) or len(place) > MAX_PATH_CHARACTERS:
+    if not isinstance(place, str):
+        raise TableError("recipients is a path of bytes. Give it as text.")
+    if not place.strip() or "".join(place.split()).lower() in NOTHING:
+        raise TableError(
+            f"recipients is empty ({place.strip()!r}): a template, a field of the Trigger form or the task before gave "
+            f"no table. Give the path of a Parquet or CSV file or folder, or a table."
+        )
+    if is_rows_as_text(place):
         raise TableError(
             "recipients is a text, but not a path: it looks like rows that a template turned into text. Pass the "
             "output of the task itself (my_task.output), or set render_template_as_native_obj=True on the DAG."
+        )
+    if not place.strip("./~"):
+        raise TableError(
+            f"recipients is {place!r}, which is no table. Give the path of a Parquet or CSV file or folder."
         )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrow tables, and objects that stream Arrow batches (the PyCapsule interface: duckdb and many more), as sources."""
+"""Arrow tables, relations of duckdb, and objects that stream Arrow batches once, as sources."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
 from airflow_provider_uspeedo.tables.source import Part, RawBatch
+from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 
 class ArrowTable:
@@ -27,52 +28,31 @@ class ArrowTable:
             yield RawBatch.from_batch(self.description, batch, columns)
 
 
-class ArrowStream:
-    """An object that gives a new Arrow stream on each request; its number of rows is not known beforehand."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._had_rows = False
-        self.description = f"<recipients ({type(stream).__module__.partition('.')[0]} {type(stream).__name__})>"
-
-    @cached_property
-    def parts(self) -> Sequence[Part]:
-        with mapped_row_errors(self.description):
-            return (Part.from_schema(self.description, self._schema(), None),)
-
-    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
-        """Read the stream anew.
-
-        :raises TableError: also when it had rows in an earlier reading and has none now: it can be read only once.
-        """
-        empty = True
-        with mapped_row_errors(self.description):
-            for batch in self._open(columns, rows):
-                for start in range(0, batch.num_rows, rows):
-                    empty, self._had_rows = False, True
-                    yield RawBatch.from_batch(self.description, batch.slice(start, rows), columns)
-        if empty and self._had_rows:
-            raise read_once(self.description)
-
-    def _schema(self) -> pa.Schema:
-        return pa.RecordBatchReader.from_stream(self._stream).schema
-
-    def _open(self, columns: Sequence[str], rows: int) -> pa.RecordBatchReader:  # noqa: ARG002 - a stream gives all
-        return pa.RecordBatchReader.from_stream(self._stream)
-
-
-class DuckRelation(ArrowStream):
+class DuckRelation:
     """A relation of duckdb: its query runs again at each reading, for the chosen columns.
 
     Up to duckdb 1 its Arrow stream holds the whole result in memory; its reader does not.
     """
 
-    def _schema(self) -> pa.Schema:
-        return self._reader(self._stream.limit(0), 1).schema
+    def __init__(self, relation: Any) -> None:
+        self._relation = relation
+        self.description = f"<recipients (duckdb {type(relation).__name__})>"
+
+    @cached_property
+    def parts(self) -> Sequence[Part]:
+        """One; its number of rows is not known beforehand."""
+        with mapped_row_errors(self.description):
+            return (Part.from_schema(self.description, self._reader(self._relation.limit(0), 1).schema, None),)
+
+    def raw_batches(self, columns: Sequence[str], rows: int) -> Iterator[RawBatch]:
+        with mapped_row_errors(self.description):
+            for batch in self._open(columns, rows):
+                for start in range(0, batch.num_rows, rows):
+                    yield RawBatch.from_batch(self.description, batch.slice(start, rows), columns)
 
     def _open(self, columns: Sequence[str], rows: int) -> pa.RecordBatchReader:
         quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
-        return self._reader(self._stream.project(", ".join(quoted)) if quoted else self._stream, rows)
+        return self._reader(self._relation.project(", ".join(quoted)) if quoted else self._relation, rows)
 
     @staticmethod
     def _reader(relation: Any, rows: int) -> pa.RecordBatchReader:
@@ -81,8 +61,33 @@ class DuckRelation(ArrowStream):
         return read(relation, rows)
 
 
-def read_once(what: str) -> TableError:
-    """Return the error for rows that are gone once they have been read."""
-    return TableError(
-        f"{what} can be read only once, but may have to be read again. Pass a Table, such as .read_all() returns."
-    )
+def spooled(stream: Any) -> SpooledTable:
+    """Reads what may be readable only once, and keeps it.
+
+    :param stream: gives Arrow batches: a reader, anything with ``__arrow_c_stream__``, or an iterator of batches,
+        tables or frames.
+    :raises TableError: it gives something else.
+    :raises SourceUnavailable: there is no room for it on the disk.
+    """
+    name = f"{type(stream).__module__.partition('.')[0]} {type(stream).__name__}"
+    table = SpooledTable(name.removeprefix("builtins "))
+    return table.write(_batches(stream, table.what))
+
+
+def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
+    with mapped_row_errors(f"<recipients ({what})>"):
+        if hasattr(stream, "__arrow_c_stream__"):
+            reader = pa.RecordBatchReader.from_stream(stream)
+            yield pa.RecordBatch.from_pylist([], reader.schema)
+            yield from reader
+            return
+        for number, item in enumerate(stream, start=1):
+            if isinstance(item, pa.RecordBatch):
+                yield item
+            elif hasattr(item, "__arrow_c_stream__"):
+                yield from _batches(item, what)
+            else:
+                raise TableError(
+                    f"batch {number} of the {what} is a {type(item).__name__}: it must be an Arrow batch, a table or a "
+                    f"frame."
+                )

@@ -19,9 +19,11 @@ FORM = {
     name: "{{ params." + name + " }}"
     for name in (
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
-        "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "key_columns",
+        "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
+        "key_columns",
         "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
-        "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id",
+        "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id", "sql", "sql_conn_id",
+        "parameters", "sql_hook_params",
     )
 }  # fmt: skip
 """Every argument as a template of the parameter with its name."""
@@ -127,6 +129,35 @@ def test_columns_may_be_a_list_or_text(
     (row,) = people.table(tmp_path / "people.parquet", 1)
     assert try_task(FORM, {**params, "param_columns": columns}).error is None
     assert list(sandbox.journal()[-1].params) == [row["name"], row["amount"]]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ('["client\'s name"]', ("client's name",)),
+        ("[\"client's name\", 'amount, net']", ("client's name", "amount, net")),
+        ('["say \\"hi\\"", "名前"]', ('say "hi"', "名前")),
+        ("('name', 'amount')", ("name", "amount")),
+        ("name,  client's amount", ("name", "client's amount")),
+        ("None", None),
+        (" ", None),
+    ],
+)
+def test_a_list_of_names_is_read_as_json_or_as_python_writes_it(written: str, expected: Any) -> None:
+    """An apostrophe in a name is part of it."""
+    from airflow_provider_uspeedo.operators.arguments import names
+
+    assert names("param_columns", written) == expected
+
+
+@pytest.mark.parametrize("written", ["[name", "['a'", "[" * 100_000, "[1]", '[""]', "['a', None]", 5, "a,,b"])
+def test_what_is_no_list_of_names_is_refused(written: Any) -> None:
+    """With the argument's name, whatever a reader of it raises."""
+    from airflow_provider_uspeedo.errors import ConfigurationError
+    from airflow_provider_uspeedo.operators.arguments import names
+
+    with pytest.raises(ConfigurationError, match="key_columns"):
+        names("key_columns", written)
 
 
 def test_rows_turned_into_text_are_refused_unseen(params: dict[str, Any], people: People) -> None:

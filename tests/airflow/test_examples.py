@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,6 +132,35 @@ def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
     assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
     assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
     assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
+
+
+def test_the_rows_of_a_query_are_pinned_and_sent_to(
+    sandbox: Sandbox, people: People, airflow_home: Path, tmp_path: Path, accepted: Accepted
+) -> None:
+    """The whole of send_from_query.py in a DAG run of Airflow's own, and again after the warehouse has changed."""
+    rows, path = people(3), tmp_path / "warehouse.db"
+    with closing(sqlite3.connect(path)) as warehouse, warehouse:
+        warehouse.execute("CREATE TABLE invoices (customer, phone, name, amount, due_on, paid_on)")
+        known = [(row["customer"], row["phone"], row["name"], row["amount"], f"{DAY:%Y-%m-%d}", None) for row in rows]
+        warehouse.executemany("INSERT INTO invoices VALUES (?, ?, ?, ?, ?, ?)", known)
+    runs = DagRuns(airflow_home)
+    environment = {
+        "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
+        "AIRFLOW_CONN_WAREHOUSE": json.dumps({"conn_type": "sqlite", "host": str(path)}),
+    }
+    for paid in (0, 1):
+        with closing(sqlite3.connect(path)) as warehouse, warehouse:
+            warehouse.execute("UPDATE invoices SET paid_on = due_on WHERE rowid = ?", (paid,))
+        runs.test("send_from_query", {"template_id": "UTA_REMINDER"}, date=f"{DAY:%Y-%m-%d}", **environment)
+        assert runs.states("send_from_query") == dict.fromkeys(("pin", "send"), ("success", 1))
+        assert runs.xcoms("send_from_query")["send"]["rows"] == 3
+    assert runs.xcoms("send_from_query")["send"]["accepted_now"] == 0
+    assert sorted(accepted()) == sorted(phones(rows))
+    rendered = runs.rendered("send_from_query")["send"]
+    assert rendered["sql"].startswith("SELECT customer, phone, name, amount FROM due_20261122")
+    said = runs.output("send_from_query").read_text()
+    assert "The query gave 3 rows; its connection is closed." in said
+    assert not any(phone in said or phone.partition(")")[2] in said for phone in phones(rows))
 
 
 SENT_IN_SLICES = ("recipients", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio")

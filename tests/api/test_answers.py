@@ -312,3 +312,43 @@ def test_no_bytes_break_the_reader(body, status):
     """Bytes that are no answer leave the outcome unknown."""
     with pytest.raises(OutcomeUnknown):
         read(body, status)
+
+
+CHINESE = {
+    "RetCode": 0,
+    "SessionNo": "s",
+    "SuccessCount": 1,
+    "FailContent": [{"Target": [{"Phone": "(852)55311111", "UserId": "客户一", "FailureDetails": "號碼在黑名單中"}]}],
+}
+
+
+def encoded(codec):
+    return json.dumps(CHINESE, ensure_ascii=False).encode(codec)
+
+
+@pytest.mark.parametrize(
+    ("declared", "codec"),
+    [
+        ("GBK", "gb18030"), ("gb2312", "gb18030"), ("GB18030", "gb18030"), ('"gbk"', "gbk"), ("Big5", "big5hkscs"),
+        ("utf-16", "utf-16"), ("UTF-16LE", "utf-16-le"), ("utf-32", "utf-32"), ("utf-8", "utf-8"), ("", "utf-8-sig"),
+        ("gbk", "utf-8"), ("ISO-8859-1", "utf-8"), ("us-ascii", "utf-8"), ("no-such-charset", "utf-8"),
+        ("base64", "utf-8"), ("unicode_escape", "utf-8"),
+    ],
+)  # fmt: skip
+def test_an_answer_is_read_in_the_charset_that_it_declares(declared, codec):
+    """And in UTF-8 where that is what it is, whatever it declares."""
+    text = {**CHINESE, "FailContent": [{"Target": [{"Phone": "(852)55311111", "FailureDetails": "号码在黑名单中"}]}]}
+    body = encoded(codec) if codec != "gbk" else json.dumps(text, ensure_ascii=False).encode(codec)
+    (failure,) = read(body, content_type=f"application/json; charset={declared}").failures
+    assert failure.reason in ("號碼在黑名單中", "号码在黑名单中")
+    assert failure.phone == "(852)55311111"
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=utf-8", "text/html;charset=x"])
+@pytest.mark.parametrize("codec", ["gb18030", "big5hkscs"])
+def test_an_answer_in_an_undeclared_encoding_keeps_what_is_ascii(content_type, codec):
+    """Session, counts, codes and phones decide; only the words are lost."""
+    answer = read(encoded(codec), content_type=content_type)
+    assert (answer.session_nos, answer.success_count) == (("s",), 1)
+    assert answer.failures[0].phone == "(852)55311111"
+    assert "\ufffd" in answer.failures[0].reason

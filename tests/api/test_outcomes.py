@@ -162,3 +162,49 @@ def test_nobody_is_accepted_without_proof(failures, code, sessions, count):
         assert found.count("accepted") == (3 - len(listed) if count is None else count)
         assert count is not None or code == 0
         assert not listed & {"7", ""}
+
+
+MARKED = [Target("(852)55310001", user_id="1001"), Target("(852)55310002", user_id="1002"), Target("(852)55310003")]
+
+
+@pytest.mark.parametrize("echo", ["1001", " 1001 ", "01001", "1001.0", "\uff1100\uff11", "+1001", "1001\u200b"])
+def test_an_echoed_mark_is_compared_as_the_sent_one(echo):
+    """Spaces, leading zeros and full-width digits may come and go on the way."""
+    assert statuses(outcomes(answer(failed(user_id=echo), count=2), MARKED)) == ["rejected", "accepted", "accepted"]
+
+
+@pytest.mark.parametrize(("sent", "echo"), [("1001 ", "1001"), ("Ada", "ADA"), ("é", "e\u0301"), ("a\tb", "a b")])
+def test_a_sent_mark_is_compared_without_what_may_be_lost(sent, echo):
+    """The same rule for both sides."""
+    targets = [Target("(852)55310001", user_id=sent), Target("(852)55310002", user_id="other")]
+    assert statuses(outcomes(answer(failed(user_id=echo), count=1), targets)) == ["rejected", "accepted"]
+
+
+def test_marks_that_look_alike_are_told_apart_by_phone_or_not_at_all():
+    """Two recipients 1001 and '1001 ': an echo of one could mean the other."""
+    targets = [Target("(852)55310001", user_id="1001"), Target("(852)55310002", user_id="1001 ")]
+    for echo in ("1001", "1001 "):
+        found = outcomes(answer(failed("(852)55310002", echo), count=1), targets)
+        assert statuses(found) == ["accepted", "rejected"]
+        assert statuses(outcomes(answer(failed("", echo), count=1), targets)) == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_failure_whose_mark_and_phone_name_two_targets_makes_both_unknown(count):
+    """One of the two failed; the third is accepted if the numbers add up without them."""
+    found = outcomes(answer(failed("(852)55310002", "1001"), count=count), MARKED)
+    assert statuses(found[:2]) == ["unknown", "unknown"]
+    assert "user id of one recipient and the phone of another" in found[0].reason
+    assert found[2].status == ("accepted" if count == 2 else "unknown")
+
+
+def test_swapped_marks_make_both_unknown():
+    """Two failures that contradict each other prove only that both failed, or neither as said."""
+    found = outcomes(answer(failed("(852)55310002", "1001"), failed("(852)55310001", "1002"), count=1), MARKED)
+    assert statuses(found) == ["unknown", "unknown", "accepted"]
+
+
+def test_a_phone_that_cannot_be_read_leaves_the_mark_to_decide():
+    """A vendor may mask it."""
+    found = outcomes(answer(failed("(852)****0002", "1001"), count=2), MARKED)
+    assert statuses(found) == ["rejected", "accepted", "accepted"]

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.guards import min_answered
+from airflow_provider_uspeedo.campaign.guards import Guards, ReasonCounts
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
@@ -41,35 +41,74 @@ def halt_of(report: Any) -> CampaignHalted:
 
 
 def test_too_many_rejected_stop_the_campaign_before_the_next_request(scene: Scene) -> None:
-    """The message has the numbers; nobody else is texted, and everything answered is in the results."""
-    rows = table(60, refused=[0, 5, 10, 15, 19])
-    report = scene.run(rows, make_order(chunk_size=10, max_failure_ratio=0.2))
+    """The message has the numbers and the reasons; nobody else is texted, and what was answered is in the results."""
+    rows = table(200, refused=range(0, 100, 4))
+    report = scene.run(rows, make_order(chunk_size=50, max_failure_ratio=0.2))
     assert str(halt_of(report)) == (
-        "Of 20 recipients answered so far 5 were rejected (25.0%); max_failure_ratio=0.2 allows 20.0%."
+        "Of 100 recipients answered so far 25 were rejected (25.0%); max_failure_ratio=0.2 allows 20.0%. Most frequent "
+        "reasons: 25 x 'phone in the black list'."
     )
     assert halt_of(report).section == "too-many-failures"
     assert report.summary.counts == {
         **dict.fromkeys(report.summary.counts, 0),
-        "accepted": 15,
-        "rejected": 5,
-        "not_sent": 40,
+        "accepted": 75,
+        "rejected": 25,
+        "not_sent": 100,
     }
     assert report.summary.requests == 2
-    scene.check(report, 60)
+    scene.check(report, 200)
 
 
 def test_a_share_that_is_just_allowed_is_borne(scene: Scene) -> None:
     """More than the share is too much, not the share itself."""
-    report = scene.run(table(60, refused=[0, 5, 10, 15]), make_order(chunk_size=10, max_failure_ratio=0.2))
+    report = scene.run(table(120, refused=range(0, 120, 5)), make_order(chunk_size=50, max_failure_ratio=0.2))
     assert report.cause is None
-    assert report.summary["accepted"] == 56
+    assert report.summary["accepted"] == 96
 
 
-def test_a_share_of_few_answers_says_nothing(scene: Scene) -> None:
-    """The first ten were all rejected; of sixty, that is less than allowed."""
-    report = scene.run(table(60, refused=range(10)), make_order(chunk_size=10, max_failure_ratio=0.5))
+def test_while_sending_fewer_than_a_hundred_answers_say_nothing(scene: Scene) -> None:
+    """The first fifty were all rejected; of two hundred, that is less than allowed."""
+    report = scene.run(table(200, refused=range(50)), make_order(chunk_size=50))
     assert report.cause is None
-    assert report.summary["rejected"] == 10
+    assert report.summary["rejected"] == 50
+
+
+def test_half_of_a_hundred_stop_a_campaign_by_default(scene: Scene) -> None:
+    report = scene.run(table(200, refused=range(51)), make_order(chunk_size=100))
+    assert "51 were rejected (51.0%); max_failure_ratio=0.5 allows 50.0%" in str(halt_of(report))
+    assert report.summary["not_sent"] == 100
+
+
+@pytest.mark.parametrize(("number", "rejected", "fails"), [(19, 18, False), (20, 10, False), (20, 11, True)])
+def test_at_the_end_twenty_answers_are_enough(scene: Scene, number: int, rejected: int, fails: bool) -> None:
+    report = scene.run(table(number, refused=range(rejected)), make_order(chunk_size=10))
+    assert isinstance(report.cause, CampaignHalted) == fails
+    assert report.summary["not_sent"] == 0
+    scene.check(report, number)
+
+
+@pytest.mark.parametrize("ratio", [None, 1.0, 0.5])
+@pytest.mark.parametrize("number", [1, 3, 30])
+def test_an_attempt_of_which_everybody_was_rejected_fails(scene: Scene, number: int, ratio: float | None) -> None:
+    """However few, and whatever the ratio allows."""
+    report = scene.run(table(number, refused=range(number)), make_order(max_failure_ratio=ratio))
+    assert "reasons: " in str(halt_of(report))
+    assert "'phone in the black list'" in str(halt_of(report))
+    assert "answered" in str(halt_of(report))
+    scene.check(report, number)
+
+
+def test_nobody_answered_is_not_everybody_rejected(scene: Scene) -> None:
+    """An attempt with nothing left to send ends as before."""
+    rows = table(6, refused=range(5))
+    assert scene.run(rows).cause is None
+    assert scene.run(rows).cause is None
+
+
+@pytest.mark.parametrize("ratio", [None, 1])
+def test_a_ratio_can_be_switched_off(scene: Scene, ratio: float | None) -> None:
+    report = scene.run(table(200, refused=range(190)), make_order(chunk_size=100, max_failure_ratio=ratio))
+    assert report.cause is None
 
 
 def test_a_ratio_of_nothing_stops_at_the_first_rejection(scene: Scene) -> None:
@@ -80,44 +119,108 @@ def test_a_ratio_of_nothing_stops_at_the_first_rejection(scene: Scene) -> None:
 
 def test_the_next_attempt_goes_on_with_answers_of_its_own(scene: Scene) -> None:
     """Somebody has decided to go on: what the last attempt met is not held against this one."""
-    rows = table(60, refused=[0, 5, 10, 15, 19])
-    config = make_order(chunk_size=10, max_failure_ratio=0.2)
+    rows = table(200, refused=range(60))
+    config = make_order(chunk_size=100, max_failure_ratio=0.2)
     halt_of(scene.run(rows, config))
     report = scene.run(rows, config)
     assert report.cause is None
-    assert report.summary["accepted"] == 55
-    scene.check(report, 60)
+    assert report.summary["accepted"] == 140
+    scene.check(report, 200)
 
 
 def test_what_is_in_flight_is_settled_when_the_brake_is_pulled(scene: Scene) -> None:
     """With four requests at once, three may be under way: their answers are recorded all the same."""
     report = scene.run(
-        table(400, refused=range(0, 300, 3)), make_order(chunk_size=10, concurrency=4, max_failure_ratio=0.2)
+        table(600, refused=range(0, 300, 3)), make_order(chunk_size=20, concurrency=4, max_failure_ratio=0.2)
     )
     halt_of(report)
     assert report.summary["unknown"] == 0
     assert report.summary["not_sent"] > 300
-    scene.check(report, 400)
+    scene.check(report, 600)
 
 
-@pytest.mark.parametrize(("most", "least"), [(0.5, 20), (0.1, 20), (0.05, 40), (0.001, 2000), (0.0, 1)])
-def test_a_small_share_needs_more_answers(most: float, least: int) -> None:
-    """One failure is never a share."""
-    assert min_answered(most) == least
+def test_the_three_most_frequent_reasons_are_named_without_phones() -> None:
+    reasons = ReasonCounts()
+    reasons.add({"(852)55310001 is in the black list": 1, "(852)55310002 is in the black list": 1, "b": 5, "c": 3})
+    reasons.add({"d": 1})
+    assert str(reasons) == " Most frequent reasons: 5 x 'b'; 3 x 'c'; 2 x '**** is in the black list'."
 
 
+def test_the_reasons_that_are_counted_are_bounded() -> None:
+    """A vendor that writes another reason for each recipient takes no memory."""
+    guards = Guards(None)
+    for start in range(0, 5000, 100):
+        guards.report(["rejected"] * 100, {f"reason {number}": 1 for number in range(start, start + 100)})
+    assert len(guards._reasons._counts) == 1000
+
+
+# -- max_invalid_ratio ----------------------------------------------------------------------------------------------
+
+
+def partly_invalid(good: int, invalid: int) -> list[dict[str, str]]:
+    """Rows of which the last ones have no phone."""
+    return [*people(good), *({"phone": "", "name": "N"} for _ in range(invalid))]
+
+
+def test_too_many_invalid_rows_stop_a_campaign_before_the_first_message(scene: Scene) -> None:
+    """One good row among a thousand invalid ones: the rows are in the results, and nobody is texted."""
+    report = scene.run(partly_invalid(1, 1000))
+    assert str(halt_of(report)) == (
+        "Of 1,001 rows 1,000 are invalid (99.9%); max_invalid_ratio=0.5 allows 50.0%. Nothing was sent in this attempt."
+        " Most frequent reasons: 1,000 x \"phone (column 'phone'): empty\"."
+    )
+    assert halt_of(report).section == "too-many-invalid"
+    assert (report.summary["invalid"], report.summary["not_sent"]) == (1000, 1)
+    assert not scene.journal()
+    scene.check(report, 1001)
+
+
+def test_after_that_a_clear_goes_on(scene: Scene) -> None:
+    """The same table once more is somebody's decision; another table is judged anew."""
+    rows = partly_invalid(1, 1000)
+    halt_of(scene.run(rows))
+    report = scene.run(rows)
+    assert report.cause is None
+    assert report.summary["accepted"] == 1
+    halt_of(scene.run(partly_invalid(2, 1000)))
+
+
+@pytest.mark.parametrize(
+    ("good", "invalid", "ratio"), [(10, 89, 0.5), (50, 50, 0.5), (1, 99, 1.0), (1, 99, None), (99, 1, 0.01)]
+)
+def test_fewer_invalid_rows_are_borne(scene: Scene, good: int, invalid: int, ratio: float | None) -> None:
+    """Fewer than a hundred rows say nothing; just as many as are allowed are allowed."""
+    report = scene.run(partly_invalid(good, invalid), make_order(max_invalid_ratio=ratio, chunk_size=100))
+    assert report.cause is None
+    assert report.summary["accepted"] == good
+
+
+def test_a_table_that_is_read_while_it_is_sent_is_judged_at_the_end(scene: Scene) -> None:
+    scene.sizes = {"portion_rows": 100, "batch_rows": 50}
+    report = scene.run(partly_invalid(150, 200), make_order(chunk_size=50))
+    assert "Of 350 rows 200 are invalid (57.1%)" in str(halt_of(report))
+    assert "The others were sent to." in str(halt_of(report))
+    assert report.summary["accepted"] == 150
+
+
+def test_a_table_that_was_read_for_max_recipients_is_judged_before_the_first_message(scene: Scene) -> None:
+    scene.sizes = {"portion_rows": 100, "batch_rows": 50}
+    report = scene.run(partly_invalid(150, 200), make_order(chunk_size=50, max_recipients=160))
+    assert "Of 350 rows 200 are invalid (57.1%)" in str(halt_of(report))
+    assert not scene.journal()
+
+
+def test_rows_that_are_invalid_one_and_all_have_a_message_of_their_own(scene: Scene) -> None:
+    """It asks for the phone column."""
+    assert scene.run(partly_invalid(0, 200)).cause is None
+
+
+@pytest.mark.parametrize("name", ["max_failure_ratio", "max_invalid_ratio"])
 @pytest.mark.parametrize("given", [-0.1, 1.01, 5.0])
-def test_a_ratio_is_a_share(given: float) -> None:
+def test_a_ratio_is_a_share(name: str, given: float) -> None:
     """Somebody who writes 5 means 5 percent, and would have no brake at all."""
-    with pytest.raises(ConfigurationError, match=r"max_failure_ratio=.* it is a share such as 0.05"):
-        make_order(max_failure_ratio=given)
-
-
-def test_many_rejections_stop_a_campaign_whose_share_is_small(scene: Scene) -> None:
-    """A share of one in a thousand is judged as if two thousand had been answered: three rejections are too many."""
-    report = scene.run(table(60, refused=range(9)), make_order(chunk_size=10, max_failure_ratio=0.001))
-    assert halt_of(report).section == "too-many-failures"
-    assert report.summary["not_sent"] == 50
+    with pytest.raises(ConfigurationError, match=rf"{name}=.* it is a share such as 0.05"):
+        make_order(**{name: given})
 
 
 def test_a_brake_outdoes_whatever_else_stops_the_campaign() -> None:

@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.errors import NotSent, Refused, TableError
+from airflow_provider_uspeedo.errors import ConfigurationError, NotSent, Refused, TableError
 from tests.campaign.stage import Scene, make_order, people, phones
 
 
@@ -29,7 +29,7 @@ def closed_port() -> Any:
 
 def test_nothing_is_lost_while_nobody_listens(scene: Scene, closed_port: str) -> None:
     """Everybody is not sent, and the next attempt sends to all of them."""
-    report = scene.run(people(9), base_url=closed_port)
+    report = scene.run(people(9), ask=False, base_url=closed_port)
     assert isinstance(report.cause, NotSent)
     assert set(scene.statuses()) == {"not_sent"}
     scene.check(report, rows=9)
@@ -59,7 +59,10 @@ def test_a_refusal_for_good_stops_at_once(scene: Scene, struck: int, code: int) 
 def test_a_wrong_key_texts_nobody_and_a_right_one_everybody(scene: Scene, api: str) -> None:
     """The message says which fields to look at, and holds no secret."""
     scene.api = api
-    report = scene.run(people(4), access_key_secret="canary-secret")
+    with pytest.raises(ConfigurationError, match="RetCode") as refused:
+        scene.run(people(4), access_key_secret="canary-secret")
+    assert "canary-secret" not in str(refused.value)
+    report = scene.run(people(4), ask=False, access_key_secret="canary-secret")
     assert isinstance(report.cause, Refused)
     assert "Check login (AccessKeyId), password (AccessKeySecret)" in str(report.cause)
     assert "canary-secret" not in str(report.cause)

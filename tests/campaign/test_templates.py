@@ -51,17 +51,31 @@ def test_a_row_with_too_few_parameters_for_its_own_template_is_invalid(scene: Sc
 
 
 @pytest.mark.parametrize("fault", ["server_error", "not_json", "empty", "drop", "redirect", "ret_code"])
-def test_no_answer_to_the_question_is_no_obstacle(scene: Scene, fault: str, caplog: pytest.LogCaptureFixture) -> None:
-    """The vendor does not promise one; a warning says that nothing was checked."""
+def test_no_answer_to_the_question_is_no_obstacle_without_the_circuit_breaker(
+    scene: Scene, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever switches it off takes the risk; a warning says that nothing was checked. See ``test_outages.py``."""
     scene.sandbox.fault(fault, on="templates", at="every")
     scene.run(people(2))
     assert scene.statuses() == ["accepted"] * 2
     assert "The templates could not be checked before sending" in caplog.text
 
 
+@pytest.mark.parametrize("api", ["action", "rest"])
+def test_a_template_that_does_not_exist_is_refused_before_the_first_message(scene: Scene, api: str) -> None:
+    """The API says so."""
+    scene.api = api
+    with pytest.raises(ConfigurationError, match="RetCode 215396"):
+        scene.run(people(9), make_order(template_id="UTA_NONE"))
+    with pytest.raises(ConfigurationError, match="RetCode 215396"):
+        scene.run(both("UTA_CODE", "UTA_NONE"), make_order(TWO))
+    assert not scene.file.exists()
+    assert not scene.journal()
+
+
 def test_a_template_that_does_not_exist_is_refused_by_the_first_request(scene: Scene) -> None:
-    """The question does not tell it apart from an answer that is missing; nobody is texted all the same."""
-    report = scene.run(people(9), make_order(template_id="UTA_NONE"))
+    """Where nothing was asked for: nobody is texted all the same."""
+    report = scene.run(people(9), make_order(template_id="UTA_NONE"), ask=False)
     assert isinstance(report.cause, Refused)
     assert report.cause.ret_code == 215396
     assert scene.statuses() == ["not_sent"] * 9

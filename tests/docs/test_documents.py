@@ -17,6 +17,7 @@ from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
+from airflow_provider_uspeedo.errors import ApiUnavailable
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
@@ -38,6 +39,7 @@ def _endings():
         summary = Summary("c", dict(zip(statuses, present, strict=True)), 0, 0)
         for cause, stopped, elsewhere in itertools.product(("", "It."), (False, True), (False, True)):
             yield decide(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
+        yield decide(summary, phone_column="phone", cause="It.", unavailable=ApiUnavailable.section)
 
 
 def _sections_in_code():

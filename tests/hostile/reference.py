@@ -8,6 +8,8 @@ request one status. Where the two readers differ, one of them is wrong.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,30 +51,34 @@ def read(body: bytes, status: int, people: list[Person]) -> Reading:
     nothing_accepted = silent and not odd
     listed = _listed(found)
     if not sessions:
-        verdict = _verdict(code, status, nothing_accepted=nothing_accepted, listed=bool(listed))
+        verdict = _verdict(code, status, nothing_accepted=nothing_accepted, listed=bool(listed), text=_is_text(body))
         if verdict:
             return Reading(verdict, [])
         if not listed and (code == 0 or nothing_accepted):
             return Reading("unknown", [])
-    named = [_person(one, people) for one in listed]
-    failed = {number for number in named if number is not None}
+    fits = [_fitting(one, people) for one in listed]
+    contradictions = {(marked, fit) for marked, fit in fits if marked and fit and not marked & fit}
+    either = {number for marked, fit in contradictions for number in marked | fit}
+    named = [_only(marked & fit or marked | fit) for marked, fit in fits if (marked, fit) not in contradictions]
+    failed = {number for number in named if number is not None} - either
     certain = not odd and bool(sessions) and None not in named
     if count is None or count == "":
         certain = certain and code == 0
     else:
-        certain = certain and _number(count) == len(people) - len(failed)
+        certain = certain and _number(count) == len(people) - len(failed) - min(len(contradictions), len(either))
     others = "accepted" if certain else "unknown"
-    return Reading("answer", ["rejected" if number in failed else others for number in range(len(people))])
+    statuses = ["rejected" if number in failed else others for number in range(len(people))]
+    return Reading("answer", ["unknown" if number in either else one for number, one in enumerate(statuses)])
 
 
-def _verdict(code: int | None, status: int, *, nothing_accepted: bool, listed: bool) -> str:
+def _verdict(code: int | None, status: int, *, nothing_accepted: bool, listed: bool, text: bool) -> str:
     if nothing_accepted and code in REFUSED:
         return "refused"
     if nothing_accepted and code in REFUSED_FOR_PHONES and not listed:
         return "refused"
     if nothing_accepted and code in LATER:
         return "not sent"
-    if nothing_accepted and not listed and status == 429 and code not in DOCUMENTED:
+    if nothing_accepted and not listed and text and status == 429 and code not in DOCUMENTED:
         return "not sent"
     return "unknown" if code is None or code == -1 else ""
 
@@ -88,9 +94,22 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode(json.detect_encoding(body))
+    except UnicodeError:
+        return False
+    return True
+
+
+def _decoded(body: bytes) -> str:
+    """In the encoding that it seems to have; else as UTF-8, of which the ASCII part is right."""
+    return body.decode(json.detect_encoding(body)) if _is_text(body) else body.decode("utf-8", "replace")
+
+
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        found = json.loads(body, object_pairs_hook=_pairs)
+        found = json.loads(_decoded(body), object_pairs_hook=_pairs)
     except (ValueError, RecursionError, _Twice):
         return None
     return found if isinstance(found, dict) else None
@@ -178,17 +197,24 @@ def _digits(text: str) -> str:
     return "".join(one for one in text if one.isdecimal())
 
 
-def _person(failure: tuple[str, str], people: list[Person]) -> int | None:
-    """The one person that is meant: by mark if one alone has it, else by phone; two that fit are none."""
+def _fitting(failure: tuple[str, str], people: list[Person]) -> tuple[frozenset[int], frozenset[int]]:
+    """The persons who have the mark, and those who have the phone."""
     phone, mark = failure
-    marked = [number for number, one in enumerate(people) if mark and one.mark == mark]
-    if len(marked) == 1:
-        return marked[0]
-    fit = [number for number, one in enumerate(people) if one.phone == phone]
-    fit = fit or [number for number, one in enumerate(people) if _is_phone_of(phone, one.phone)]
-    if marked:
-        fit = [number for number in fit if number in marked]
-    return fit[0] if len(fit) == 1 else None
+    marked = frozenset(number for number, one in enumerate(people) if _bare(mark) and _bare(one.mark) == _bare(mark))
+    fit = frozenset(number for number, one in enumerate(people) if one.phone == phone)
+    return marked, fit or frozenset(number for number, one in enumerate(people) if _is_phone_of(phone, one.phone))
+
+
+def _only(numbers: frozenset[int]) -> int | None:
+    return next(iter(numbers)) if len(numbers) == 1 else None
+
+
+def _bare(mark: str) -> str:
+    """A mark without spaces, invisible characters, case and leading zeros."""
+    visible = (one for one in unicodedata.normalize("NFKC", mark) if not one.isspace() and one.isprintable())
+    text = "".join(visible).lower()
+    number = re.fullmatch(r"\+?(-?)0*([0-9]+)(\.0*)?", text)
+    return number[1] + number[2] if number else text
 
 
 def _is_phone_of(written: str, sent: str) -> bool:

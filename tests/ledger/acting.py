@@ -101,6 +101,10 @@ class Try:
         )
         return self.ledger.claim(self.attempt, portion)
 
+    def split(self, request: Request, size: int = 1) -> tuple[Request, Request]:
+        """Cuts a claimed request in two."""
+        return self.ledger.split(self.attempt, request, size, new_id())
+
     def mark(self, request: Request) -> bool:
         return self.ledger.mark_sending(self.attempt, request.id)
 

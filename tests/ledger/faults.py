@@ -18,18 +18,14 @@ T = TypeVar("T")
 LONGEST_WAIT = 10.0
 
 
-def disconnected(kind: str) -> Exception:
-    if kind == "postgresql":
-        import psycopg2
-
-        return psycopg2.OperationalError("server closed the connection unexpectedly")
-    if kind == "sqlite":
+def disconnected(dialect: Any) -> Exception:
+    if dialect.name == "sqlite":
         error = sqlite3.OperationalError("disk I/O error")
         error.sqlite_errorcode = sqlite3.SQLITE_IOERR
         return error
-    import pymysql
-
-    return pymysql.err.OperationalError(2013, "Lost connection to server during query")
+    if dialect.name == "postgresql":
+        return dialect.dbapi.OperationalError("server closed the connection unexpectedly")  # type: ignore[no-any-return]
+    return dialect.dbapi.OperationalError(2013, "Lost connection to server during query")  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -53,7 +49,7 @@ def lost_acknowledgement(engine: Engine, *, committed: bool = True, after: int =
             real(connection)
         else:
             dialect.do_rollback(connection)
-        raise disconnected(dialect.name)
+        raise disconnected(dialect)
 
     dialect.do_commit = do_commit  # type: ignore[method-assign]
     try:

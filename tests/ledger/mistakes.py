@@ -16,18 +16,18 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN
 
-OWNER = (r"(uspeedo_requests\.attempt_no) = (%s|\?)", r"0 < \2")
+OWNER = (r"(uspeedo_requests\.attempt_no) = (%s(?:::\w+)?|\?)", r"0 < \2")
 """Whose request it is does not matter."""
-STATE = (r"(uspeedo_requests\.state) (?:IN \(([^)]*)\)|= (%s|\?))", r"'' NOT IN (\2\3)")
+STATE = (r"(uspeedo_requests\.state) (?:IN \(([^)]*)\)|= (%s(?:::\w+)?|\?))", r"'' NOT IN (\2\3)")
 """In which state the request is does not matter."""
-SMALLER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"0 < \2")
+SMALLER = (r"(uspeedo_requests\.attempt_no) < (%s(?:::\w+)?|\?)", r"0 < \2")
 """The larger attempt may be taken from as well."""
-LOOK_SMALLER = (r"\bq\.attempt_no < (%s|\?)", r"0 < \1")
+LOOK_SMALLER = (r"\bq\.attempt_no < (%s(?:::\w+)?|\?)", r"0 < \1")
 """Recipients of the larger attempt look free as well."""
-LOOK_NOT_LARGER = (r"\bq\.attempt_no < (%s|\?)", r"q.attempt_no <= \1")
+LOOK_NOT_LARGER = (r"\bq\.attempt_no < (%s(?:::\w+)?|\?)", r"q.attempt_no <= \1")
 """One's own look free as well."""
 LEFTOVERS = (
-    r"\bq\.state IN \((%s|\?), (%s|\?), (%s|\?)\)",
+    r"\bq\.state IN \((%s(?:::\w+)?|\?), (%s(?:::\w+)?|\?), (%s(?:::\w+)?|\?)\)",
     r"q.state IN (\1, \2, coalesce(nullif(\3, 'superseded'), ''))",
 )
 """The recipients that a superseded request has left look taken."""
@@ -40,7 +40,11 @@ CONFLICTS_ON_MYSQL = (
     r"ON DUPLICATE KEY UPDATE campaign_no = \S+",
     r"ON DUPLICATE KEY UPDATE request_id = VALUES(request_id)",
 )
-NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s|\?)", r"uspeedo_requests.attempt_no <= \2")
+HOLDER = (r"(uspeedo_recipients\.request_id) = (%s(?:::\w+)?|\?)", r"'' <> \2")
+"""Which request holds a recipient does not matter."""
+LOOK_FOR_KEYS = (r"\bthere\.campaign_no IS NULL", r"true")
+"""A key that is visibly taken looks free; of a database that looks before it inserts."""
+NOT_LARGER = (r"(uspeedo_requests\.attempt_no) < (%s(?:::\w+)?|\?)", r"uspeedo_requests.attempt_no <= \2")
 """One's own may be taken as well."""
 
 

@@ -106,3 +106,43 @@ def marking_and_taking_over_at_once(owners: Ledger, takers: Ledger, campaign: st
     assert state_of(owners, request) == "sending"
     assert owner.settle(request)
     assert taker.counts() == {"accepted": 3}
+
+
+def only_what_is_claimed_is_split(ledger: Ledger, campaign: str) -> None:
+    """A request that is on its way keeps its recipients."""
+    vendor = Vendor()
+    one = Try(ledger, campaign, vendor=vendor)
+    (request,) = one.claim(people("abc"))
+    assert one.mark(request)
+    vendor.take(request)
+    for part in one.split(request):
+        if len(part.recipients):
+            one.send(part)
+    vendor.assert_nobody_texted_twice()
+
+
+def only_ones_own_is_split(ledger: Ledger, campaign: str) -> None:
+    """The request is another attempt's, which sends all of it."""
+    vendor = Vendor()
+    first, second = (Try(ledger, campaign, vendor=vendor) for _ in range(2))
+    (request,) = second.claim(people("abc"))
+    probe, _ = first.split(request)
+    if len(probe.recipients):
+        first.send(probe)
+    second.send(request)
+    vendor.assert_nobody_texted_twice()
+
+
+def what_was_taken_over_is_not_moved_by_a_split(ledger: Ledger, campaign: str) -> None:
+    vendor = Vendor()
+    first = Try(ledger, campaign, vendor=vendor)
+    (request,) = first.claim(people("abc"))
+    second = Try(ledger, campaign, vendor=vendor)
+    taken = second.claim(people("abc"))
+    for part in first.split(request):
+        if len(part.recipients):
+            first.send(part)
+    for one in taken:
+        second.send(one)
+    vendor.assert_nobody_texted_twice()
+    vendor.assert_texted(*"abc")

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
@@ -13,7 +15,9 @@ from tests.ledger.faults import Pause, in_background
 from tests.ledger.mistakes import (
     CONFLICTS,
     CONFLICTS_ON_MYSQL,
+    HOLDER,
     LEFTOVERS,
+    LOOK_FOR_KEYS,
     LOOK_NOT_LARGER,
     LOOK_SMALLER,
     NOT_LARGER,
@@ -95,11 +99,46 @@ def test_a_conflict_must_leave_the_recipient_where_it_is(open_ledger: OpenLedger
     """Otherwise a recipient is given to whichever request comes last."""
     ledger = open_ledger()
     mistake = CONFLICTS_ON_MYSQL if kind == "mysql" else CONFLICTS
+    looks = ledger.database.dialect.looks_before_inserting
     with (
+        planted(ledger, LOOK_FOR_KEYS) if looks else nullcontext(),
         planted(ledger, mistake, only="INSERT INTO uspeedo_recipients"),
         pytest.raises(AssertionError, match="texted more than once"),
     ):
         scenarios.only_what_is_ours_is_sent(ledger, campaign)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_the_unique_key_decides_whatever_was_looked_up(open_ledger: OpenLedger, campaign: str) -> None:
+    """As if another transaction had been faster between the look and the insert."""
+    ledger = open_ledger()
+    with planted(ledger, LOOK_FOR_KEYS):
+        scenarios.only_what_is_ours_is_sent(ledger, campaign)
+
+
+def test_a_split_must_test_the_state(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise a recipient of a request that is on its way is sent to once more."""
+    ledger = open_ledger()
+    with planted(ledger, STATE, only="SET state="), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.only_what_is_claimed_is_split(ledger, campaign)
+
+
+def test_a_split_must_test_the_owner(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise an attempt cuts another's request, whose owner sends all that it has claimed."""
+    ledger = open_ledger()
+    with planted(ledger, OWNER, only="SET state="), pytest.raises(AssertionError, match="texted more than once"):
+        scenarios.only_ones_own_is_split(ledger, campaign)
+
+
+def test_a_split_must_leave_what_another_request_holds(open_ledger: OpenLedger, campaign: str) -> None:
+    """Otherwise it takes recipients back from the attempt that has taken them over."""
+    ledger = open_ledger()
+    with (
+        planted(ledger, HOLDER, only="UPDATE uspeedo_recipients"),
+        planted(ledger, STATE, only="SET state="),
+        pytest.raises(AssertionError, match="texted more than once"),
+    ):
+        scenarios.what_was_taken_over_is_not_moved_by_a_split(ledger, campaign)
 
 
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)

@@ -273,9 +273,10 @@ def test_a_server_that_is_not_there_is_told_as_such(url: URL) -> None:
     [
         ({"database": "nowhere"}, "there is no such database"),
         ({"username": "nobody", "password": "hunter2"}, "it does not let this user in"),
-        ({"port": 1}, "no connection: is it running"),
+        ({"port": 1}, "it refuses connections at that host and port"),
+        ({"host": "no-such-host.invalid"}, "its host name cannot be resolved"),
     ],
-    ids=["database", "user", "port"],
+    ids=["database", "user", "port", "host"],
 )
 def test_a_failure_says_what_it_means_and_where_it_was(url: URL, wrong: dict[str, Any], meaning: str) -> None:
     """In words, as far as it can be told; without the user or the password."""
@@ -284,7 +285,7 @@ def test_a_failure_says_what_it_means_and_where_it_was(url: URL, wrong: dict[str
         Database(open_engine(address), timeout=0.0).read(lambda _: None)
     told = str(caught.value)
     assert meaning in told
-    assert f"{address.get_backend_name()} at 127.0.0.1" in told
+    assert f"{address.get_backend_name()} at {address.host}" in told
     assert f"database {address.database!r}" in told
     assert "hunter2" not in told
 

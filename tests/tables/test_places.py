@@ -287,6 +287,15 @@ def test_a_scheme_that_airflow_does_not_know_names_what_to_install():
         "<pyarrow.Table 85255311111>",
         "a" * 5000 + "85255311111",
         "85255311111\0",
+        "phone,name\n+85255311111,Ann",
+        "Ann,+85255311111",
+        "Ann 85255311111",
+        "+85255311111;Ann;https://pay.example/1",
+        "[85255311111]",
+        "tel:+85255311111",
+        "whatsapp: +85255311111",
+        '"+85255311111"',
+        "phone\t85255311111",
     ],
 )
 def test_rows_that_a_template_has_turned_into_text_are_refused_and_not_shown(text):
@@ -297,8 +306,21 @@ def test_rows_that_a_template_has_turned_into_text_are_refused_and_not_shown(tex
     assert "Ann" not in str(caught.value)
 
 
-@pytest.mark.parametrize("empty", ["", "  "])
-def test_an_empty_path_is_refused(empty):
-    """It would mean the working directory."""
-    with pytest.raises(TableError, match="is empty"):
+@pytest.mark.parametrize("empty", ["", "  ", "None", " none ", "null", "NaN", "[]", "[ ]", "{}"])
+def test_what_a_template_makes_of_nothing_is_refused_by_name(empty):
+    """It is no path that may still appear."""
+    with pytest.raises(TableError, match="recipients is empty"):
         open_table(empty)
+
+
+def test_none_is_refused_by_name():
+    """The task before returned nothing."""
+    with pytest.raises(TableError, match="recipients is None"):
+        open_table(None)
+
+
+@pytest.mark.parametrize("place", ["/", ".", "~", "..", "~/", "./"])
+def test_a_whole_disk_is_no_table(place):
+    """``{{ var }}/`` with an empty variable would read everything."""
+    with pytest.raises(TableError, match="which is no table"):
+        open_table(place)

@@ -116,6 +116,30 @@ def test_a_missing_column_is_named_with_what_is_there_and_what_may_be_meant(sour
     assert caught.value.column == "phones"
 
 
+@pytest.mark.parametrize("asked", ["PHONE", '"phone"', " phone ", "\ufeffphone", "\uff30hone", "phones", "'Phone'"])
+@pytest.mark.parametrize("there", ["phone", "PHONE ", "\ufeffphone", '"phone"'])
+def test_a_name_that_looks_the_same_is_what_was_meant(asked, there):
+    """Case, spaces, quotes and a byte order mark are not seen, and are not guessed either."""
+    if asked == there:
+        return
+    with pytest.raises(TableError, match="no column") as caught:
+        open_table(pa.table({"name": ["Ann"], there: ["a"]})).batches([asked])
+    assert f"did you mean {there!r}? It has: 'name', {there!r}." in str(caught.value)
+
+
+def test_without_a_similar_name_the_sentence_ends_with_a_full_stop():
+    """Not with ``?.``."""
+    with pytest.raises(TableError, match=r"has no column 'amount'\. It has: 'x'\.$"):
+        open_table(pa.table({"x": ["a"]})).batches(["amount"])
+
+
+def test_a_table_without_a_header_does_not_show_its_first_row():
+    """A reader that takes the first row for names makes a phone a name."""
+    with pytest.raises(TableError, match="no column 'phone'") as caught:
+        open_table(pd.DataFrame([["+85255311112", "Ben"]], columns=["+85255311111", "Ann"])).batches(["phone"])
+    assert "85255311" not in str(caught.value)
+
+
 @each_source
 def test_an_empty_table_gives_no_batch(source, tmp_path):
     """Zero rows are a table too."""
@@ -293,28 +317,6 @@ def test_a_query_of_duckdb_may_have_any_column_names():
     """Names are quoted; only the needed columns are computed."""
     query = duckdb.sql("SELECT 'a' AS \"x \"\"y\", error('computed')::VARCHAR AS other")
     assert read(query, 'x "y') == ["a"]
-
-
-def test_a_reader_that_can_be_read_once_is_refused():
-    """A campaign may read its table twice, and would find nobody the second time."""
-    with pytest.raises(TableError, match="Pass a Table"):
-        open_table(ROWS.to_reader())
-
-
-def test_a_stream_that_is_empty_the_second_time_is_an_error_and_not_an_empty_table():
-    """A one-shot reader in disguise does not end as a success with zero rows."""
-
-    class OneShot:
-        def __init__(self) -> None:
-            self.reader = pa.table({"x": ["a"]}).to_reader()
-
-        def __arrow_c_stream__(self, requested_schema=None):
-            return self.reader.__arrow_c_stream__(requested_schema)
-
-    table = open_table(OneShot())
-    assert [batch.columns["x"] for batch in table.batches(["x"])] == [["a"]]
-    with pytest.raises(TableError, match="only once"):
-        list(table.batches(["x"]))
 
 
 def test_a_key_that_a_row_lacks_is_a_null():

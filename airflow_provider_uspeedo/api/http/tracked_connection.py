@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from urllib3.connectionpool import HTTPConnectionPool
 
+from airflow_provider_uspeedo.errors import OutcomeUnknown
+
 MAX_IDLE = 3.0
 """Seconds. A connection unused for longer may be half dead, which would look like a lost response: it is replaced."""
 
@@ -93,6 +95,37 @@ def tracking(timeout: float, max_idle: float = MAX_IDLE) -> Iterator[RequestTrac
         _TRACKER.reset(token)
 
 
+_START_BEFORE: ContextVar[float] = ContextVar("uspeedo_start_before", default=float("inf"))
+
+
+def elapsed() -> float:
+    """Seconds since some moment, on a clock of this machine that nobody sets and that goes on while it sleeps."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+@contextmanager
+def starting_before(moment: float) -> Iterator[None]:
+    """A request that this thread makes inside the block begins before a moment, or not at all.
+
+    A process may be frozen at any instruction, for hours; what it was about to send may be decided otherwise since.
+
+    :param moment: of :func:`elapsed`.
+    """
+    token = _START_BEFORE.set(moment)
+    try:
+        yield
+    finally:
+        _START_BEFORE.reset(token)
+
+
+def _refuse_late() -> None:
+    if (late := elapsed() - _START_BEFORE.get()) > 0:
+        raise OutcomeUnknown(
+            f"This process was held up before it could send the request ({late:.0f} s too long), and dropped it: "
+            "nothing left this machine, but it may have been decided otherwise meanwhile."
+        )
+
+
 @cache
 def tracked(pool: type[HTTPConnectionPool]) -> type[HTTPConnectionPool]:
     """Make a kind of pool whose connections are tracked; its requests must run inside :func:`tracking`.
@@ -156,6 +189,7 @@ class _TrackedConnection(_Connection):
         # The libraries connect inside the first send; done here, everything before the next line is "never left".
         if self.sock is None:
             self.connect()
+        _refuse_late()
         _TRACKER.get().mark_handed_over()
         super().endheaders(*args, **kwargs)
 

@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from itertools import chain
 
 from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.http.messages import HttpResponse
+from airflow_provider_uspeedo.api.response.encodings import ascii_part, texts_of
 
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,32}\s*", re.ASCII)
 _BLANK = b"\x00\t\n\r \xef\xbb\xbf\xfe\xff"
@@ -21,11 +23,17 @@ _SECONDS = re.compile(r"\d{1,16}(\.\d{1,16})?", re.ASCII)
 _MILLISECONDS_FROM = 100_000_000_000
 
 
-def json_object(body: bytes) -> Mapping[str, object] | None:
+def json_object(http: HttpResponse) -> Mapping[str, object] | None:
     """Read a JSON object; ``None`` if the body is anything else, or an object in it has a name twice.
 
-    Of two values with one name, one would be ignored.
+    Of two values with one name, one would be ignored. A body that is not text in the declared encoding is read as UTF-8
+    with replacement characters: codes, counts and sessions are ASCII.
     """
+    readings = chain(texts_of(http), [ascii_part(http)])
+    return next((found for reading in readings if (found := _object(reading)) is not None), None)
+
+
+def _object(body: str) -> Mapping[str, object] | None:
     try:
         found = json.loads(body, object_pairs_hook=_once_each)
     except (ValueError, RecursionError):

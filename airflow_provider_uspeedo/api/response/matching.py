@@ -6,18 +6,46 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from airflow_provider_uspeedo.core.content import Named
+from airflow_provider_uspeedo.core.marks import folded_texts
 
 _SENT = re.compile(r"\((\d+)\)(.*)", re.DOTALL)
 _COUNTRY_CODES = (1, 2, 3)
 """How many digits a country code has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The targets that one failure may mean, by their positions.
+
+    :param by_mark: the targets with the echoed mark.
+    :param by_phone: the targets with the phone.
+    """
+
+    by_mark: frozenset[int]
+    by_phone: frozenset[int]
+
+    @property
+    def position(self) -> int | None:
+        """The one target that is meant; ``None`` if that is not certain."""
+        found = self.by_mark & self.by_phone if self.by_mark and self.by_phone else self.by_mark or self.by_phone
+        return next(iter(found)) if len(found) == 1 else None
+
+    @property
+    def contradictory(self) -> frozenset[int]:
+        """The targets that are named, if mark and phone name different ones."""
+        if self.by_mark and self.by_phone and not self.by_mark & self.by_phone:
+            return self.by_mark | self.by_phone
+        return frozenset()
+
+
 class TargetIndex:
     """The targets of one request, to be found by mark or phone.
 
-    A name that matches two targets matches none: a wrong match would report a sent message as failed.
+    A name that matches two targets matches none: a wrong match would report a sent message as failed. What was sent
+    and what is echoed are compared alike, without what may be lost on the way; see :mod:`~.core.marks`.
 
     :param targets: in the order in which they were sent; positions count from 0.
     """
@@ -28,28 +56,27 @@ class TargetIndex:
         self._by_number: dict[str, list[int]] = defaultdict(list)
         self._by_national: dict[str, list[int]] = defaultdict(list)
         self._by_bare: dict[str, list[int]] = defaultdict(list)
-        for position, target in enumerate(targets):
-            self._add(position, target)
+        marks = folded_texts([target.user_id for target in targets])
+        for position, (target, mark) in enumerate(zip(targets, marks, strict=True)):
+            self._add(position, target, mark)
 
-    def find(self, phone: str, user_id: str) -> int | None:
-        """Give the position of the one target that is meant, or ``None``.
+    def find_all(self, failures: Sequence[tuple[str, str]]) -> list[Match]:
+        """Find the targets that failures name.
 
-        :param phone: as the vendor writes it: with ``+``, ``00``, brackets or none of them, with or without the
-            country code; may be empty.
-        :param user_id: the echoed mark; may be empty. If we set it on several targets, the phone decides among them.
+        :param failures: phone and echoed mark of each. The phone is as the vendor writes it: with ``+``, ``00``,
+            brackets or none of them, with or without the country code; either may be empty.
         """
-        marked = self._by_user_id.get(user_id, []) if user_id else []
-        if len(marked) == 1:
-            return marked[0]
-        found = set(self._by_text.get(phone, ())) or set(self._candidates(phone))
-        if marked:
-            found &= set(marked)
-        return found.pop() if len(found) == 1 else None
+        marks = folded_texts([user_id for _, user_id in failures])
+        return [self._match(phone, mark) for (phone, _), mark in zip(failures, marks, strict=True)]
 
-    def _add(self, position: int, target: Named) -> None:
-        if target.user_id:
-            self._by_user_id[target.user_id].append(position)
-        self._by_text[target.phone].append(position)
+    def _match(self, phone: str, mark: str) -> Match:
+        by_phone = self._by_text.get(phone.strip()) or self._candidates(phone)
+        return Match(frozenset(self._by_user_id.get(mark, ()) if mark else ()), frozenset(by_phone))
+
+    def _add(self, position: int, target: Named, mark: str) -> None:
+        if mark:
+            self._by_user_id[mark].append(position)
+        self._by_text[target.phone.strip()].append(position)
         sent = _SENT.fullmatch(target.phone)
         country, national = (sent[1], _digits(sent[2])) if sent else ("", _digits(target.phone))
         self._by_number[(country + national).lstrip("0")].append(position)

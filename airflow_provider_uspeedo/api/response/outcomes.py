@@ -12,6 +12,7 @@ from airflow_provider_uspeedo.core.content import Named
 from airflow_provider_uspeedo.core.statuses import Status
 
 NO_REASON = "the API gave no reason"
+TWO_TARGETS = "the API named a failure by the user id of one recipient and the phone of another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +45,55 @@ def outcomes(answer: SendAnswer, targets: Sequence[Named]) -> list[Outcome]:
 
     A target that is listed as failed is rejected. The others are accepted only if the answer says so without
     contradiction: there is a session, every listed failure is one of the targets, and the accepted and the failed add
-    up to the targets (or, where no count is given, the return code is 0). Otherwise it is not known which were.
+    up to the targets (or, where no count is given, the return code is 0). Otherwise it is not known which were. A
+    failure whose mark and phone name different targets leaves both of them unknown.
 
     :param targets: those of the request that was answered.
     """
-    failed, not_found = _failed(answer.failures, targets)
-    contradiction = _contradiction(answer, sent=len(targets), failed=len(failed), not_found=not_found)
+    named = _named(answer.failures, targets)
+    contradiction = _contradiction(answer, sent=len(targets), failed=named.failed, not_found=named.not_found)
     rest = unknown(contradiction) if contradiction else ACCEPTED
     found = [rest] * len(targets)
-    for position, outcome in failed.items():
+    for position, outcome in named.rejected.items():
         found[position] = outcome
+    for position in named.contradictory:
+        found[position] = unknown(TWO_TARGETS)
     return found
 
 
-def _failed(failures: Sequence[FailedTarget], targets: Sequence[Named]) -> tuple[dict[int, Outcome], int]:
+@dataclass(slots=True)
+class _NamedTargets:
+    """What the failures of an answer name.
+
+    :param rejected: by position.
+    :param contradictory: the positions of targets of which one failed, and it is not known which.
+    :param failed: how many targets failed, as far as that is known.
+    :param not_found: failures that name no target, or several.
+    """
+
+    rejected: dict[int, Outcome] = field(default_factory=dict)
+    contradictory: set[int] = field(default_factory=set)
+    failed: int = 0
+    not_found: int = 0
+
+
+def _named(failures: Sequence[FailedTarget], targets: Sequence[Named]) -> _NamedTargets:
+    named = _NamedTargets()
     if not failures:
-        return {}, 0
-    index = TargetIndex(targets)
-    failed: dict[int, Outcome] = {}
-    not_found = 0
-    for failure in failures:
-        position = index.find(failure.phone, failure.user_id)
-        if position is None:
-            not_found += 1
+        return named
+    contradictions = set()
+    matches = TargetIndex(targets).find_all([(failure.phone, failure.user_id) for failure in failures])
+    for failure, match in zip(failures, matches, strict=True):
+        if match.contradictory:
+            contradictions.add(match)
+            named.contradictory |= match.contradictory
+        elif (position := match.position) is None:
+            named.not_found += 1
         else:
-            failed.setdefault(position, rejected(failure.reason))
-    return failed, not_found
+            named.rejected.setdefault(position, rejected(failure.reason))
+    surely = sum(position not in named.contradictory for position in named.rejected)
+    named.failed = surely + min(len(contradictions), len(named.contradictory))
+    return named
 
 
 def _contradiction(answer: SendAnswer, *, sent: int, failed: int, not_found: int) -> str:

@@ -34,7 +34,7 @@ def read_query_response(http: HttpResponse, now: datetime) -> Mapping[str, objec
     :raises NotSent: the server asks to repeat the call later.
     :raises CallError: no usable response.
     """
-    body = json_object(http.body)
+    body = json_object(http)
     code = None if body is None else whole_number(body.get(field_names.RET_CODE))
     if body is not None and code == 0 and http.status < HTTPStatus.BAD_REQUEST:
         return body

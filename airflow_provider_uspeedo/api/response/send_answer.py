@@ -18,6 +18,7 @@ from typing import TypedDict
 from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.http.messages import HttpResponse
 from airflow_provider_uspeedo.api.response.codes import CodeKind, ReturnCode, explain
+from airflow_provider_uspeedo.api.response.encodings import is_text
 from airflow_provider_uspeedo.api.response.json_values import (
     begins_as_json,
     json_object,
@@ -106,9 +107,9 @@ def read_send_answer(http: HttpResponse, now: datetime) -> SendAnswer:
     :raises NotSent: no message was sent; the same request may be sent again.
     :raises OutcomeUnknown: it may have arrived.
     """
-    body = json_object(http.body)
+    body = json_object(http)
     answer = _answer_from(body or {}, http)
-    broken = body is None and begins_as_json(http.body)
+    broken = begins_as_json(http.body) and (body is None or not is_text(http))
     problem = None if answer.session_nos else _problem(answer, http, now, broken=broken)
     if problem is not None:
         raise problem

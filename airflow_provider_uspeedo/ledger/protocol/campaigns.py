@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
+from airflow_provider_uspeedo.core.numbering_plans import METADATA_VERSION
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
@@ -29,9 +30,14 @@ class Campaigns:
         self._t = tables
 
     def find(self, connection: Connection, campaign_id: str) -> Any:
-        """The campaign of that name: ``campaign_no, key_spec, pruned_at``; ``None`` if there is none."""
+        """The campaign of that name; ``None`` if there is none.
+
+        :returns: ``campaign_no, key_spec, phone_metadata, pruned_at``.
+        """
         campaigns = self._t.campaigns
-        query = sa.select(campaigns.c.campaign_no, campaigns.c.key_spec, campaigns.c.pruned_at)
+        query = sa.select(
+            campaigns.c.campaign_no, campaigns.c.key_spec, campaigns.c.phone_metadata, campaigns.c.pruned_at
+        )
         return connection.execute(query.where(campaigns.c.name_hash == campaign_hash(campaign_id))).first()
 
     def open(
@@ -40,14 +46,14 @@ class Campaigns:
         """Begins an attempt; repeated with the same ``uuid`` it finds itself."""
         new = {
             "name_hash": campaign_hash(campaign_id), "name": campaign_id, "key_spec": spec.to_json(),
-            "created_at": utc_now(),
+            "phone_metadata": METADATA_VERSION, "created_at": utc_now(),
         }  # fmt: skip
         found = self.find(connection, campaign_id)
         if found is None:
             connection.execute(new_only(connection.dialect.name, self._t.campaigns), [new])
             found = self.find(connection, campaign_id)
         refuse_pruned(campaign_id, found.pruned_at)
-        refuse_other_keys(campaign_id, found.key_spec, spec)
+        kept = refuse_other_keys(campaign_id, found.key_spec, spec)
         attempts = self._t.attempts
         row = {
             "uuid": uuid, "campaign_no": found.campaign_no, "part": part_hash(part), "slice_no": slice_.number,
@@ -59,7 +65,17 @@ class Campaigns:
             attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
         )
         first = connection.execute(others).scalar_one() == 0
-        return Attempt(found.campaign_no, campaign_id, number, first, part_hash(part), slice_)
+        return Attempt(
+            found.campaign_no, campaign_id, number, first, part_hash(part), slice_, kept, found.phone_metadata
+        )
+
+    def is_only(self, connection: Connection, attempt: Attempt) -> bool:
+        """True if the campaign has no other attempt than this one, which began as the first."""
+        attempts = self._t.attempts.c
+        others = sa.select(attempts.attempt_no).where(
+            attempts.campaign_no == attempt.campaign_no, attempts.attempt_no != attempt.number
+        )
+        return attempt.first and connection.execute(others.limit(1)).first() is None
 
     def is_going_on(self, campaign_no: Any) -> Any:
         """A condition: the campaign of that number, or of such a parameter, is neither stopped nor pruned."""
@@ -172,11 +188,16 @@ def refuse_pruned(campaign_id: str, pruned_at: datetime | None) -> None:
         )
 
 
-def refuse_other_keys(campaign_id: str, stored: str, spec: KeySpec) -> None:
-    """:raises ConfigurationError: the campaign's keys were made otherwise; it would text everyone again."""
-    if (before := KeySpec.from_json(stored)) != spec:
+def refuse_other_keys(campaign_id: str, stored: str, spec: KeySpec) -> KeySpec:
+    """How the campaign reads phones and makes keys.
+
+    :raises ConfigurationError: the campaign's keys were made otherwise; it would text everyone again.
+    """
+    before = KeySpec.from_json(stored)
+    if not before.accepts(spec):
         raise ConfigurationError(
             f"Campaign {campaign_id!r} knows its recipients by other keys: {before.describe_difference(spec)}. "
-            "Sending with these would text everyone again. Use the same key_columns, types and default_region as "
-            "before, or name a new campaign_id."
+            "Sending with these would text everyone again. Use the same key_columns, types, default_region and "
+            "bare_digits as before, or name a new campaign_id."
         )
+    return before

@@ -10,9 +10,12 @@ request first, its recipients second**. A recipient is ours when the ledger says
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -24,6 +27,7 @@ from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAI
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged_table
@@ -45,6 +49,7 @@ class Claims:
         r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c
         self._insert = self._insertion(staged)
         here = looked_up(staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
+        self._known = sa.select(s.row_no).select_from(here)
         to_send = s.request_id.is_not(None)
         held = tables.recipients.c
         self._held = (
@@ -88,17 +93,46 @@ class Claims:
         """Records a portion; returns the requests with what is really ours, without empty ones."""
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
+        portion = self._without_other_readings(connection, attempt, portion)
         table = self._stage(connection, portion.staged()) if _has_rows(portion) else None
         requests: list[Request] = []
         if table is not None:
             self._insert_requests(connection, attempt, [request.id for request in portion.requests])
             if portion.requests:
-                connection.execute(self._insert, _names(attempt))
+                self._insert.insert(connection, _names(attempt))
             all_new = self._hold_all(connection, attempt, portion.requests)
             self._source_rows.record(connection, attempt, portion, only_others=all_new)
             requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
             self._dialect.drop_staged(connection, table)
         return requests
+
+    def _without_other_readings(self, connection: Connection, attempt: Attempt, portion: Portion) -> Portion:
+        """The portion without new recipients whose digits, read otherwise, are a recipient of the campaign already.
+
+        What the campaign knows by its own key stays: whatever became of that recipient is the row's status.
+        """
+        if portion.other_keys is None or not portion.requests:
+            return portion
+        others = portion.other_keys(not self._campaigns.is_only(connection, attempt))
+        if not len(others.row_numbers):
+            return portion
+        recipients = RecipientBatch.joined([request.recipients for request in portion.requests])
+        here = pa.concat_arrays([recipients.column("key"), portion.known.column("key")])
+        taken = self._in_ledger(connection, attempt, others.keys)
+        taken |= np.array(pc.is_in(others.keys, here).to_pylist(), bool)
+        refused = others.row_numbers[taken]
+        of_refused = recipients.only(np.isin(numbers_of(recipients.column("row_number")), refused))
+        known = self._in_ledger(connection, attempt, of_refused.column("key"))
+        return portion.without(numbers_of(of_refused.column("row_number"))[~known], others.reason)
+
+    def _in_ledger(self, connection: Connection, attempt: Attempt, keys: pa.Array) -> np.ndarray[Any, Any]:
+        """For each key whether the campaign has such a recipient."""
+        mask = np.zeros(len(keys), bool)
+        if len(keys):
+            table = self._stage(connection, keys_to_look_up(keys))
+            mask[self._row_numbers(connection, self._known, attempt)] = True
+            self._dialect.drop_staged(connection, table)
+        return mask
 
     def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
         """A new request for what one's own ``released`` one held, to be sent after a back-off."""
@@ -112,10 +146,37 @@ class Claims:
         table = self._stage(connection, StagedRows((rows,)))
         if self._superseded(connection, attempt, [old.id], of_itself=True):
             self._move(connection, attempt, [old.id], ("request_id",))
-        renewed = Request(new_id, batch, old.canary)
+        renewed = replace(old, id=new_id)
         owned = self._kept(connection, [renewed], self._row_numbers(connection, self._not_moved(), attempt))
         self._dialect.drop_staged(connection, table)
-        return owned[0] if owned else Request(new_id, batch[:0], old.canary)
+        return owned[0] if owned else replace(renewed, recipients=batch[:0])
+
+    def split(
+        self, connection: Connection, attempt: Attempt, request: Request, size: int, new_id: bytes
+    ) -> tuple[Request, Request]:
+        """Cuts one's own claimed request in two: a new one with its first recipients, and itself with the others.
+
+        The request first, its recipients second: it is held as *claimed* and ours until the transaction ends, so that
+        nobody takes it over, or marks it, in between. Only recipients that still point at it are moved.
+        """
+        q, r = self._t.requests, self._t.recipients
+        self._campaigns.refuse_halted(connection, attempt)
+        claimed = (q.c.id == request.id, q.c.state == RequestState.CLAIMED, q.c.attempt_no == attempt.number)
+        held = connection.execute(sa.update(q).where(*claimed).values(state=RequestState.CLAIMED)).rowcount
+        first, others = request.recipients[:size], request.recipients[size:]
+        these = sa.and_(r.c.campaign_no == attempt.campaign_no, r.c.key.in_(sorted(first.keys())))
+        if held:
+            self._insert_requests(connection, attempt, [new_id])
+            of_it = (r.c.request_id == request.id, r.c.proven_request_id.is_(None))
+            connection.execute(sa.update(r).where(these, *of_it).values(request_id=new_id))
+        mine = sa.select(r.c.key).where(these, r.c.request_id == new_id)
+        owned = {bytes(key) for key in connection.execute(mine).scalars()}
+        if held and not owned:
+            connection.execute(sa.delete(q).where(q.c.id == new_id, q.c.state == RequestState.CLAIMED))
+        return (
+            replace(request, id=new_id, recipients=first.only(first.having(owned))),
+            replace(request, recipients=others if held or owned else others[:0]),
+        )
 
     # -- what is ours -------------------------------------------------------------------------------------------
 
@@ -196,14 +257,18 @@ class Claims:
     def _stage(self, connection: Connection, rows: StagedRows) -> sa.Table:
         return self._dialect.stage(connection, rows, self._t.metadata.schema)
 
-    def _insertion(self, staged: Any) -> Any:
-        s = staged.c
-        names = ("campaign_no", "key", "request_id", "first_attempt", "first_row", *_KEPT)
-        values = (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no)
-        rows = sa.select(*values, *(s[name] for name in _KEPT)).where(s.request_id.is_not(None))
-        if self._dialect.key_order:
-            rows = rows.order_by(s.hash)
-        return self._dialect.new_only(self._t.recipients).from_select(names, rows, include_defaults=False)
+    def _insertion(self, staged: Any) -> NewRows:
+        s, there = staged.c, self._t.recipients.alias("there")
+        return NewRows(
+            self._dialect,
+            self._t.recipients,
+            ("campaign_no", "key", "request_id", "first_attempt", "first_row", *_KEPT),
+            (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no, *(s[name] for name in _KEPT)),
+            source=staged,
+            where=s.request_id.is_not(None),
+            order_by=(s.hash,) if self._dialect.key_order else (),
+            taken=(there, sa.and_(there.c.campaign_no == CAMPAIGN, there.c.key == s.hash)),
+        )
 
     def _insert_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> None:
         now = utc_now()

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,20 @@ _TEXTS = ("phone", "user_id", "template_id", "sender_id")
 
 
 @dataclass(frozen=True, slots=True)
+class OtherKeys:
+    """Rows whose digits could have meant another number, and the keys of those.
+
+    :param row_numbers: each row once.
+    :param keys: 16 bytes for each row.
+    :param reason: why a row is not sent if such a key is a recipient of the campaign.
+    """
+
+    row_numbers: np.ndarray[Any, Any]
+    keys: pa.Array
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Portion:
     """Some consecutive rows of a table.
 
@@ -27,16 +41,33 @@ class Portion:
     :param known: rows whose recipients were not available when they were looked up.
     :param bad_rows: rows that are not sent for a reason of their own.
     :param read_to: the last of these rows; every row up to it is recorded, now or before.
+    :param is_last: the table ends with them.
+    :param other_keys: gives the other keys of rows in the requests; called with ``True``: of all of them, with
+        ``False``: of those that may matter if the campaign has no other attempt. ``None``: no row has any.
     """
 
     requests: Sequence[Request]
     known: RecipientBatch = field(repr=False)
     bad_rows: BadRows = field(repr=False)
     read_to: int
+    is_last: bool = False
+    other_keys: Callable[[bool], OtherKeys] | None = field(default=None, repr=False)
 
     def rows_without_request(self) -> np.ndarray[Any, Any]:
         """The numbers of the rows that are known or bad."""
         return np.concatenate([numbers_of(rows.column("row_number")) for rows in (self.known, self.bad_rows)])
+
+    def without(self, row_numbers: np.ndarray[Any, Any], reason: str) -> Portion:
+        """The same rows, with these ones, which are in requests, invalid for that reason."""
+        if not len(row_numbers):
+            return self
+        requests, refused = [], []
+        for request in self.requests:
+            bad = np.isin(numbers_of(request.recipients.column("row_number")), row_numbers)
+            requests.append(request.only(~bad))
+            refused.append(BadRows.invalid(request.recipients.only(bad), reason))
+        requests = [request for request in requests if len(request.recipients)]
+        return replace(self, requests=requests, bad_rows=BadRows.joined([self.bad_rows, *refused]), other_keys=None)
 
     def staged(self) -> StagedRows:
         """All rows by column, as a claim stages them."""

@@ -19,11 +19,13 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
 from airflow_provider_uspeedo.ledger.store.records import Attempt
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
 
 _TEXTS = ("phone", "user_id", "template_id", "sender_id")
+_NAMES = ("attempt_no", ROW_NUMBER, "known_key", "key", "status", "reason", *_TEXTS)
 FALSE: Any = sa.false()
 ATTEMPT: Any = sa.bindparam("attempt", type_=sa.BigInteger())
 CAMPAIGN: Any = sa.bindparam("campaign", type_=sa.BigInteger())
@@ -39,7 +41,8 @@ class SourceRows:
         self._t = tables
         self._dialect = dialect
         self._staged = staged
-        self._record = self._insertion(self._met())
+        self._record_good = self._good()
+        self._record_bad = self._insertion(self._bad())
         self._record_rest = self._insertion(self._met_again())
 
     def record(self, connection: Connection, attempt: Attempt, portion: Portion, *, only_others: bool) -> None:
@@ -51,7 +54,11 @@ class SourceRows:
         if only_others and not len(others):
             return
         names = {"campaign": attempt.campaign_no, "attempt": attempt.number, "all": int(not only_others)}
-        connection.execute(self._record, names)
+        # A good row comes before a bad one of the same recipient.
+        if len(portion.known) or not only_others:
+            self._record_good.insert(connection, names)
+        if len(portion.bad_rows):
+            connection.execute(self._record_bad, names)
         if only_others and self._recorded(connection, attempt, others) == len(others):
             return  # no row was left out because another one stands for its recipient
         connection.execute(self._record_rest, {"attempt": attempt.number, "all": int(not only_others)})
@@ -71,23 +78,36 @@ class SourceRows:
             f"WHERE k.attempt_no = :attempt AND k.{number} = s.row_no AND k.known_key = s.hash)"
         )
 
-    def _met(self) -> Any:
-        """Rows by what the ledger knows of their recipient. The second row of a known key is left to the next one."""
+    def _good(self) -> NewRows:
+        """Rows that may be sent, but for the first row of a recipient that is new with this attempt."""
+        s, r, k = self._staged.c, self._t.recipients.alias("r"), self._t.source_rows.alias("k")
+        found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
+        known = sa.or_(r.c.key.is_(None), r.c.first_attempt != ATTEMPT)
+        first_row = sa.and_(r.c.first_attempt == ATTEMPT, r.c.first_row == s.row_no)
+        return NewRows(
+            self._dialect,
+            self._t.source_rows,
+            _NAMES,
+            self._values(known, r.c.first_row),
+            source=looked_up(self._staged, r, found, isouter=True),
+            where=sa.and_(_looked_at(s), s.status == "", ~sa.func.coalesce(first_row, sa.false())),
+            order_by=(s.row_no,) if self._dialect.key_order else (),
+            taken=(k, sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)),
+        )
+
+    def _bad(self) -> Any:
+        """Rows that are not sent for a reason of their own."""
         s = self._staged.c
         r, q = self._t.recipients.alias("r"), self._t.requests.alias("q")
         found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
         source = looked_up(looked_up(self._staged, r, found, isouter=True), q, q.c.id == r.c.request_id, isouter=True)
-        of_this_attempt = sa.and_(r.c.key.is_not(None), r.c.first_attempt == ATTEMPT)
-        known = sa.or_(r.c.key.is_(None), r.c.first_attempt != ATTEMPT)
         # A row that is wrong today, and whose recipient an earlier attempt may have texted: that is what counts.
         texted = sa.and_(
             s.status == Status.INVALID,
             r.c.first_attempt != ATTEMPT,
             sa.or_(q.c.state.in_(MAY_HAVE_ARRIVED), r.c.proven_request_id.is_not(None)),
         )
-        stands = sa.or_(sa.and_(s.status == "", known), texted)
-        first_row = sa.and_(s.status == "", of_this_attempt, r.c.first_row == s.row_no)
-        return self._columns(stands, r.c.first_row).select_from(source).where(~sa.func.coalesce(first_row, sa.false()))
+        return sa.select(*self._values(texted, r.c.first_row)).select_from(source).where(s.status != "")
 
     def _met_again(self) -> Any:
         """Rows of a known key that another row of this attempt stands for."""
@@ -95,9 +115,9 @@ class SourceRows:
         found = sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)
         other = k.c[ROW_NUMBER] != s.row_no
         source = looked_up(self._staged, k, found)
-        return self._columns(FALSE, k.c[ROW_NUMBER]).select_from(source).where(other)
+        return sa.select(*self._values(FALSE, k.c[ROW_NUMBER])).select_from(source).where(other)
 
-    def _columns(self, stands: Any, standing_row: Any) -> sa.Select[Any]:
+    def _values(self, stands: Any, standing_row: Any) -> tuple[Any, ...]:
         s = self._staged.c
         same = sa.literal("same recipient as row ", sa.String()).concat(sa.cast(standing_row, sa.String(20)))
         is_good = s.status == ""
@@ -106,7 +126,7 @@ class SourceRows:
             return value if stands is FALSE else sa.case((stands, None), else_=value)
 
         key = sa.null() if stands is FALSE else sa.case((stands, s.hash))
-        return sa.select(
+        return (
             ATTEMPT,
             s.row_no,
             key,
@@ -117,9 +137,11 @@ class SourceRows:
         )
 
     def _insertion(self, rows: Any) -> Any:
+        """An INSERT of rows of which some may be there, or may stand for one recipient."""
         s = self._staged.c
-        names = ("attempt_no", ROW_NUMBER, "known_key", "key", "status", "reason", *_TEXTS)
-        # A good row comes before a bad one of the same recipient.
-        looked_at = sa.or_(s.request_id.is_(None), sa.bindparam("all", type_=sa.Integer()) == 1)
-        ordered = rows.where(looked_at).order_by(sa.case((s.status == "", 0), else_=1), s.row_no)
-        return self._dialect.new_only(self._t.source_rows).from_select(names, ordered, include_defaults=False)
+        ordered = rows.where(_looked_at(s)).order_by(s.row_no)
+        return self._dialect.new_only(self._t.source_rows).from_select(_NAMES, ordered, include_defaults=False)
+
+
+def _looked_at(staged: Any) -> Any:
+    return sa.or_(staged.request_id.is_(None), sa.bindparam("all", type_=sa.Integer()) == 1)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerRightMissing
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
@@ -25,8 +25,10 @@ from airflow_provider_uspeedo.ledger.store.version import VERSION, Migration
 def prepare(database: Database, tables: Tables, rows: ResultRows, results: RelationName) -> None:
     """Creates what is missing under a lock.
 
-    :raises LedgerError: another version, a table in the way of the results relation, or no right to create.
+    :raises LedgerError: another version, a table in the way of the results relation, no right to create, or a database
+        that cannot hold every text.
     """
+    refuse_narrow_text(database, tables)
     if database.read(lambda connection: _is_complete(connection, tables, results)):
         return
 
@@ -36,13 +38,22 @@ def prepare(database: Database, tables: Tables, rows: ResultRows, results: Relat
 
     try:
         database.write(create)
-    except LedgerUnavailable:
-        raise
-    except LedgerError as error:
-        raise LedgerError(
+    except LedgerRightMissing as error:
+        raise LedgerRightMissing(
             f"{error} If this user may not create tables, let somebody who may run the output of "
             f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect.name}`."
         ) from None
+
+
+def refuse_narrow_text(database: Database, tables: Tables) -> None:
+    """:raises LedgerError: the database, a table or the connection cannot hold every text."""
+
+    def look(connection: Connection) -> str:
+        _refuse_no_database(connection, tables)
+        return database.dialect.narrow_text(connection, tables.metadata.sorted_tables)
+
+    if narrow := database.read(look):
+        raise LedgerError(f"{narrow} It is {database.place}.")
 
 
 def migrate(database: Database, tables: Tables, rows: ResultRows, results: RelationName) -> Migration:
@@ -63,10 +74,10 @@ def migrate(database: Database, tables: Tables, rows: ResultRows, results: Relat
 
     try:
         database.write(upgrade)
-    except LedgerUnavailable:
-        raise
-    except LedgerError as error:
-        raise LedgerError(f"{error} Migrating needs the rights of the tables' owner: run it as that user.") from None
+    except LedgerRightMissing as error:
+        raise LedgerRightMissing(
+            f"{error} Migrating needs the rights of the tables' owner: run it as that user."
+        ) from None
     return Migration(before, VERSION, any(created))
 
 
@@ -89,10 +100,19 @@ def version_found(connection: Connection, tables: Tables) -> int | None:
 
 def _version_in(connection: Connection, tables: Tables) -> int | None:
     table = tables.ledger
+    _refuse_no_database(connection, tables)
     if not sa.inspect(connection).has_table(table.name, schema=table.schema):
         return None
     version: int | None = connection.execute(sa.select(sa.func.max(table.c.version))).scalar()
     return version
+
+
+def _refuse_no_database(connection: Connection, tables: Tables) -> None:
+    """MySQL and MariaDB let a user in without a database, and then know of no tables."""
+    if connection.dialect.name in ("mysql", "mariadb") and not (connection.engine.url.database or tables.ledger.schema):
+        raise ConfigurationError(
+            "The ledger's connection names no database: enter it in the connection's schema field."
+        )
 
 
 def _refuse_newer(version: int) -> None:

@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse
 from airflow_provider_uspeedo.ledger.protocol.portion import keys_to_look_up
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
+from airflow_provider_uspeedo.ledger.results.tally import tally_query
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.engine import TIMEOUT, Database
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
@@ -66,6 +67,12 @@ class LedgerQueries:
             return False
         return self.database.read(lambda connection: creation.version_found(connection, self.tables)) is not None
 
+    def has_campaign(self, campaign_id: str) -> bool:
+        """True if the ledger has a campaign of that name, pruned or not; asking creates nothing."""
+        return self.exists() and self.database.read(
+            lambda connection: self._campaigns.find(connection, campaign_id) is not None
+        )
+
     def peek(self, campaign_id: str, spec: KeySpec) -> Attempt | None:
         """What an attempt would see, without writing one; ``None`` for a campaign that is not in the ledger."""
 
@@ -74,14 +81,14 @@ class LedgerQueries:
             if found is None:
                 return None
             refuse_pruned(campaign_id, found.pruned_at)
-            refuse_other_keys(campaign_id, found.key_spec, spec)
-            return Attempt(found.campaign_no, campaign_id, number=READ_TO_THE_END, first=False)
+            kept = refuse_other_keys(campaign_id, found.key_spec, spec)
+            return Attempt(found.campaign_no, campaign_id, number=READ_TO_THE_END, first=False, spec=kept)
 
         return self.database.read(work) if self.exists() else None
 
     def tally(self, attempt: Attempt) -> list[Tally]:
         """How many rows of this attempt's reading have which status, by request, in the order they were answered."""
-        query = self.rows.tally(attempt.campaign_no, attempt.number)
+        query = tally_query(self.rows, attempt.campaign_no, attempt.number)
         return self.database.read(
             lambda connection: [
                 Tally(row.status, row.rows, row.id, row.state, row.attempt_no, row.session_no)
@@ -145,6 +152,14 @@ class LedgerQueries:
             requests.sent_at.is_not(None),
         )
         return self.database.read(lambda connection: connection.execute(query).scalar_one())
+
+    def has_unknown_request(self, attempt: Attempt) -> bool:
+        """True if a request of this campaign was not answered."""
+        requests = self.tables.requests.c
+        query = sa.select(requests.id).where(
+            requests.campaign_no == attempt.campaign_no, requests.state == RequestState.UNKNOWN
+        )
+        return self.database.read(lambda connection: connection.execute(query.limit(1)).first() is not None)
 
     def still_sending(self, request_ids: Iterable[bytes]) -> set[bytes]:
         """Those of the requests that are still *sending*."""

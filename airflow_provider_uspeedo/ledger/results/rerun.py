@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
+from airflow_provider_uspeedo.ledger.results.tally import tally_query
 from airflow_provider_uspeedo.ledger.store.records import Attempt, CompleteReading
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
 from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
@@ -79,5 +80,5 @@ class Rerun:
         )
         if not connection.execute(sa.select(sa.literal(1)).where(open_ones)).first():
             return False  # every recipient of this campaign was texted, or may have been: no row needs to be asked
-        tally = self._rows.tally(attempt.campaign_no, earlier)
+        tally = tally_query(self._rows, attempt.campaign_no, earlier)
         return any(row.status == Status.NOT_SENT for row in connection.execute(tally))

@@ -38,20 +38,20 @@ class ResultRows:
     """SELECT statements over the rows of a ledger."""
 
     def __init__(self, tables: Tables) -> None:
-        self._t = tables
+        self.tables = tables
         self.attempt = tables.attempts.alias("a")
         self.source_row = tables.source_rows.alias("s")
         self.recipient = tables.recipients.alias("r")
         self.request = tables.requests.alias("q")
-        self._outcome = tables.outcomes.alias("x")
+        self.outcome_row = tables.outcomes.alias("x")
         self._receipt = tables.receipts.alias("rc")
         self._campaign = tables.campaigns.alias("c")
         self._first = tables.attempts.alias("f")
         self._of_source_rows = SupersededRows(tables, self.attempt, self.recipient, self.source_row)
         self._of_first_rows = SupersededRows(tables, self._first, self.recipient)
-        self.outcome = _status(self._outcome.c.status, self.request.c.state)
+        self.outcome = status_of(self.outcome_row.c.status, self.request.c.state)
         self.why = sa.func.coalesce(
-            self._outcome.c.reason,
+            self.outcome_row.c.reason,
             sa.case((self.request.c.state == RequestState.SENDING.value, IN_FLIGHT), else_=self.request.c.reason),
         )
         own = self.source_row.c.status
@@ -78,85 +78,20 @@ class ResultRows:
 
     def other_rows(self, campaign_no: int, attempt_no: int, *columns: Any) -> sa.Select[Any]:
         """All other rows that an attempt has recorded."""
-        source = self.source_row.outerjoin(self.recipient, self._is_of_row(campaign_no))
+        source = self.source_row.outerjoin(self.recipient, self.is_of_row(campaign_no))
         mine = self.source_row.c.attempt_no == attempt_no
         return sa.select(*columns).select_from(self.followed(source)).where(mine)
-
-    def tally(self, campaign_no: int, attempt_no: int) -> Any:
-        """Rows of one reading by status and request: ``status, rows, id, state, attempt_no, session_no``.
-
-        Most requests have one outcome for all recipients that they hold, which an index counts. One statement, so that
-        it sees one snapshot.
-        """
-        q, recipient = self.request.c, self.recipient.c
-        count = sa.func.count().label("rows")
-        mixed = self._mixed_requests(campaign_no)
-        held = (
-            sa.select(recipient.request_id, count)
-            .where(recipient.first_attempt == attempt_no, recipient.request_id.not_in(mixed))
-            .group_by(recipient.request_id)
-            .subquery()
-        )
-        # A request of one outcome has no row in outcomes.
-        status = _status(sa.cast(sa.null(), sa.String(10)), q.state)
-        uniform = sa.select(status.label("status"), q.id, held.c.rows).select_from(
-            held.join(self.request, q.id == held.c.request_id)
-        )
-        of_mixed = recipient.request_id.in_(mixed)
-        each = self.first_rows(campaign_no, attempt_no, self.outcome.label("status"), q.id, count).where(of_mixed)
-        counts = sa.union_all(
-            uniform, each.group_by(self.outcome, q.id), self._other_rows_counted(campaign_no, attempt_no)
-        ).subquery()
-        about = (q.id, q.state, q.attempt_no, q.session_no, q.settled_at)
-        rows = sa.cast(sa.func.sum(counts.c.rows), sa.BigInteger).label("rows")
-        return (
-            sa.select(counts.c.status, rows, *about)
-            .select_from(counts.outerjoin(self.request, q.id == counts.c.id))
-            .group_by(counts.c.status, *about)
-            .order_by(q.settled_at, q.id)
-        )
-
-    def _other_rows_counted(self, campaign_no: int, attempt_no: int) -> Any:
-        """The other rows by status and request; each request is looked at once, and not for each of its rows."""
-        row, recipient, outcome = self.source_row.c, self.recipient.c, self._outcome.c
-        points_at = sa.func.coalesce(recipient.proven_request_id, recipient.request_id)
-        here = sa.and_(outcome.request_id == points_at, outcome.key == recipient.key)
-        source = looked_up(self.source_row, self.recipient, self._is_of_row(campaign_no), isouter=True)
-        held = (
-            sa.select(
-                row.status.label("own"),
-                outcome.status.label("outcome"),
-                points_at.label("request_id"),
-                sa.func.count().label("rows"),
-            )
-            .select_from(source.outerjoin(self._outcome, here))
-            .where(row.attempt_no == attempt_no)
-            .group_by(row.status, outcome.status, points_at)
-            .subquery()
-        )
-        status = sa.case((held.c.own.is_not(None), held.c.own), else_=_status(held.c.outcome, self.request.c.state))
-        requests = held.outerjoin(self.request, self.request.c.id == held.c.request_id)
-        return sa.select(status.label("status"), self.request.c.id, held.c.rows).select_from(requests)
-
-    def _mixed_requests(self, campaign_no: int) -> Any:
-        """Requests of which some recipients have an outcome of their own, or have left or returned."""
-        requests, outcomes, past = self._t.requests.alias("mixed"), self._t.outcomes, self._t.past_requests
-        ids = requests.c.id
-        return sa.select(ids).where(
-            requests.c.campaign_no == campaign_no,
-            sa.or_(
-                sa.exists(sa.select(ONE).where(outcomes.c.request_id == ids)),
-                sa.exists(sa.select(ONE).where(past.c.request_id == ids)),
-            ),
-        )
 
     def followed(self, source: Any) -> Any:
         """Joins each recipient's request (a proven one first) and its outcome there."""
         points_at = sa.func.coalesce(self.recipient.c.proven_request_id, self.recipient.c.request_id)
-        here = (self._outcome.c.request_id == self.request.c.id, self._outcome.c.key == self.recipient.c.key)
-        return source.outerjoin(self.request, self.request.c.id == points_at).outerjoin(self._outcome, sa.and_(*here))
+        here = (self.outcome_row.c.request_id == self.request.c.id, self.outcome_row.c.key == self.recipient.c.key)
+        return source.outerjoin(self.request, self.request.c.id == points_at).outerjoin(
+            self.outcome_row, sa.and_(*here)
+        )
 
-    def _is_of_row(self, campaign_no: Any) -> Any:
+    def is_of_row(self, campaign_no: Any) -> Any:
+        """The condition that the recipient is the one that the source row stands for."""
         return sa.and_(self.recipient.c.campaign_no == campaign_no, self.recipient.c.key == self.source_row.c.known_key)
 
     # -- the results relation -----------------------------------------------------------------------------------
@@ -218,7 +153,7 @@ class ResultRows:
         recipient, row, campaign = self.recipient.c, self.source_row.c, self._campaign
         attempts = in_order(campaign, self.attempt, self.attempt.c.campaign_no == campaign.c.campaign_no)
         rows = looked_up(attempts, self.source_row, row.attempt_no == self.attempt.c.attempt_no)
-        source = looked_up(rows, self.recipient, self._is_of_row(campaign.c.campaign_no), isouter=True)
+        source = looked_up(rows, self.recipient, self.is_of_row(campaign.c.campaign_no), isouter=True)
         return (
             self._columns(
                 row_number=row[ROW_NUMBER],
@@ -298,7 +233,7 @@ class ResultRows:
         return sa.select(*(values[name].label(ROW_NUMBER if name == ROW_NUMBER else name) for name in COLUMNS))
 
 
-def _status(outcome: Any, state: Any) -> Any:
+def status_of(outcome: Any, state: Any) -> Any:
     """A recipient's status from its own outcome, if it has one, and the state of its request."""
     return sa.case(
         (outcome.is_not(None), outcome),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from sqlalchemy import exc
 
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.dialects.base import Meaning
 
 NO_CONNECTION = "no connection: is it running, and can this machine reach it?"
 
@@ -22,11 +23,43 @@ class DatabaseErrors:
             return True
         if not isinstance(error, exc.DBAPIError):
             return False
-        return bool(error.connection_invalidated) or self._dialect.is_passing(self._code(error), error)
+        if error.connection_invalidated:
+            return True
+        meaning = self._meaning(error)
+        return not (meaning and meaning.lasts) and self._dialect.is_passing(self._code(error), error)
+
+    def is_soon_over(self, error: BaseException, *, connected: bool) -> bool:
+        """True if it is worth to wait for that a minute.
+
+        :param connected: there has been a connection before.
+        """
+        meaning = self._meaning(error) if isinstance(error, exc.DBAPIError) else None
+        return self.is_passing(error) and (connected or not (meaning and meaning.at_first))
 
     def is_full(self, error: BaseException) -> bool:
         """True if the database has no room left: waiting does not help, room must be made."""
         return isinstance(error, exc.DBAPIError) and self._dialect.is_full(self._code(error))
+
+    def is_about_rights(self, error: BaseException) -> bool:
+        """True if the user lacks a right."""
+        return isinstance(error, exc.DBAPIError) and self._dialect.is_listed(
+            self._code(error), self._dialect.lacks_right
+        )
+
+    def is_about_text(self, error: BaseException) -> bool:
+        """True if the database, its connection or its driver cannot hold a text."""
+        if isinstance(error, exc.DBAPIError):
+            return isinstance(error, exc.DataError) or self._dialect.is_listed(
+                self._code(error), self._dialect.unfit_text
+            )
+        original = error.orig if isinstance(error, exc.StatementError) else error
+        return isinstance(original, ValueError)  # a driver's own: a lone surrogate, a NUL
+
+    def is_contention(self, error: BaseException) -> bool:
+        """True if other transactions were in the way: the connection is as good as before."""
+        return isinstance(error, exc.DBAPIError) and self._dialect.is_listed(
+            self._code(error), self._dialect.contention
+        )
 
     def is_any(self, error: BaseException) -> bool:
         """True of every failure of the database, whatever its code."""
@@ -39,10 +72,14 @@ class DatabaseErrors:
         if not isinstance(error, exc.DBAPIError):
             return type(error).__name__
         code = self._code(error)
-        meaning = self._dialect.meaning(code, error.orig or error)
+        found = self._meaning(error)
+        meaning = found.words if found else ""
         if not meaning and self.is_passing(error) and self._dialect.name != "sqlite":
             meaning = NO_CONNECTION
         return f"{type(error.orig).__name__}{'' if code is None else f' {code}'}" + (f" ({meaning})" if meaning else "")
+
+    def _meaning(self, error: exc.DBAPIError) -> Meaning | None:
+        return self._dialect.meaning(self._code(error), error.orig or error)
 
     def _code(self, error: exc.DBAPIError) -> int | str | None:
         return self._dialect.code_of(error.orig) if error.orig is not None else None

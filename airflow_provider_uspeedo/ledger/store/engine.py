@@ -15,9 +15,10 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.pool import QueuePool
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
+from airflow_provider_uspeedo.errors import LedgerError, LedgerRightMissing, LedgerUnavailable
 from airflow_provider_uspeedo.ledger.store.database_errors import DatabaseErrors
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect, dialect_for
+from airflow_provider_uspeedo.ledger.store.sql_log import LOGGING_NAME, hide_rows
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -38,9 +39,15 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
     url = sa.engine.make_url(url)
     dialect = dialect_for(url.get_backend_name())
     own = dialect.engine_options()
-    arguments = {**own.pop("connect_args", {}), **options.pop("connect_args", {})}
+    arguments = {
+        **own.pop("connect_args", {}),
+        **dialect.connect_options(url.get_driver_name()),
+        **options.pop("connect_args", {}),
+    }
+    hide_rows()
     options = {
         "hide_parameters": True,
+        "logging_name": LOGGING_NAME,
         "pool_use_lifo": True,  # few connections stay busy
         "poolclass": QueuePool,
         "pool_size": connections,
@@ -86,6 +93,7 @@ class Database:
         self.place = _place(engine.url)
         self.timeout = timeout
         self._errors = DatabaseErrors(self.dialect)
+        self._connected = False
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Runs ``work`` in one transaction and commits it.
@@ -94,15 +102,34 @@ class Database:
         :raises LedgerError: the database refused what no repetition would change.
         """
         with self.dialect.one_writer():
-            return self._repeated(work, self.engine, self.timeout, self._errors.is_passing)
+            return self._repeated(work, self.engine, self.timeout, self._is_soon_over)
 
-    def write_for_sure(self, work: Callable[[Connection], T], *, timeout: float) -> T:
+    def write_for_sure(
+        self, work: Callable[[Connection], T], *, timeout: float, in_ascii: Callable[[Connection], T]
+    ) -> T:
         """The same for what must not be lost: repeated after every failure of the database, whatever its code.
 
         :param timeout: seconds for which it is repeated.
+        :param in_ascii: the same work with texts that every database holds: what is done once it refused a text.
         """
+        chosen = [work]
+
+        def as_chosen(connection: Connection) -> T:
+            return chosen[0](connection)
+
+        def is_repeated(error: BaseException) -> bool:
+            if chosen[0] is not in_ascii and self._errors.is_about_text(error):
+                log.warning(
+                    "The ledger's database cannot hold a text of an answer: it is written with escapes (\\u....) in "
+                    "place of such characters. It is %s.",
+                    self.place,
+                )
+                chosen[0] = in_ascii
+                return True
+            return self._errors.is_any(error)
+
         with self.dialect.one_writer():
-            return self._repeated(work, self.engine, timeout, self._errors.is_any)
+            return self._repeated(as_chosen, self.engine, timeout, is_repeated)
 
     def read(self, work: Callable[[Connection], T], *, by_index: bool = True) -> T:
         """Runs ``work`` in one transaction that writes nothing.
@@ -111,7 +138,7 @@ class Database:
         :raises LedgerUnavailable: see :meth:`write`.
         """
         engine = self.engine.execution_options(uspeedo_reading=True, uspeedo_by_index=by_index)
-        return self._repeated(work, engine, self.timeout, self._errors.is_passing)
+        return self._repeated(work, engine, self.timeout, self._is_soon_over)
 
     @contextmanager
     def streaming(self) -> Iterator[Connection]:
@@ -133,8 +160,24 @@ class Database:
             reraise=True,
         )
         with self._translated():
-            result: T = repeating(_in_one_transaction, engine, work)
+            result: T = repeating(self._in_one_transaction, engine, work)
             return result
+
+    def _in_one_transaction(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        with engine.connect() as connection:
+            self._connected = True
+            try:
+                with connection.begin():
+                    _refuse_autocommit(connection)
+                    return work(connection)
+            except exc.DBAPIError as error:
+                # What it was connected to may be read-only, or slow, for good: the next one asks anew where to go.
+                if not self._errors.is_contention(error) and not connection.invalidated:
+                    connection.invalidate()
+                raise
+
+    def _is_soon_over(self, error: BaseException) -> bool:
+        return self._errors.is_soon_over(error, connected=self._connected)
 
     def _log_once(self, timeout: float) -> Callable[[RetryCallState], None]:
         logged: list[bool] = []
@@ -157,13 +200,9 @@ class Database:
         except exc.SQLAlchemyError as error:
             passes = self._errors.is_passing(error) or self._errors.is_full(error)
             kind = LedgerUnavailable if passes else LedgerError
+            if self._errors.is_about_rights(error):
+                kind = LedgerRightMissing
             raise kind(f"The ledger's database failed: {self._errors.summary(error)}. It is {self.place}.") from None
-
-
-def _in_one_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.begin() as connection:
-        _refuse_autocommit(connection)
-        return work(connection)
 
 
 def _refuse_autocommit(connection: Connection) -> None:

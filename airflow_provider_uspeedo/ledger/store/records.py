@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 
@@ -29,6 +30,8 @@ class Attempt:
     :param first: no other attempt of this campaign was in the ledger when this one began.
     :param part: which table of the campaign it reads (a hash).
     :param slice_: which slice of that table.
+    :param spec: how the campaign reads phones and makes keys, as it was when it began; ``None``: as the caller does.
+    :param phone_metadata: the version of the phone metadata that it began with; ``None``: not recorded.
     """
 
     campaign_no: int
@@ -37,6 +40,8 @@ class Attempt:
     first: bool
     part: bytes = b""
     slice_: Slice = WHOLE
+    spec: KeySpec | None = None
+    phone_metadata: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,13 @@ class Request:
 
     :param id: 16 bytes made by the client, so that a claim repeated after a lost acknowledgement finds itself.
     :param canary: it goes before all others, and they only if it passes.
+    :param sole: it is all that its attempt has to send.
     """
 
     id: bytes
     recipients: RecipientBatch = field(repr=False)
     canary: bool = False
+    sole: bool = False
 
     def only(self, mask: np.ndarray[Any, Any]) -> Request:
         """The same request with those of its recipients that the mask says ``True`` of."""
@@ -80,12 +87,21 @@ class Answer:
     outcomes: tuple[tuple[bytes, str, str], ...] = field(default=(), repr=False)
 
     def fitting(self) -> Answer:
-        """The same, short enough for the columns: whatever the vendor sends, its answer can be recorded."""
+        """The same, fit for the columns: whatever the vendor sends, its answer can be recorded."""
         return Answer(
-            self.session_no and _whole_numbers(self.session_no),
+            self.session_no and _whole_numbers(_text(self.session_no)),
             _storable(self.ret_code),
-            self.vendor_request_id[:MAX_REQUEST_ID],
-            tuple((key, status, reason[:MAX_TEXT]) for key, status, reason in self.outcomes),
+            _text(self.vendor_request_id)[:MAX_REQUEST_ID],
+            tuple((key, status, _text(reason)[:MAX_TEXT]) for key, status, reason in self.outcomes),
+        )
+
+    def in_ascii(self) -> Answer:
+        """The same with escapes for all other characters: fit for a database that holds few of them."""
+        return Answer(
+            self.session_no and _whole_numbers(_escaped(self.session_no)),
+            self.ret_code,
+            _escaped(self.vendor_request_id)[:MAX_REQUEST_ID],
+            tuple((key, status, _escaped(reason)[:MAX_TEXT]) for key, status, reason in self.outcomes),
         )
 
 
@@ -130,12 +146,36 @@ class Cause(TypedDict):
 
 
 def fitting(ret_code: int | None, vendor_request_id: str, reason: str) -> Cause:
-    """The same, short enough for the columns."""
+    """The same, fit for the columns."""
     return {
         "ret_code": _storable(ret_code),
-        "vendor_request_id": vendor_request_id[:MAX_REQUEST_ID],
-        "reason": reason[:MAX_TEXT],
+        "vendor_request_id": _text(vendor_request_id)[:MAX_REQUEST_ID],
+        "reason": _text(reason)[:MAX_TEXT],
     }
+
+
+def in_ascii(cause: Cause) -> Cause:
+    """The same with escapes for all other characters; see :meth:`Answer.in_ascii`."""
+    return {
+        "ret_code": cause["ret_code"],
+        "vendor_request_id": _escaped(cause["vendor_request_id"])[:MAX_REQUEST_ID],
+        "reason": _escaped(cause["reason"])[:MAX_TEXT],
+    }
+
+
+def _text(text: str) -> str:
+    """The same with U+FFFD in place of what no database holds: a lone surrogate, and PostgreSQL's NUL."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return (
+        text.encode("utf-16-le", "surrogatepass")
+        .decode("utf-16-le", "replace")
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
+
+
+def _escaped(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _whole_numbers(session_nos: str) -> str:

@@ -81,6 +81,8 @@ class Tables:
             column("name_hash", HASH, nullable=False, unique=True),
             column("name", LONG_TEXT, nullable=False),
             column("key_spec", LONG_TEXT, nullable=False),
+            # The version of the phone metadata that its first attempt had; null: not recorded.
+            column("phone_metadata", sa.String(32)),
             column("created_at", TIME, nullable=False),
             # A person's decision: no request of this campaign may begin.
             column("stopped_at", TIME),

@@ -226,7 +226,7 @@ class StormLedger(Ledger):
             else:
                 real_commit(connection)
             if fault:
-                raise disconnected(dialect.name)
+                raise disconnected(dialect)
 
         dialect.do_commit = do_commit  # type: ignore[method-assign]
 

@@ -22,6 +22,9 @@ from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged
 ROWS_AT_ONCE = 7_500
 """Rows of one staging statement: more are hardly faster, take more memory, and may exceed a server's packet."""
 
+REFUSED = "it refuses connections at that host and port: is it running there?"
+NO_ANSWER = "it does not answer at that host and port: can this machine reach it?"
+
 Columns = Mapping[str, Any]
 """Name to an Arrow array with one value for each row, or to one value for all rows."""
 
@@ -31,13 +34,17 @@ class Meaning:
     """What some error codes mean to a person.
 
     :param codes: numbers, or beginnings of SQL states.
-    :param texts: parts of the driver's own text, for drivers that give no code while they connect; they choose words
-        only, no decision depends on them.
+    :param texts: parts of the driver's own text, for drivers that give no code while they connect.
+    :param lasts: waiting does not help: something must be changed first. Failures that a listed text alone tells
+        are otherwise repeated, as every failure to connect.
+    :param at_first: waiting does not help as long as there has been no connection at all.
     """
 
     words: str
     codes: tuple[int | str, ...] = ()
     texts: tuple[str, ...] = ()
+    lasts: bool = False
+    at_first: bool = False
 
 
 class DatabaseDialect(ABC):
@@ -56,6 +63,9 @@ class DatabaseDialect(ABC):
     key_order: ClassVar[bool] = True
     """A statement that inserts staged rows must say in which order: two transactions with opposite orders deadlock."""
 
+    looks_before_inserting: ClassVar[bool] = False
+    """A look-up of keys and a plain INSERT cost far less than an INSERT that passes over taken keys."""
+
     def __init__(self, rows_at_once: int | None = None) -> None:
         self.rows_at_once = rows_at_once or self.most_rows_at_once
 
@@ -64,6 +74,10 @@ class DatabaseDialect(ABC):
     @abstractmethod
     def engine_options(self) -> dict[str, Any]:
         """Options of :func:`sqlalchemy.create_engine`."""
+
+    def connect_options(self, _driver: str) -> dict[str, Any]:
+        """Arguments of that driver's ``connect``, unless others are given."""
+        return {}
 
     @abstractmethod
     def configure(self, engine: Engine) -> None:
@@ -158,18 +172,39 @@ class DatabaseDialect(ABC):
     def is_full(self, code: int | str | None) -> bool:
         """True if the database has no room left."""
 
-    def meaning(self, code: int | str | None, error: BaseException) -> str:
-        """What the code means to a person, or ``""``."""
+    contention: ClassVar[tuple[int | str, ...]]
+    """Codes of transactions in each other's way: they are repeated on the same connection, and after all other
+    failures on a new one. A server that has become read-only in a failover stays so for those connected to it."""
+    lacks_right: ClassVar[tuple[int | str, ...]]
+    """Codes of a user who lacks a right."""
+    unfit_text: ClassVar[tuple[int | str, ...]] = ()
+    """Codes of a text that the database, or the connection, cannot hold."""
+
+    def is_listed(self, code: int | str | None, codes: Sequence[int | str]) -> bool:
+        """True if the code is, or is covered by, one of those."""
+        return code is not None and any(self.means(code, listed) for listed in codes)
+
+    def meaning(self, code: int | str | None, error: BaseException) -> Meaning | None:
+        """What the code means to a person."""
         for one in self.meanings:
-            if code is not None and any(self.means(code, listed) for listed in one.codes):
-                return one.words
+            if self.is_listed(code, one.codes):
+                return one
             if code is None and any(text in str(error) for text in one.texts):
-                return one.words
-        return ""
+                return one
+        return None
 
     def means(self, code: int | str, listed: int | str) -> bool:
         """True if a listed code is this one, or covers it."""
         return code == listed
+
+    # -- texts --------------------------------------------------------------------------------------------------
+
+    def narrow_text(self, _connection: Connection, _tables: Sequence[sa.Table]) -> str:
+        """What of the database cannot hold every text, and what to do about it, in words; ``""`` if all of it can.
+
+        :param _tables: the tables of the ledger; some or all of them may not be there yet.
+        """
+        return ""
 
     # -- names --------------------------------------------------------------------------------------------------
 

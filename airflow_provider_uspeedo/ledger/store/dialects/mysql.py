@@ -16,18 +16,35 @@ from sqlalchemy.sql.dml import Insert
 
 from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, hexadecimal, one_text, side_by_side
 from airflow_provider_uspeedo.errors import LedgerError, LedgerUnavailable
-from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+from airflow_provider_uspeedo.ledger.store.dialects.base import NO_ANSWER, REFUSED, Columns, DatabaseDialect, Meaning
 from airflow_provider_uspeedo.ledger.store.dialects.pooled import ask_idle_connections
 
 CREATION_LOCK = "24061786578412399"
 """The named lock that one creator at a time holds."""
 LACKS_RIGHT = (1044, 1142)
+CONTENTION = (1205, 1213, 3572)
+"""Lock wait timeout, deadlock."""
+READ_ONLY = (1290, 1792, 1836)
+TIMED_OUT = (1317, 1969, 3024)
+"""A statement that was cancelled, or took too long (of MariaDB, of MySQL)."""
 PASSING = frozenset({
-    1040, 1042, 1043, 1047, 1053, 1077, 1079, 1152, 1153, 1158, 1159, 1160, 1161, 1184, 1203, 1205, 1213, 1226, 1290,
-    1836, 1927, 2002, 2003, 2006, 2012, 2013, 2014, 2055, 4031,
+    *CONTENTION, *READ_ONLY, *TIMED_OUT, 1040, 1041, 1042, 1043, 1047, 1053, 1077, 1079, 1080, 1152, 1153, 1158, 1159,
+    1160, 1161, 1184, 1203, 1226, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3032, 3100, 3101, 3168, 3169,
+    4031,
 })  # fmt: skip
-"""Too many connections, host not reachable, server shut down or gone, lock wait timeout (1205), deadlock (1213),
-read-only during a failover (1290, 1836)."""
+"""Too many connections, no memory, host not reachable, server shut down, gone or offline, connection killed, a replica
+group that refuses for now; read-only during a failover."""
+UNFIT_TEXT = (1267, 1300, 1366, 3854, 3988)
+"""Mixed collations, an invalid or an incorrect string value, a conversion that loses characters."""
+CANNOT_CONNECT = (2002, 2003)
+UNRESOLVED = "its host name cannot be resolved: look at the connection's host"
+_NO_CONNECTION = (
+    (UNRESOLVED, ("Errno -2", "Errno -3", "Errno -5", "Errno 8]", "Errno 11001"), True),
+    (REFUSED, ("Errno 111]", "(111)", "(115)", "Errno 61]", "(61)"), False),
+    (NO_ANSWER, ("timed out", "(110)", "Errno 113]", "(113)"), False),
+)
+WIDE = "utf8mb4"
+"""The character set that holds every text."""
 FULL = frozenset({1021, 1114})
 _ESCAPES = {"\\": "\\\\", '"': '\\"', **{chr(code): f"\\u{code:04x}" for code in range(0x20)}}
 """What JSON escapes inside a text; the backslash first, since the others bring it in."""
@@ -39,6 +56,9 @@ class MySQL(DatabaseDialect):
     name = "mysql"
     missing_driver = "pip install 'airflow-provider-uspeedo[mysql]'"
     temporary = "TEMPORARY"
+    contention = CONTENTION
+    lacks_right = (*LACKS_RIGHT, 1143, 1227, 1370)
+    unfit_text = UNFIT_TEXT
     counts_own_rows = False  # of a row that is not committed yet, an index must ask the table itself
     meanings = (
         Meaning("the disk is full: make room", tuple(FULL)),
@@ -50,17 +70,30 @@ class MySQL(DatabaseDialect):
             "it does not let this user in: look at login, password and the server's rules",
             (1044, 1045, 1130, 1251, 1698),
         ),
-        Meaning("there is no such database: look at the connection's schema", (1049,)),
+        Meaning(
+            "there is no such database: look at the connection's schema field, and at what results_table names before "
+            "its dot; or create it",
+            (1049,),
+        ),
+        Meaning("the connection names no database: enter it in its schema field", (1046,)),
         Meaning("this user lacks a right", (1142, 1143, 1227)),
-        Meaning("it is read-only now, as during a failover", (1290, 1836)),
-        Meaning("it is starting or shutting down", (1053, 1077, 1079)),
-        Meaning("other transactions were in the way for too long", (1205, 1213)),
+        Meaning("it is read-only now, as during a failover", READ_ONLY),
+        Meaning("it is starting or shutting down", (1053, 1077, 1079, 3032)),
+        Meaning("a statement was cancelled, or took longer than the server allows", TIMED_OUT),
+        Meaning("other transactions were in the way for too long", CONTENTION),
+        Meaning(UNRESOLVED, (2005,), at_first=True),
+        Meaning(
+            "TLS could not be agreed on: look at the connection's extras for it, and at the server's certificate",
+            (2026,),
+            lasts=True,
+        ),
+        Meaning("it cannot hold one of the texts", UNFIT_TEXT),
     )
 
     # -- connections --------------------------------------------------------------------------------------------
 
     def engine_options(self) -> dict[str, Any]:
-        return {"isolation_level": "READ COMMITTED", "paramstyle": "format"}
+        return {"isolation_level": "READ COMMITTED", "paramstyle": "format", "connect_args": {"charset": WIDE}}
 
     def configure(self, engine: Engine) -> None:
         event.listen(engine, "connect", _on_connect)
@@ -97,6 +130,8 @@ class MySQL(DatabaseDialect):
             column = quote(name)
             selected.append(f"UNHEX({column})" if is_bytes else column)
             kind = f"CHAR({2 * cells.type.byte_width})" if is_bytes else table.c[name].type.compile(connection.dialect)
+            if pa.types.is_string(cells.type) and "CHARACTER SET" not in kind:  # else it is the database's own
+                kind += f" CHARACTER SET {WIDE}"
             paths.append(f"{column} {kind} PATH '$[{len(paths)}]' ERROR ON ERROR")
             parts += _json(cells)
             parts.append(",")
@@ -146,6 +181,46 @@ class MySQL(DatabaseDialect):
 
     def is_full(self, code: int | str | None) -> bool:
         return code in FULL
+
+    def meaning(self, code: int | str | None, error: BaseException) -> Meaning | None:
+        if code in CANNOT_CONNECT:  # the same numbers for all that keeps a driver from connecting
+            text = str(error)
+            for words, parts, at_first in _NO_CONNECTION:
+                if any(part in text for part in parts):
+                    return Meaning(words, at_first=at_first)
+        return super().meaning(code, error)
+
+    # -- texts --------------------------------------------------------------------------------------------------
+
+    def narrow_text(self, connection: Connection, tables: Sequence[sa.Table]) -> str:
+        asked = "SELECT @@character_set_client, @@character_set_connection, @@character_set_results"
+        for found in connection.exec_driver_sql(asked).one():
+            if found != WIDE:
+                return (
+                    f"The ledger's connection speaks the character set {found}: it needs {WIDE}. Remove what sets it: "
+                    "the extras charset and init_command of the connection, or init_connect of the server."
+                )
+        schema = tables[0].schema or connection.engine.url.database
+        names = [table.name for table in tables]
+        of_columns = (
+            "SELECT TABLE_NAME, CHARACTER_SET_NAME FROM information_schema.COLUMNS "  # noqa: S608 - values are bound
+            f"WHERE TABLE_SCHEMA = %s AND TABLE_NAME IN ({', '.join(['%s'] * len(names))})"
+        )
+        there = connection.exec_driver_sql(of_columns, (schema, *names)).all()
+        for table, found in there:
+            if found not in (None, WIDE):
+                return (
+                    f"Table {table} of the ledger has the character set {found}, which cannot hold every text: have "
+                    f"its owner run ALTER TABLE {table} CONVERT TO CHARACTER SET {WIDE} COLLATE {WIDE}_bin."
+                )
+        of_database = "SELECT DEFAULT_CHARACTER_SET_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s"
+        found = connection.exec_driver_sql(of_database, (schema,)).scalar()
+        if not there and found not in (None, WIDE):
+            return (
+                f"Database {schema!r} has the character set {found}, which cannot hold every text: before a ledger is "
+                f"made in it, run ALTER DATABASE {schema} CHARACTER SET {WIDE}, or name another database."
+            )
+        return ""
 
 
 def _named(table: sa.Table) -> str:

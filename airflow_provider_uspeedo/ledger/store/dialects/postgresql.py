@@ -24,18 +24,24 @@ from sqlalchemy.sql.dml import Insert
 
 from airflow_provider_uspeedo.core.arrays import cells_of, column_of_cells
 from airflow_provider_uspeedo.errors import LedgerError
-from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+from airflow_provider_uspeedo.ledger.store.dialects.base import NO_ANSWER, REFUSED, Columns, DatabaseDialect, Meaning
 from airflow_provider_uspeedo.ledger.store.dialects.pooled import ask_idle_connections
 
 CREATION_LOCK = 0x5573_7065_6564_6F
 """The advisory lock that one creator at a time holds (its bytes spell the vendor's name)."""
 PIECE = 1 << 18
 """Bytes that the driver takes at once."""
-PASSING = ("08", "25006", "40", "53", "55P03", "57P")
-"""Connection lost, read-only during a failover, rolled back (deadlock, serialization), no resources, lock not
-available, shut down."""
+PASSING = ("08", "25006", "25P03", "25P04", "40", "53", "55P03", "57", "58")
+"""Connection lost, read-only during a failover, a transaction that took too long, rolled back (deadlock,
+serialization), no resources, lock not available, a statement cancelled or timed out (57014), shut down, a file that
+cannot be read or written."""
+CONTENTION = ("40", "55P03")
+WIDE = "UTF8"
+"""The encoding that holds every text."""
 FULL = "53100"
 LACKS_RIGHT = "42501"
+UNFIT_TEXT = ("22021", "22P05")
+"""A character that is not in the repertoire, or has no equivalent in the database's encoding."""
 
 _BYTES = pa.large_binary()
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -49,6 +55,7 @@ class PostgreSQL(DatabaseDialect):
     name = "postgresql"
     most_rows_at_once = 35_000  # COPY is a stream: each one more costs a turn of Python's lock
     key_order = False  # a scan of a temporary table gives its rows as they went in
+    looks_before_inserting = True
     missing_driver = "pip install 'airflow-provider-uspeedo[postgres]'"
     meanings = (
         Meaning("the disk is full: make room", (FULL,)),
@@ -61,13 +68,56 @@ class PostgreSQL(DatabaseDialect):
             "it does not let this user in: look at login, password and the server's rules",
             ("28",),
             ("authentication failed", "no password supplied", "no pg_hba.conf entry", 'role "'),
+            lasts=True,
         ),
-        Meaning("there is no such database: look at the connection's schema", ("3D",), ('database "',)),
+        Meaning(
+            "it is starting or shutting down",
+            ("57P",),
+            ("starting up", "shutting down", "recovery mode", "not yet accepting", "not currently accepting"),
+        ),
+        Meaning(
+            "there is no such database: look at the connection's schema field, which names it",
+            ("3D",),
+            ('database "',),
+            lasts=True,
+        ),
+        Meaning("there is no such schema: create it, or name another one before the dot of results_table", ("3F",)),
         Meaning("this user lacks a right", (LACKS_RIGHT,)),
         Meaning("it is read-only now, as during a failover", ("25006",)),
-        Meaning("it is starting or shutting down", ("57P",), ("starting up", "shutting down", "recovery mode")),
-        Meaning("other transactions were in the way for too long", ("40", "55P03")),
+        Meaning("a statement was cancelled, or took longer than the server allows", ("57014", "25P03", "25P04")),
+        Meaning("other transactions were in the way for too long", CONTENTION),
+        Meaning(
+            "its host name cannot be resolved: look at the connection's host",
+            (),
+            ("could not translate host name", "failed to resolve host", "getaddrinfo"),
+            at_first=True,
+        ),
+        Meaning(REFUSED, (), ("Connection refused",)),
+        Meaning(NO_ANSWER, (), ("timeout expired", "timed out", "No route to host", "Network is unreachable")),
+        Meaning(
+            "TLS could not be agreed on: look at the connection's extras sslmode and sslrootcert, and at the server's "
+            "certificate",
+            (),
+            ("SSL was required", "does not support SSL", "certificate", "private key file", "tlsv1 alert"),
+            lasts=True,
+        ),
+        Meaning(
+            "what answers at its host and port is no PostgreSQL: look at the connection's port",
+            (),
+            ("invalid response to", "expected authentication request"),
+            lasts=True,
+        ),
+        Meaning(
+            "the driver or the server refuses one of the connection's fields or extras",
+            ("22023", "42704"),
+            ("invalid ", "unrecognized configuration parameter", "unsupported startup parameter"),
+            lasts=True,
+        ),
+        Meaning("it cannot hold one of the texts", UNFIT_TEXT),
     )
+    contention = CONTENTION
+    lacks_right = (LACKS_RIGHT,)
+    unfit_text = UNFIT_TEXT
 
     def __init__(self, *settings: int) -> None:
         super().__init__(*settings)
@@ -76,7 +126,15 @@ class PostgreSQL(DatabaseDialect):
     # -- connections --------------------------------------------------------------------------------------------
 
     def engine_options(self) -> dict[str, Any]:
-        return {"isolation_level": "READ COMMITTED", "paramstyle": "format"}
+        return {
+            "isolation_level": "READ COMMITTED",
+            "paramstyle": "format",
+            "connect_args": {"client_encoding": "utf8"},
+        }
+
+    def connect_options(self, driver: str) -> dict[str, Any]:
+        # A statement that psycopg 3 has prepared is another session's behind a pool in transaction mode.
+        return {"prepare_threshold": None} if driver == "psycopg" else {}
 
     def configure(self, engine: Engine) -> None:
         if engine.dialect.driver not in ("psycopg2", "psycopg"):
@@ -86,6 +144,8 @@ class PostgreSQL(DatabaseDialect):
             )
         event.listen(engine, "begin", self._on_begin)
         event.listen(engine, "do_execute", self._on_execute)
+        event.listen(engine, "do_executemany", self._on_other_execution)
+        event.listen(engine, "do_execute_no_params", self._on_other_execution)
         ask_idle_connections(engine)
 
     def _on_begin(self, connection: Connection) -> None:
@@ -135,6 +195,11 @@ class PostgreSQL(DatabaseDialect):
                 destination.write(given)
         return True
 
+    def _on_other_execution(self, cursor: Any, *_rest: Any) -> None:
+        """SQLAlchemy's other ways to run a transaction's first statement, such as for many rows at once."""
+        if settings := self._settings.pop(cursor.connection, ""):
+            cursor.execute(settings)
+
     # -- staging ------------------------------------------------------------------------------------------------
 
     def make_staged(self, connection: Connection, table: sa.Table) -> None:
@@ -177,7 +242,7 @@ class PostgreSQL(DatabaseDialect):
 
     def is_passing(self, code: int | str | None, error: BaseException) -> bool:
         if not code:
-            return isinstance(error, sa.exc.OperationalError)  # psycopg names no state when it cannot connect
+            return isinstance(error, sa.exc.OperationalError)  # no state is named when there is no connection
         return str(code).startswith(PASSING) and code != FULL
 
     def is_full(self, code: int | str | None) -> bool:
@@ -185,6 +250,24 @@ class PostgreSQL(DatabaseDialect):
 
     def means(self, code: int | str, listed: int | str) -> bool:
         return str(code).startswith(str(listed))
+
+    # -- texts --------------------------------------------------------------------------------------------------
+
+    def narrow_text(self, connection: Connection, _tables: Sequence[sa.Table]) -> str:
+        database, client = (
+            str(connection.exec_driver_sql(f"SHOW {name}").scalar()) for name in ("server_encoding", "client_encoding")
+        )
+        if database != WIDE:
+            return (
+                f"The ledger's database has the encoding {database}, which cannot hold every text. An encoding cannot "
+                f"be changed: name a database that was made with ENCODING '{WIDE}'."
+            )
+        if client != WIDE:
+            return (
+                f"The ledger's connection speaks the encoding {client}: it needs {WIDE}. Remove what sets it: the "
+                "extras client_encoding and options of the connection."
+            )
+        return ""
 
 
 def binary_rows(columns: Mapping[str, Any]) -> bytes:

@@ -36,6 +36,7 @@ LOG_BYTES = 256 * 2**20
 PASSING = frozenset({5, 6, 10, 14, 15})
 """BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
 FULL = 13
+LACKS_RIGHT = (3, 8, 23)
 UNIT_SEPARATOR = 0x1F
 """Fills a cell after its text: no text that is stored ends with it."""
 
@@ -47,9 +48,11 @@ class SQLite(DatabaseDialect):
     missing_driver = "this Python was built without sqlite3"
     key_order = False  # one writer at a time; rows come out of the temporary table as they went in
     replaces_views = False
+    contention = (5, 6)
+    lacks_right = LACKS_RIGHT
     meanings = (
         Meaning("the disk is full: make room", (FULL,)),
-        Meaning("this user lacks a right", (3, 8, 23)),
+        Meaning("this user lacks a right: look at the mode of the file and of its folder", LACKS_RIGHT),
         Meaning("other transactions were in the way for too long", (5, 6)),
         Meaning("the file cannot be read or written: is its disk full, or a right missing?", (10, 14, 15)),
         Meaning("the file is damaged, or no SQLite database", (11, 26)),

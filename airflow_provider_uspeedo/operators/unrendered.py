@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refuses arguments that Airflow was to render or resolve, and did not.
+
+Inside a ``@task``, ``execute()`` leaves templates and references as they were written. The default name of a campaign
+is a template: unrendered, all DAGs and days would share one campaign, and only its first run would send.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
+from airflow_provider_uspeedo.operators.rendering import OBJECT_ARGUMENTS
+
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_MAX_QUOTE = 80
+_PLAIN = (str, int, float, Decimal, date, UUID, os.PathLike, type(None))
+"""Types whose text is the same in every process."""
+WHAT_TO_DO = (
+    "Airflow renders templates only for the task that it runs itself, not for `execute()` inside a @task or another "
+    "operator. Use the operator as a task of its own, or pass values. Nothing was sent."
+)
+
+
+def refuse_unrendered(operator: Any) -> None:
+    """Checks every templated argument of an operator.
+
+    :raises ConfigurationError: one holds a template or the output of another task, or is an object whose text differs
+        between attempts; the message names the argument.
+    """
+    for argument in operator.template_fields:
+        given = HiddenParameters.unwrap(getattr(operator, argument))
+        may_be_object = argument in OBJECT_ARGUMENTS
+        if isinstance(given, HiddenRows):
+            _refuse_reference(argument, given.rows)
+            continue
+        for value in _values(given):
+            _refuse_reference(argument, value)
+            if not (may_be_object or isinstance(value, _PLAIN)):
+                raise ConfigurationError(
+                    f"{argument} holds an object of type {type(value).__name__}: give a text, a number or a list of "
+                    "texts. Nothing was sent."
+                )
+            if found := _TEMPLATE.search(str(value)):
+                raise ConfigurationError(
+                    f"{argument} holds the template {mask_digits(found[0])[:_MAX_QUOTE]!r}, which was not rendered. "
+                    f"{WHAT_TO_DO}"
+                )
+
+
+def _values(given: Any) -> Iterator[Any]:
+    """The values of an argument, however lists, tuples and mappings are nested."""
+    if isinstance(given, Mapping):
+        given = [*given, *given.values()]
+    if isinstance(given, Sequence | set | frozenset) and not isinstance(given, str | bytes):
+        for value in given:
+            yield from _values(value)
+    else:
+        yield given
+
+
+def _refuse_reference(argument: str, value: Any) -> None:
+    if _is_reference(value):
+        raise ConfigurationError(f"{argument} refers to a value that was not resolved. {WHAT_TO_DO}")
+
+
+def _is_reference(value: Any) -> bool:
+    """True for the output of another task, a parameter of the DAG, and anything else that Airflow resolves."""
+    return hasattr(value, "resolve") and hasattr(value, "iter_references")

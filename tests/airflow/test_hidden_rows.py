@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows given by value stand in nothing that Airflow writes: the serialized DAG of plain and of mapped tasks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+ROWS = [{"phone": "+85255311111", "name": "Ann Lee"}, {"phone": "+85255311112", "name": "Bo Chan"}]
+GIVEN: dict[str, Callable[[], Any]] = {
+    "a list of dicts": lambda: ROWS,
+    "a tuple": lambda: tuple(ROWS),
+    "a frame": lambda: pd.DataFrame(ROWS),
+    "phones": lambda: [row["phone"] for row in ROWS],
+    "CSV": lambda: "phone,name\n+85255311111,Ann Lee\n",
+    "a line of CSV": lambda: "+85255311111,Ann Lee",
+    "JSON": lambda: json.dumps(ROWS),
+    "JSON lines": lambda: "\n".join(map(json.dumps, ROWS)),
+    "a phone": lambda: "+852 5531 1111",
+    "a phone in a list": lambda: "[85255311111]",
+    "the text of a frame": lambda: str(pd.DataFrame(ROWS)),
+    "a digest of words": lambda: "Ann Lee 85255311111",
+}
+
+
+def serialized(make: Callable[[Any], Any]) -> str:
+    """The text that Airflow stores of a DAG with this task."""
+    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+        make(SendBatchSMSOperator)
+    try:
+        from airflow.serialization.serialized_objects import DagSerialization
+
+        return json.dumps(DagSerialization.to_dict(dag))
+    except ImportError:
+        from airflow.serialization.serialized_objects import SerializedDAG
+
+        return json.dumps(SerializedDAG.to_dict(dag))
+
+
+def assert_hidden(text: str) -> None:
+    assert "UTA_REMINDER" in text
+    assert not [word for word in ("5531", "Ann", "Chan") if word in text]
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_rows_of_a_task_are_hidden(given: str) -> None:
+    """As of a task that is not mapped."""
+    assert_hidden(serialized(lambda sms: sms(task_id="send", template_id="UTA_REMINDER", recipients=GIVEN[given]())))
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_rows_in_partial_are_hidden(given: str) -> None:
+    """All mapped tasks share the table, such as the slices of one."""
+
+    def make(sms: Any) -> None:
+        sms.partial(task_id="send", template_id="UTA_REMINDER", recipients=GIVEN[given]()).expand(slice=["1/2", "2/2"])
+
+    assert_hidden(serialized(make))
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_rows_in_expand_are_hidden(given: str) -> None:
+    """A table for each mapped task."""
+
+    def make(sms: Any) -> None:
+        sms.partial(task_id="send", template_id="UTA_REMINDER").expand(recipients=[GIVEN[given](), GIVEN[given]()])
+
+    def make_by_arguments(sms: Any) -> None:
+        sms.partial(task_id="send").expand_kwargs([{"template_id": "UTA_REMINDER", "recipients": GIVEN[given]()}])
+
+    assert_hidden(serialized(make))
+    assert_hidden(serialized(make_by_arguments))
+
+
+def test_paths_and_outputs_in_partial_are_not_hidden() -> None:
+    """They show nothing, and Airflow renders and resolves them."""
+    from airflow.providers.common.compat.sdk import task
+
+    def make(sms: Any) -> None:
+        sms.partial(task_id="a", template_id="UTA_REMINDER", recipients="s3://lake/{{ ds }}/").expand(slice=["1/1"])
+
+        @task
+        def tables() -> list[str]:
+            return ["/lake/a.parquet"]
+
+        sms.partial(task_id="b", template_id="UTA_REMINDER").expand(recipients=tables())
+
+    text = serialized(make)
+    assert "s3://lake/{{ ds }}/" in text
+    assert '"tables"' in text
+
+
+def test_partial_still_refuses_what_is_no_argument() -> None:
+    """Its own checks are Airflow's."""
+    from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+
+    with pytest.raises(TypeError, match="receivers"):
+        SendBatchSMSOperator.partial(task_id="send", receivers=[1])
+
+
+def test_a_mapped_task_gets_its_rows() -> None:
+    """What is hidden from the serialized DAG is there when the task is made."""
+    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_uspeedo.operators.arguments import HiddenRows
+    from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        mapped = SendBatchSMSOperator.partial(task_id="send", recipients=ROWS).expand(slice=["1/2", "2/2"])
+        each = SendBatchSMSOperator.partial(task_id="each").expand(recipients=[ROWS, ROWS[:1]])
+    assert HiddenRows.unwrap(mapped.unmap({"slice": "1/2"}).recipients) == ROWS
+    second = each.expand_input.value["recipients"][1]
+    assert HiddenRows.unwrap(each.unmap({"recipients": second}).recipients) == ROWS[:1]
