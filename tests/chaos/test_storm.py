@@ -24,6 +24,7 @@ IN_LOCK_ORDER = ("sqlite", "postgresql")
 """Kinds on which no two transactions lock in opposite orders: the database finds no deadlock by itself."""
 MUST_HAPPEN = {
     "stops the campaign", "resumes the campaign", "dies", "is told to stop", "stands still before the socket",
+    "is frozen for minutes before the socket", "was held up for too long, and drops",
     "gives up a request that is still under way", "calls unknown", "has released", "may not send",
     "at its database: closed", "at its database: deadlock", "at its database: away", "at its database: cancelled",
     "its commit fails: acknowledgement lost", "its commit fails: taken back", "'lost after'", "'500 before'",

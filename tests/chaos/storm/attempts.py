@@ -18,6 +18,7 @@ from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import USpeedoError
+from tests.chaos.storm.clock import FROZEN
 from tests.chaos.storm.databases import COMMIT_FAULTS, STATEMENT_FAULTS, Actor, Died, StormDatabase
 from tests.chaos.storm.journal import Journal
 from tests.chaos.storm.tables import World
@@ -65,6 +66,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
         statements[chance.randrange(5, 90)] = "away"
     if chance.random() < 0.15:
         statements[chance.randrange(90)] = "dies"
+    still = (0.05, 1.0, FROZEN, -1.0)
     vendor = [one for one in FAULTS if not (world.by_who and one == "miscounts")]
     vendor += [DIES_BEFORE, DIES_AFTER, "held", "held", "held"]
     return Draws(
@@ -75,7 +77,7 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
         portion_rows=chance.choice((30, 60, 1000)),
         statements=statements,
         commits={chance.randrange(40): chance.choice(COMMIT_FAULTS) for _ in range(chance.choice((0, 0, 1, 2)))},
-        pauses={chance.randrange(6): chance.choice((0.05, 1.0, -1.0)) for _ in range(chance.choice((0, 0, 1, 2)))},
+        pauses={chance.randrange(6): chance.choice(still) for _ in range(chance.choice((0, 0, 1, 2)))},
         calls={chance.choice((0, 1, 2, 3, 5, 8)): chance.choice(vendor) for _ in range(chance.choice((0, 1, 2, 4)))},
         stop_at=chance.randrange(10) if chance.random() < 0.12 else -1,
         timeout=0.2 if away else 20.0,

@@ -23,6 +23,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request
+from tests.chaos.storm.clock import FROZEN
 from tests.chaos.storm.journal import Journal
 from tests.ledger.faults import disconnected
 from tests.ledger.servers import administrator
@@ -50,7 +51,8 @@ class Actor:
 
     :param statements: number of a statement of it -> what goes wrong there.
     :param commits: the same for its commits.
-    :param pauses: number of a mark -> seconds for which its process stands still after it; below 0: it dies there.
+    :param pauses: number of a mark -> seconds for which its process stands still after it; below 0: it dies there; from
+        :data:`.clock.FROZEN` on these seconds are skipped for all.
     :param meets: called before it claims, shares the rows of another attempt, or ends, with that word.
     """
 
@@ -185,7 +187,12 @@ class StormLedger(Ledger):
         pause = actor.pauses.get(actor.next("mark"), 0.0)
         if pause < 0:
             actor.die()
-        if pause:
+        if pause >= FROZEN:
+            with actor.journal.lock:
+                actor.journal.clock.skip(pause)
+                actor.journal.note("is frozen for minutes before the socket", actor.name, request)
+            actor.stand_still(1.0)
+        elif pause:
             actor.journal.note("stands still before the socket", actor.name, request)
             actor.stand_still(pause)
         return True

@@ -42,8 +42,14 @@ class StormRun:
 
 def play(seed: str, database: StormDatabase, campaign: str) -> StormRun:
     """Plays one run and judges it."""
+    journal = Journal()
+    with journal.clock.set_for_all():
+        return _play(seed, database, campaign, journal)
+
+
+def _play(seed: str, database: StormDatabase, campaign: str, journal: Journal) -> StormRun:
     chance = random.Random(seed)
-    world, journal = draw_world(chance), Journal()
+    world = draw_world(chance)
     lies = not world.by_who and chance.random() < 0.4
     run = StormRun(seed)
     vendor = StormVendor(journal)
