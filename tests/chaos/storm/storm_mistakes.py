@@ -73,7 +73,7 @@ def _look_then_share(self: Rerun, connection: Any, attempt: Any, earlier: int) -
     found = self.find(connection, attempt)
     if found is None or found.attempt_no != earlier or self._leaves_recipients(connection, attempt, earlier):
         return False
-    time.sleep(0.3)  # the gap in which another attempt may end
+    time.sleep(1.0)  # the gap in which another attempt may end
     attempts = self._t.attempts
     connection.execute(sa.update(attempts).where(attempts.c.attempt_no == attempt.number).values(same_as=earlier))
     return True
