@@ -12,6 +12,7 @@ from airflow_provider_uspeedo.campaign.campaign import Report
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import Summary
 from tests.chaos.storm.attempts import Draws, Ended
+from tests.chaos.storm.clock import FROZEN
 from tests.chaos.storm.journal import Journal, Whereabouts
 from tests.chaos.storm.tables import StormRow, World
 from tests.chaos.storm.verdict import ResultLine, Verdict
@@ -142,6 +143,17 @@ def test_a_late_answer_that_says_nothing_is_no_knowledge(journal: Journal) -> No
     journal.settled_("task 1", FIRST, {"ann"})
     texted(journal, SECOND, "ann", session="S2")
     assert found(journal) == []
+
+
+def test_what_was_frozen_for_longer_than_a_person_waits_must_never_arrive(journal: Journal) -> None:
+    """Its process has to look at the clock before it sends: the word was true."""
+    journal.claimed_("task 1", FIRST, ("ann", "bob"), journal.claim_begins("task 1"))
+    journal.begins_to_mark("task 1", FIRST)
+    journal.clock.skip(FROZEN)
+    said(journal)
+    texted(journal, SECOND, "ann", session="S2")
+    journal.arrived("task 1", FIRST, ("ann", "bob"), (), "S1", "fine", listed=False)
+    assert any("ann was texted 2 times" in complaint for complaint in found(journal))
 
 
 def test_the_ledger_must_refuse_a_word_on_what_is_in_flight(journal: Journal) -> None:

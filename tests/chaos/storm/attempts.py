@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import USpeedoError
+from tests.chaos.storm.clock import FROZEN
 from tests.chaos.storm.databases import COMMIT_FAULTS, STATEMENT_FAULTS, Actor, Died, StormDatabase
 from tests.chaos.storm.journal import Journal
 from tests.chaos.storm.tables import World
@@ -35,6 +36,8 @@ class Draws:
     :param calls: number of a call of it -> what goes wrong with it.
     :param stop_at: the call at which its task is told to stop.
     :param timeout: seconds for which it repeats what its database fails at.
+    :param delay: seconds until it begins.
+    :param meets: called before some of its transactions; see :class:`.databases.Actor`.
     """
 
     version: int
@@ -49,6 +52,7 @@ class Draws:
     stop_at: int = -1
     timeout: float = 20.0
     delay: float = 0.0
+    meets: Callable[[str], None] | None = None
 
 
 def draw(chance: random.Random, world: World, slices: int) -> Draws:
@@ -62,17 +66,18 @@ def draw(chance: random.Random, world: World, slices: int) -> Draws:
         statements[chance.randrange(5, 90)] = "away"
     if chance.random() < 0.15:
         statements[chance.randrange(90)] = "dies"
+    still = (0.05, 1.0, FROZEN, -1.0)
     vendor = [one for one in FAULTS if not (world.by_who and one == "miscounts")]
     vendor += [DIES_BEFORE, DIES_AFTER, "held", "held", "held"]
     return Draws(
-        version=chance.choice((0, 0, *range(len(world.versions)))),
+        version=chance.choice((0, 0, *range(len(world.versions) - 1))),
         slice_=Slice(chance.randrange(slices), slices) if sliced else WHOLE,
         chunk_size=chance.choice((3, 5, 10, 25)),
         concurrency=chance.choice((1, 2, 3)),
         portion_rows=chance.choice((30, 60, 1000)),
         statements=statements,
         commits={chance.randrange(40): chance.choice(COMMIT_FAULTS) for _ in range(chance.choice((0, 0, 1, 2)))},
-        pauses={chance.randrange(6): chance.choice((0.05, 1.0, -1.0)) for _ in range(chance.choice((0, 0, 1, 2)))},
+        pauses={chance.randrange(6): chance.choice(still) for _ in range(chance.choice((0, 0, 1, 2)))},
         calls={chance.choice((0, 1, 2, 3, 5, 8)): chance.choice(vendor) for _ in range(chance.choice((0, 1, 2, 4)))},
         stop_at=chance.randrange(10) if chance.random() < 0.12 else -1,
         timeout=0.2 if away else 20.0,
@@ -99,7 +104,9 @@ def run_attempt(
     name: str, draws: Draws, world: World, campaign: str, database: StormDatabase, vendor: StormVendor, journal: Journal
 ) -> Ended:
     """One attempt in this thread; everything that it leaves behind is in the ledger and the journal."""
-    actor = Actor(name, journal, dict(draws.statements), dict(draws.commits), dict(draws.pauses), vendor.hold)
+    actor = Actor(
+        name, journal, dict(draws.statements), dict(draws.commits), dict(draws.pauses), vendor.hold, draws.meets
+    )
     stop_signal = StopSignal()
     slice_ = "" if draws.slice_.is_whole else f", slice {draws.slice_}"
     journal.note(f"begins with version {draws.version} of the table{slice_}", name)

@@ -23,6 +23,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request
+from tests.chaos.storm.clock import FROZEN
 from tests.chaos.storm.journal import Journal
 from tests.ledger.faults import disconnected
 from tests.ledger.servers import administrator
@@ -50,7 +51,9 @@ class Actor:
 
     :param statements: number of a statement of it -> what goes wrong there.
     :param commits: the same for its commits.
-    :param pauses: number of a mark -> seconds for which its process stands still after it; below 0: it dies there.
+    :param pauses: number of a mark -> seconds for which its process stands still after it; below 0: it dies there; from
+        :data:`.clock.FROZEN` on these seconds are skipped for all.
+    :param meets: called before it claims, shares the rows of another attempt, or ends, with that word.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Actor:
         commits: dict[int, str] | None = None,
         pauses: dict[int, float] | None = None,
         stand_still: Callable[[float], None] = time.sleep,
+        meets: Callable[[str], None] | None = None,
     ) -> None:
         self.name = name
         self.journal = journal
@@ -68,6 +72,7 @@ class Actor:
         self.commits = commits or {}
         self.pauses = pauses or {}
         self.stand_still = stand_still
+        self.meets = meets or (lambda _what: None)
         self.dead = False
         self._away = 0
         self._counts: Counter[str] = Counter()
@@ -135,7 +140,16 @@ class StormLedger(Ledger):
 
     # -- what it is asked to do ---------------------------------------------------------------------------------
 
+    def share_reading(self, attempt: Attempt, *given: Any, **named: Any) -> bool:
+        self.now.meets("share")
+        return super().share_reading(attempt, *given, **named)
+
+    def end_attempt(self, attempt: Attempt, *given: Any, **named: Any) -> None:
+        self.now.meets("end")
+        super().end_attempt(attempt, *given, **named)
+
     def claim(self, attempt: Attempt, *given: Any, **named: Any) -> list[Request]:
+        self.now.meets("claim")
         began = self.now.journal.claim_begins(self.now.name)
         requests = super().claim(attempt, *given, **named)
         for request in requests:
@@ -148,6 +162,13 @@ class StormLedger(Ledger):
         if len(request.recipients):
             self._note_claim(request, began, old.id.hex())
         return request
+
+    def split(self, attempt: Attempt, request: Request, *given: Any, **named: Any) -> tuple[Request, Request]:
+        began = self.now.journal.claim_begins(self.now.name)
+        first, rest = super().split(attempt, request, *given, **named)
+        if len(first.recipients):
+            self._note_claim(first, began, request.id.hex())
+        return first, rest
 
     def _note_claim(self, request: Request, began: int, old: str = "") -> None:
         keys, names = (request.recipients.column(name).to_pylist() for name in ("key", "user_id"))
@@ -166,7 +187,12 @@ class StormLedger(Ledger):
         pause = actor.pauses.get(actor.next("mark"), 0.0)
         if pause < 0:
             actor.die()
-        if pause:
+        if pause >= FROZEN:
+            with actor.journal.lock:
+                actor.journal.clock.skip(pause)
+                actor.journal.note("is frozen for minutes before the socket", actor.name, request)
+            actor.stand_still(1.0)
+        elif pause:
             actor.journal.note("stands still before the socket", actor.name, request)
             actor.stand_still(pause)
         return True

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from tests.chaos.storm.clock import STALE, StormClock
+
 
 class Whereabouts(Enum):
     """Where one request is. It has left its process for good once it is *gone* or *arrived*."""
@@ -99,6 +101,7 @@ class Journal:
     """The history of one run; safe to share between threads."""
 
     def __init__(self) -> None:
+        self.clock = StormClock()
         self.lock = threading.RLock()
         self.events: list[Event] = []
         self.texts: dict[str, list[Text]] = {}
@@ -110,6 +113,7 @@ class Journal:
         self.holders: dict[str, frozenset[str]] = {}
         self._where: dict[str, Whereabouts] = {}
         self._owner: dict[str, str] = {}
+        self._marked_at: dict[str, float] = {}
 
     def note(self, what: str, who: str, request: str = "", people: Iterable[str] = (), **about: Any) -> int:
         """Appends an event; returns its number."""
@@ -135,6 +139,7 @@ class Journal:
         with self.lock:
             self._where[request] = Whereabouts.LIVE
             self._owner[request] = who
+            self._marked_at[request] = self.clock.now()
             self.note("begins to mark", who, request, self.holders.get(request, ()))
 
     def settled_(self, who: str, request: str, unknown: Iterable[str] = ()) -> None:
@@ -209,9 +214,14 @@ class Journal:
             )
 
     def where(self, request: str) -> Whereabouts | None:
-        """``None``: it was never marked, as far as is known."""
+        """``None``: it was never marked, as far as is known.
+
+        One that has not left for so long that ``resolve`` takes it for dead must never leave: it is gone.
+        """
         with self.lock:
-            return self._where.get(request)
+            where = self._where.get(request)
+            stale = where is Whereabouts.LIVE and self.clock.now() - self._marked_at[request] > STALE
+            return Whereabouts.GONE if stale else where
 
     # -- what a person says -------------------------------------------------------------------------------------
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import faulthandler
 import random
+import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -40,8 +42,14 @@ class StormRun:
 
 def play(seed: str, database: StormDatabase, campaign: str) -> StormRun:
     """Plays one run and judges it."""
+    journal = Journal()
+    with journal.clock.set_for_all():
+        return _play(seed, database, campaign, journal)
+
+
+def _play(seed: str, database: StormDatabase, campaign: str, journal: Journal) -> StormRun:
     chance = random.Random(seed)
-    world, journal = draw_world(chance), Journal()
+    world = draw_world(chance)
     lies = not world.by_who and chance.random() < 0.4
     run = StormRun(seed)
     vendor = StormVendor(journal)
@@ -60,7 +68,7 @@ def play(seed: str, database: StormDatabase, campaign: str) -> StormRun:
     person.resume()
     last = calm_down(attempt, person, chance)
     if len(tasks) > 1:
-        meet_unchanged(attempt, chance, world, run)
+        meet_unchanged(attempt, chance, world)
         last = attempt("the last", Draws(0))
     verdict = Verdict(journal, database.url, campaign, world, ended, last)
     run.complaints += list(told(verdict.complaints(), journal))
@@ -109,16 +117,29 @@ def calm_down(attempt: Callable[[str, Draws], Ended], person: StormPerson, chanc
     return last
 
 
-def meet_unchanged(attempt: Callable[[str, Draws], Ended], chance: random.Random, world: World, run: StormRun) -> None:
+class Meeting:
+    """One attempt is about to share the rows of an earlier one when another attempt claims, ends, and replaces them."""
+
+    def __init__(self, gap: float) -> None:
+        self._gap = gap
+        self._shares = threading.Event()
+
+    def sharing(self, what: str) -> None:
+        if what == "share":
+            self._shares.set()
+
+    def replacing(self, what: str) -> None:
+        if what != "share" and self._shares.wait(0.5):
+            time.sleep(self._gap)
+
+
+def meet_unchanged(attempt: Callable[[str, Draws], Ended], chance: random.Random, world: World) -> None:
     """Attempts that find their table unchanged, while one with another table ends and deletes what it replaces."""
-    versions = [0, 0, len(world.versions) - 1]
-    chance.shuffle(versions)
-    delays = [chance.choice((0.0, 0.002, 0.005, 0.01)) for _ in versions]
-    with ThreadPoolExecutor(len(versions)) as threads:
-        done = [
-            threads.submit(attempt, f"meeting {number}", Draws(version, delay=delay))
-            for number, (version, delay) in enumerate(zip(versions, delays, strict=True), 1)
-        ]
+    meeting = Meeting(chance.choice((0.0, 0.0, 0.002, 0.01)))
+    other = chance.choice((-1, -1, -2)) % len(world.versions)
+    draws = [Draws(other, meets=meeting.replacing), Draws(0, meets=meeting.sharing), Draws(0, meets=meeting.sharing)]
+    with ThreadPoolExecutor(len(draws)) as threads:
+        done = [threads.submit(attempt, f"meeting {number}", one) for number, one in enumerate(draws, 1)]
         for one in done:
             one.result()
 
@@ -138,8 +159,8 @@ def told(complaints: Iterator[Complaint], journal: Journal) -> Iterator[str]:
 
 
 def happened(journal: Journal) -> Counter[str]:
-    """How often what happened; without numbers and names."""
-    counts = Counter(event.what for event in journal.events)
+    """How often what happened; without the reasons."""
+    counts = Counter(re.sub(r"(is over: \w+|, of \d+|version).*", r"\1", event.what) for event in journal.events)
     counts.update(event.about["answer"] for event in journal.events if event.what == "arrives at the vendor")
     counts["texts"] = sum(map(len, journal.texts.values()))
     return counts

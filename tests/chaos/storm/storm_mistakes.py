@@ -13,6 +13,7 @@ from unittest.mock import patch
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.campaign.sending import Sender
 from airflow_provider_uspeedo.ledger.protocol import claims, transitions
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
@@ -72,7 +73,7 @@ def _look_then_share(self: Rerun, connection: Any, attempt: Any, earlier: int) -
     found = self.find(connection, attempt)
     if found is None or found.attempt_no != earlier or self._leaves_recipients(connection, attempt, earlier):
         return False
-    time.sleep(0.02)  # the gap in which another attempt may end
+    time.sleep(1.0)  # the gap in which another attempt may end
     attempts = self._t.attempts
     connection.execute(sa.update(attempts).where(attempts.c.attempt_no == attempt.number).values(same_as=earlier))
     return True
@@ -96,5 +97,8 @@ MISTAKES = {
     "a late proof is forgotten": _method(Transitions, "_prove", lambda *_: None),
     "a request that was sent is released": _method(Sender, "_mark_unknown", _release_what_was_sent),
     "an unchanged table is looked at, then shared": _method(Rerun, "share", _look_then_share, SERVERS),
+    "a frozen process does not look at the clock": Mistake(
+        lambda _kind: patch.object(tracked_connection, "_refuse_late", lambda: None)
+    ),
     "not sent is taken of what is in flight": _method(Resolution, "_refuse_live", lambda *_: None),
 }

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.api.http.messages import HttpResponse
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer, read_send_answer
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
@@ -25,6 +26,8 @@ FAULTS = (
     "not connected", "rejects some", "miscounts", "no JSON", "late",
 )  # fmt: skip
 """What may go wrong with one request; *late*: its process gives it up, and it arrives later."""
+TIMEOUT = 60.0
+"""Seconds after which a client gives a request up."""
 HELD_FOR = 1.0
 """Seconds for which a request stays in its socket at most: until the person has acted."""
 
@@ -62,6 +65,12 @@ class StormVendor:
         :param alive: raises if the process that calls has died.
         """
         journal = self._journal
+        began = journal.clock.now()
+        try:
+            tracked_connection._refuse_late()  # what the client's connections do before the first byte
+        except OutcomeUnknown:
+            journal.cannot_arrive(call.attempt, call.request, "was held up for too long, and drops")
+            raise
         if fault == "not connected":
             journal.cannot_arrive(call.attempt, call.request, "was not connected with")
             raise NotSent("connection refused")
@@ -78,7 +87,11 @@ class StormVendor:
         if fault == "held":
             self.hold(HELD_FOR)
         alive()
-        answer = self._take(call, fault)
+        with journal.lock:
+            if journal.clock.now() - began > TIMEOUT:  # time was skipped while it was in its socket
+                journal.cannot_arrive(call.attempt, call.request, "has timed out in its socket")
+                raise OutcomeUnknown("timed out")
+            answer = self._take(call, fault)
         if fault == "slow":
             time.sleep(0.01)
         alive()
