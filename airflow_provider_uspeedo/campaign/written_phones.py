@@ -95,6 +95,8 @@ class WrittenPhones:
         if not elsewhere:
             return np.zeros(0, int)
         at_home = pc.starts_with(phones, f"({home})")
+        if not at_home.true_count and home not in codes:
+            return np.zeros(0, int)
         # What is not ASCII may be digits of another script.
         begins = pc.match_substring_regex(texts, rf"^[^0-9+]*(?:{elsewhere})|[^\x00-\x7F]")
         other = pc.and_(pc.invert(at_home), pc.invert(pc.match_substring(texts, "+"))) if home in codes else False

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
-from airflow_provider_uspeedo.core.numbering_plans import METADATA_VERSION
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
@@ -44,6 +43,8 @@ class Campaigns:
         self, connection: Connection, campaign_id: str, spec: KeySpec, uuid: bytes, part: str, slice_: Slice, name: str
     ) -> Attempt:
         """Begins an attempt; repeated with the same ``uuid`` it finds itself."""
+        from airflow_provider_uspeedo.core.numbering_plans import METADATA_VERSION  # heavy: not for the command
+
         new = {
             "name_hash": campaign_hash(campaign_id), "name": campaign_id, "key_spec": spec.to_json(),
             "phone_metadata": METADATA_VERSION, "created_at": utc_now(),
