@@ -101,7 +101,7 @@ def test_a_narrow_connection_to_mariadb_is_refused(url: URL, charset: str) -> No
 
 
 @POSTGRESQL
-@pytest.mark.parametrize("encoding", ["latin1", "gbk", "sql_ascii"])
+@pytest.mark.parametrize("encoding", ["latin1", "gbk"])
 def test_a_narrow_connection_to_postgresql_is_refused(url: URL, encoding: str) -> None:
     """Likewise."""
     with pytest.raises(LedgerError, match=r"speaks the encoding .* it needs UTF8. Remove what sets it"):
