@@ -17,7 +17,7 @@ from tests.chaos.storm.run import play
 from tests.chaos.storm.storm_mistakes import MISTAKES
 
 RUNS = 500
-SHORT_RUNS = {"sqlite": 10, "postgresql": 6, "mysql": 6}
+SHORT_RUNS = {"sqlite": 8, "postgresql": 4, "mysql": 4}
 CAUGHT_WITHIN = 40
 SHORT_MISTAKES = 2
 IN_LOCK_ORDER = ("sqlite", "postgresql")
