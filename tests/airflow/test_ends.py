@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import logging
+import logging.handlers
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -167,10 +166,12 @@ def test_a_table_without_rows_is_a_warning(
     """It is a success, and seldom meant."""
     people.table(tmp_path / "people.parquet", 0)
     rendered = render(task)
-    levels: list[int] = []
-    monkeypatch.setattr(type(rendered.operator), "log", SimpleNamespace(log=lambda level, *_: levels.append(level)))
+    log, found = logging.getLogger("a task"), logging.handlers.BufferingHandler(1000)
+    log.addHandler(found)
+    log.setLevel(logging.INFO)
+    monkeypatch.setattr(type(rendered.operator), "log", log)
     assert finish(rendered).error is None
-    assert levels == [logging.WARNING]
+    assert [one.levelname for one in found.buffer if "Of 0 rows" in one.getMessage()] == ["WARNING"]
 
 
 def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_attempt(
