@@ -21,7 +21,8 @@ FORM = {
         "recipients", "template_id", "template_id_column", "sender_id", "sender_id_column", "phone_column",
         "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
         "key_columns",
-        "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio", "canary", "slice",
+        "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
+        "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
         "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id", "sql", "sql_conn_id",
         "parameters", "sql_hook_params",
     )

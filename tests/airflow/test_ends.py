@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging.handlers
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -14,7 +15,7 @@ import pytest
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.conftest import connection_to
 from tests.airflow.people import People, phones, write
-from tests.airflow.running import Run, try_task
+from tests.airflow.running import Run, finish, render, try_task
 
 KEYS = [
     "campaign_id", "rows", "accepted", "rejected", "invalid", "duplicate", "suppressed", "unknown", "not_sent",
@@ -98,10 +99,10 @@ def test_what_was_not_sent_is_sent_by_the_next_attempt_and_nothing_else(
     sandbox.fault("ret_code", code=18013, at=2)
     first = try_task(task)
     assert_retried(first, "The campaign stopped", "balance", "docs/runbook.md#the-campaign-stopped")
-    assert first.counts == {"accepted": 10, "not_sent": 20}
+    assert first.counts == {"accepted": 1, "not_sent": 29}
     second = try_task(task, try_number=2)
     assert second.error is None
-    assert (second.counts, second.summary["accepted_now"], second.summary["requests"]) == ({"accepted": 30}, 20, 2)
+    assert (second.counts, second.summary["accepted_now"], second.summary["requests"]) == ({"accepted": 30}, 29, 4)
     assert sorted(accepted()) == phones(rows)
 
 
@@ -113,13 +114,64 @@ def test_a_permanent_refusal_stops_the_campaign_at_once(
     monkeypatch: pytest.MonkeyPatch,
     accepted: Accepted,
 ) -> None:
-    """A wrong key is told after one request, not after thirty; nobody is called rejected for it."""
+    """A wrong key is found before the first message; a retry would find it, too."""
     people.table(tmp_path / "people.parquet", 30)
     monkeypatch.setenv("AIRFLOW_CONN_WRONG_KEY", connection_to(sandbox.url, secret="another-secret"))
     run = try_task({**task, "uspeedo_conn_id": "wrong_key", "chunk_size": 1, "concurrency": 1})
-    assert_retried(run, "The campaign stopped", "Check login", "#the-campaign-stopped")
+    assert_failed(run, "Nothing was sent", "Check login", "#refused-before-sending")
     assert "another-secret" not in str(run.error)
-    assert (run.counts, run.summary["requests"], accepted()) == ({"not_sent": 30}, 1, [])
+    assert accepted() == []
+
+
+def test_an_address_where_something_else_answers_is_found_before_the_first_message(
+    task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted
+) -> None:
+    """A page instead of the API: a retry may find it again, and nobody's number has left."""
+    people.table(tmp_path / "people.parquet", 30)
+    sandbox.fault("not_json", on="templates", at="every")
+    assert_retried(try_task(task), "nothing was sent to anybody", "docs/runbook.md#api-does-not-answer")
+    assert accepted() == []
+
+
+def test_an_outage_costs_three_people_and_a_retry_goes_on(
+    task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted
+) -> None:
+    """Where only sending is out of order."""
+    people.table(tmp_path / "people.parquet", 30)
+    task |= {"chunk_size": 10}
+    sandbox.fault("server_error", at=1, times=3)
+    first = try_task(task)
+    assert_retried(first, "The API did not answer, and the attempt stopped", "#api-does-not-answer")
+    assert first.counts == {"unknown": 3, "not_sent": 27}
+    second = try_task(task, try_number=2)
+    assert_failed(second, "3 recipients are unknown", "#unknown")
+    assert second.counts == {"unknown": 3, "accepted": 27}
+    assert len(accepted()) == 27
+
+
+@pytest.mark.parametrize(("given", "unknown"), [("", 3), ("None", 10), (None, 10), ("2", 2)])
+def test_an_empty_text_does_not_switch_the_circuit_breaker_off(
+    task: dict[str, Any], people: People, tmp_path: Path, sandbox: Sandbox, given: Any, unknown: int
+) -> None:
+    """An empty field of a form decides nothing; ``None`` does."""
+    people.table(tmp_path / "people.parquet", 10)
+    sandbox.fault("server_error", at="every")
+    run = try_task(task | {"chunk_size": 5, "max_unknown_requests": given})
+    assert run.counts["unknown"] == unknown
+
+
+def test_a_table_without_rows_is_a_warning(
+    task: dict[str, Any], people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a success, and seldom meant."""
+    people.table(tmp_path / "people.parquet", 0)
+    rendered = render(task)
+    log, found = logging.getLogger("a task"), logging.handlers.BufferingHandler(1000)
+    log.addHandler(found)
+    log.setLevel(logging.INFO)
+    monkeypatch.setattr(type(rendered.operator), "log", log)
+    assert finish(rendered).error is None
+    assert [one.levelname for one in found.buffer if "Of 0 rows" in one.getMessage()] == ["WARNING"]
 
 
 def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_attempt(

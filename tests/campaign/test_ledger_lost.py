@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -158,3 +159,25 @@ def test_a_mark_that_was_taken_without_a_word_is_taken_back(scene: Scene, at: in
 
 def _with_long_reasons(answer: Any, targets: Any) -> Any:
     return [replace(found, reason="x" * 10_000) if found.reason else found for found in outcomes(answer, targets)]
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_whatever_keeps_an_answer_from_being_recorded_leaves_it_in_the_log(
+    scene: Scene, at: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also an error of our own: request, SessionNo and counts, and no phone."""
+    real, calls = sending.outcomes, itertools.count(1)
+
+    def failing(*given: Any) -> Any:
+        if next(calls) == at:
+            raise UnicodeEncodeError("latin-1", "+85250000001", 0, 1, "ordinal not in range")
+        return real(*given)
+
+    monkeypatch.setattr(sending, "outcomes", failing)
+    report = scene.run(people(12), ask=False)
+    assert isinstance(report.cause, UnicodeEncodeError)
+    (told,) = [line for line in caplog.messages if "Settle it by hand" in line]
+    assert f"SessionNo {scene.journal()[-1].session_no}, RetCode 0, 3 recipients" in told
+    assert told.startswith("UnicodeEncodeError: ")
+    assert "50000001" not in caplog.text
+    assert len(scene.texted()) == 3 * at

@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -13,12 +18,15 @@ import pytest
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
+from airflow_provider_uspeedo.api.http.tracked_connection import elapsed, starting_before
+from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.exit_policy import End, decide
 from airflow_provider_uspeedo.core.rows import Columns
-from airflow_provider_uspeedo.errors import ApiUnavailable, ConfigurationError
+from airflow_provider_uspeedo.errors import ApiUnavailable, ConfigurationError, OutcomeUnknown
+from airflow_provider_uspeedo.ledger.protocol.resolution import MAY_STILL_ARRIVE
 from tests.campaign.lost_api import WAYS, LostApi, lost_api
 from tests.campaign.stage import SHORT_BACKOFF, Scene, make_order, people
 
@@ -312,3 +320,63 @@ def test_less_than_one_is_refused(given: int) -> None:
 def test_it_is_on_by_default() -> None:
     config = CampaignConfig("campaign", Columns("phone"), template_id="T")
     assert (config.max_unknown_requests, config.max_failure_ratio, config.max_invalid_ratio) == (3, 0.5, 0.5)
+
+
+# -- a worker that was frozen ---------------------------------------------------------------------------------------
+
+
+def test_a_request_that_may_have_been_given_up_meanwhile_does_not_leave(scene: Scene) -> None:
+    """Its worker was frozen between the mark and the socket; the connection may be open already."""
+    with lost_api("well") as api:
+        client = USpeedoClient(ClientConfig(api.url, "id", "secret", timeout=5))
+        with contextlib.closing(client):
+            content = [{"TemplateId": "T", "SenderId": "", "Target": [{"Phone": "(852)55310001"}]}]
+            client.send_batch(content)
+            for late in (1.0, 3600.0):
+                with starting_before(elapsed() - late), pytest.raises(OutcomeUnknown, match="was held up"):
+                    client.send_batch(content)
+            with starting_before(elapsed() + 60):
+                client.send_batch(content)
+        assert api.sizes() == [1, 1]
+
+
+def test_what_is_dropped_stays_unknown(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person may have said *not sent* by now: it is neither sent nor released."""
+    monkeypatch.setattr(sending, "MAX_MARK_AGE", -1.0)
+    with lost_api("well") as api:
+        report = run(scene, api, people(20), order())
+        assert not api.sends
+        assert isinstance(report.cause, ApiUnavailable)
+        assert (report.summary["unknown"], report.summary["not_sent"]) == (3, 17)
+
+
+@pytest.mark.slow
+def test_a_stopped_process_drops_what_it_was_about_to_send(scene: Scene) -> None:
+    """SIGSTOP between the mark and the socket, for longer than the limit; then SIGCONT."""
+    with lost_api("well") as api:
+        program = (
+            "import os, signal, sys\n"
+            "from airflow_provider_uspeedo.api.client import USpeedoClient\n"
+            "from airflow_provider_uspeedo.api.client_config import ClientConfig\n"
+            "from airflow_provider_uspeedo.api.http.tracked_connection import elapsed, starting_before\n"
+            "client = USpeedoClient(ClientConfig(sys.argv[1], 'id', 'secret', timeout=5))\n"
+            "target = {'Phone': '(852)55310001'}\n"
+            "with starting_before(elapsed() + 0.5):\n"
+            "    os.kill(os.getpid(), signal.SIGSTOP)\n"
+            "    try:\n"
+            "        client.send_batch([{'TemplateId': 'T', 'SenderId': '', 'Target': [target]}])\n"
+            "    except Exception as error:\n"
+            "        print(type(error).__name__)\n"
+        )
+        command = [sys.executable, "-c", program, api.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+            time.sleep(1)
+            os.kill(child.pid, signal.SIGCONT)
+            assert child.communicate(timeout=30)[0] == "OutcomeUnknown\n"
+        assert not api.sends
+
+
+def test_the_limit_is_shorter_than_a_person_must_wait() -> None:
+    """With room for the whole of a request, whose time counts from the first byte."""
+    assert MAY_STILL_ARRIVE.total_seconds() / 2 >= sending.MAX_MARK_AGE

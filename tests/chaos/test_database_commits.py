@@ -15,7 +15,7 @@ from tests.chaos.stage import Stage
 FAULTS = {"acknowledgement lost": lose_acknowledgement, "lost": lose_commit, "late": delay_commit}
 STEP_OF_SHORT_FORM = {"acknowledgement lost": 1, "lost": 4, "late": 4}
 FEWEST = 12
-"""Commits of the smallest campaign: the tables, the try, the claim, then *sending* and the answer of three requests."""
+"""Commits of the smallest campaign: the tables, the try, the claim, then *sending* and the answer of each request."""
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mysql"])
@@ -28,7 +28,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
 def test_whichever_commit_goes_wrong_the_try_goes_on(
     stage: Stage, server: DatabaseServer, what: str, long: bool, seed: int
 ) -> None:
-    """Everybody is texted once, by three requests, and nobody is in doubt: the task does not even fail."""
+    """Everybody is texted once, by four requests, and nobody is in doubt: the task does not even fail."""
     step = 1 if long else STEP_OF_SHORT_FORM[what]
     number = 1 + seed % step
     while _survived(stage, server, number, FAULTS[what]):
@@ -42,5 +42,5 @@ def _survived(stage: Stage, server: DatabaseServer, number: int, fault: Fault) -
     with behind_proxy(stage, server, at) as scene:
         report = scene.run()
         assert_done(scene, report)
-        assert report["xcoms"]["return_value"]["requests"] == len(scene.journal()) == 3
+        assert report["xcoms"]["return_value"]["requests"] == len(scene.journal()) == 4
         return at.happened

@@ -30,9 +30,15 @@ def write(results: Results) -> None:
 def tables(results: Results) -> str:
     """All that stands between the marks, and the marks."""
     parts = [BEGIN, "### Set up", settings(results), "### In short: people texted twice", summary(results)]
-    for scene in SCENES[1:]:
+    for scene in measured(results)[1:]:
         parts += [f"### {scene.title}", scene.about, details(scene, results["outcomes"])]
     return "\n\n".join([*parts, END])
+
+
+def measured(results: Results) -> list[Scene]:
+    """The scenes that were played; one that is new has no results yet."""
+    played = results["outcomes"][TOOLS[0].name]
+    return [scene for scene in SCENES if scene.name in played]
 
 
 def settings(results: Results) -> str:
@@ -43,7 +49,7 @@ def settings(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    *scenes, rejecting = SCENES
+    *scenes, rejecting = measured(results)
     rows = []
     for tool in TOOLS:
         found = results["outcomes"][tool.name]
@@ -67,13 +73,16 @@ def number(plays: Sequence[Results], name: str) -> str:
 
 def details(scene: Scene, outcomes: Results) -> str:
     heads = ["", "Texted twice", "Messages too many", "Rejected, called sent", "Reported"]
+    if scene.down:
+        heads.insert(3, "Not texted in the end")
     return table(heads, (row(tool, scene, outcomes[tool.name][scene.name]) for tool in TOOLS))
 
 
 def row(tool: Tool, scene: Scene, plays: Sequence[Results]) -> list[str]:
     """The numbers of all plays, and what was reported in the worst."""
     worst = max(plays, key=lambda play: play["messages_too_many"])
-    numbers = (number(plays, name) for name in ("messages_too_many", "rejected_called_sent"))
+    names = ["messages_too_many", *(["not_texted"] if scene.down else []), "rejected_called_sent"]
+    numbers = (number(plays, name) for name in names)
     return [tool.name, twice(plays), *numbers, told(scene, worst["runs"])]
 
 

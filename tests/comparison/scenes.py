@@ -34,7 +34,14 @@ class Scene:
     repeated: int = 0
     runs: Runs = Runs.UNTIL_IT_SAYS_SUCCESS
     plays: int = 1
+    down: float = 0.0
+    """Seconds from the third request on in which the vendor accepts nothing and a gateway answers HTTP 502."""
+    people: int = 0
+    """Instead of 5,000, where a tool sends many in a request."""
 
+
+DOWN = 60.0
+MANY = 20_000
 
 SCENES = (
     Scene("nothing", "Nothing goes wrong", "Nothing goes wrong."),
@@ -66,6 +73,14 @@ SCENES = (
         "The same phone twice",
         f"The table lists {REPEATED} people twice, spelled alike.",
         repeated=REPEATED,
+    ),
+    Scene(
+        "down",
+        "The API is down for a minute",
+        f"From the third request on nothing is accepted for {DOWN:.0f} seconds; a gateway answers HTTP 502. The table "
+        f"has {MANY:,} people. A run that did not report success is run once more when the API is back.",
+        down=DOWN,
+        people=MANY,
     ),
     Scene(
         "half rejected",

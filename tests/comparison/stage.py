@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from tests.comparison import people
 from tests.comparison.scenes import Runs, Scene
-from tests.comparison.tools import ROOT, Place, Reported, Tool
+from tests.comparison.tools import ROOT, TOOLS, Place, Reported, Tool
 from tests.ledger.servers import empty_database
 
 LONGEST = 120.0
@@ -60,14 +60,16 @@ def play(tool: Tool, scene: Scene, peers: Path) -> Outcome:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="comparison-")))
         database = stack.enter_context(empty_database("postgresql", folder)) if tool.ledger else None
-        found = people.rows(tool.people, repeated=scene.repeated)
+        many = scene.people if scene.people and tool.people == TOOLS[0].people else tool.people
+        found = people.rows(many, repeated=scene.repeated)
         people.write(folder / "people.parquet", found)
         slow = {"slow": tool.slow} if scene.runs is Runs.TWO_AT_ONCE else {}
-        (folder / "plan.json").write_text(json.dumps({**scene.faults, **slow}))
+        down = {"down": scene.down} if scene.down else {}
+        (folder / "plan.json").write_text(json.dumps({**scene.faults, **slow, **down}))
         url = stack.enter_context(vendor(folder))
         place = Place(folder, folder / "people.parquet", url, peers, database)
         tool.prepare(place)
-        runs = stack.enter_context(Player(tool, place)).play(scene.runs)
+        runs = stack.enter_context(Player(tool, place)).play(scene.runs, pause=scene.down)
         return measure([row["phone"] for row in found], journal(folder), runs)
 
 
@@ -111,8 +113,11 @@ class Player:
                 os.killpg(running.pid, signal.SIGKILL)
                 running.wait()
 
-    def play(self, how: Runs) -> list[Reported]:
-        """What each run reported, in order."""
+    def play(self, how: Runs, *, pause: float = 0.0) -> list[Reported]:
+        """What each run reported, in order.
+
+        :param pause: seconds before a run that follows one which did not report success.
+        """
         if how is Runs.TWO_AT_ONCE:
             both = [self._start(), self._start()]
             self._wait_for(1)
@@ -122,6 +127,7 @@ class Player:
         done = [self._killed()] if how is Runs.KILLED_ONCE else []
         done.append(self._end(*self._start()))
         if not done[-1].success:
+            time.sleep(pause)
             done.append(self._end(*self._start()))
         return done
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,21 @@ def test_a_loop_that_tries_again_is_seen_to_text_twice():
     (dropped,) = [scene for scene in SCENES if scene.name == "dropped"]
     outcome = play(sdk, dropped, Path(sys.executable).parent)
     assert (outcome.texted_twice, outcome.requests, outcome.runs[0].success) == (1000, 6, True)
+
+
+@pytest.mark.slow
+def test_an_outage_costs_this_package_what_is_in_flight():
+    """Four requests and a few probes; everybody else is texted by the second run."""
+    (down,) = [scene for scene in SCENES if scene.name == "down"]
+    outcome = play(TOOLS[0], replace(down, down=6.0), Path(sys.executable).parent)
+    assert outcome.texted_twice == 0
+    assert 0 < outcome.not_texted <= 4000 + 3
+    assert [run.success for run in outcome.runs] == [False, False]
+    assert "20,000 rows" in outcome.runs[-1].words
+    assert f"{outcome.not_texted:,} unknown" in outcome.runs[-1].words
+
+
+def test_a_scene_that_was_not_played_yet_is_left_out():
+    """A new scene is no reason to play all of them at once."""
+    played = {name: {"nothing": [], "half rejected": []} for name in RESULTS["outcomes"]}
+    assert [scene.name for scene in page.measured({"outcomes": played})] == ["nothing", "half rejected"]

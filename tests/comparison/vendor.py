@@ -5,7 +5,8 @@ A program of its own, written from the vendor's documents; it shares no code wit
 site-packages. Like the real one it has no idempotency key: whatever it accepts is a message.
 
 ``python -I -S vendor.py FOLDER`` prints its port and serves until its standard input ends. ``FOLDER/plan.json`` names a
-fault by the number of the request, in the order they come: ``{"3": "drop"}``. ``FOLDER/journal.jsonl`` is the truth.
+fault by the number of the request, in the order they come: ``{"3": "drop"}``; ``{"down": 60}``: nothing is accepted for
+so many seconds from the third on. ``FOLDER/journal.jsonl`` is the truth.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ Targets = list[tuple[Json, Json]]
 """Each target with its group."""
 
 MOST = 1000
+DOWN_FROM = 3
 REASON = "phone in the black list"
 ACTION, REST = "/api", "/api/v1/usms/SendBatchUSMSMessage"
 
@@ -74,6 +76,8 @@ class Truth:
         self._journal = folder / "journal.jsonl"
         plan = json.loads((folder / "plan.json").read_text())
         self.slow: float = plan.pop("slow", 0.0)
+        self._down: float = plan.pop("down", 0.0)
+        self._up_at = float("inf")
         self._faults: dict[str, str] = plan
         self._pen = threading.Lock()
         self._number = 0
@@ -86,12 +90,21 @@ class Truth:
             fault = self._faults.get(str(self._number), "")
             taken = len(targets) // 2 if fault == "half" else len(targets)
             call = Call(self._number, rest, fault, targets[:taken], targets[taken:])
+            if self._is_down():
+                call = Call(self._number, rest, fault := "502", [], [])
             line = {"number": call.number, "at": time.time(), "fault": fault}
             line |= {"accepted": [target["Phone"] for target, _ in call.accepted]}
             line |= {"rejected": [target["Phone"] for target, _ in call.rejected]}
             with self._journal.open("a") as journal:
                 journal.write(json.dumps(line) + "\n")
         return call
+
+    def _is_down(self) -> bool:
+        if not self._down or self._number < DOWN_FROM:
+            return False
+        if self._number == DOWN_FROM:
+            self._up_at = time.monotonic() + self._down
+        return time.monotonic() < self._up_at
 
 
 class Handler(BaseHTTPRequestHandler):

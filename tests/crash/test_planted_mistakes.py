@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.crash.endings import Endings
 from tests.crash.gaps import CRASHED
 from tests.crash.stage import Stage
 
-TWICE = "was texted 2 times"
+TWICE = re.compile(r"was texted \d+ times")
 
 
 def texted_twice(endings: Endings) -> bool:
-    return any(TWICE in complaint for complaint in endings.found)
+    return any(TWICE.search(complaint) for complaint in endings.found)
 
 
 @pytest.mark.parametrize("mistake", ["claim after send", "mark sending after send", "sending may be taken"])
@@ -58,7 +60,7 @@ def test_a_claim_that_is_not_looked_at_again_shows_when_a_frozen_try_comes_back(
 def test_an_answer_taken_for_acceptance_shows_row_by_row(stage: Stage, fault: str, truth: str) -> None:
     """Nobody is texted twice, and yet the results lie: they are compared with the journal, not only counted."""
     endings = Endings()
-    endings.finish(stage.scene({1: fault}), fault, mistake="answered is accepted")
+    endings.finish(stage.scene({2: fault}), fault, mistake="answered is accepted")
     assert any(truth in complaint for complaint in endings.found)
 
 

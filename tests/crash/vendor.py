@@ -233,7 +233,7 @@ class Vendor:
         if body is None:
             return False
         if "TaskContent" not in body:
-            connection.sendall(http("200 OK", b'{"RetCode": 215396, "Message": "no such template"}'))
+            connection.sendall(http("200 OK", b'{"RetCode": 0, "Data": []}'))  # a template that it does not list
             return True
         before, after = self._latency(scene)
         time.sleep(before)

@@ -64,7 +64,7 @@ with DAG(
     SendBatchSMSOperator.partial(task_id="sliced", recipients=str(FOLDER / "sliced.parquet"), **HOW).expand(
         slice=slices(3)
     )
-    send("braked", chunk_size=10, concurrency=1, max_failure_ratio=0.1)
+    send("braked", chunk_size=10, concurrency=1, max_failure_ratio=0.05)
     send("canary", chunk_size=10, concurrency=1, canary=5)
     if FOLDER.name:
         by_value("a_frame")
