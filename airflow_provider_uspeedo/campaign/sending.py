@@ -105,7 +105,8 @@ class Sender:
                     if turn is None:
                         return None  # the campaign is stopped
                     if turn.probe and len(request.recipients) > 1:
-                        request, rest = self._ledger.split(self._attempt, request, 1, new_id())
+                        request, others = self._ledger.split(self._attempt, request, 1, new_id())
+                        rest = others if others.recipients else None  # none: another attempt has taken them over
                         if not request.recipients:
                             return rest
                         content = write(request)

@@ -104,7 +104,7 @@ def test_a_campaign_with_other_outcomes_is_not_measured(tmp_path):
 def test_a_list_without_the_campaign_is_not_measured(tmp_path):
     """The command must have looked at the ledger in question."""
     turns = package_on(tmp_path)
-    with pytest.raises(NotMeasured, match="no campaigns"):
+    with pytest.raises(NotMeasured, match="no ledger"):
         list_campaigns(
             turns.stage.surroundings(turns.who[SQLITE][1], Job("", "", str(tmp_path), 1)),
             "benchmark",

@@ -10,6 +10,7 @@ from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.errors import OutcomeUnknown
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from tests.campaign.stage import CAMPAIGN, Scene, make_order, people
@@ -74,3 +75,21 @@ def test_an_attempt_waits_for_each_request_of_another_and_not_for_the_first_alon
         report = Campaign(make_order(), reading, ledger, send, stop_signal, in_flight_timeout=60.0).run()
     assert (report.summary["accepted"], report.summary["unknown"], report.elsewhere) == (9, 0, False)
     assert report.summary.accepted_now == 3
+
+
+def test_what_another_attempt_took_over_before_it_was_cut_for_a_probe_is_passed_over(scene: Scene) -> None:
+    """An answer was lost, so that only probes may go; but nothing of what waits is ours any more."""
+    config = make_order(max_unknown_requests=3)
+    with scene.ledger() as ledger, scene.ledger() as other:
+        newer, stop_signal = Newer(other), StopSignal()
+        stop_signal.event = Meanwhile(newer)
+
+        def send(_content: WrittenContent) -> Any:
+            newer.begin()
+            raise OutcomeUnknown("the connection was lost")
+
+        reading = prepare(config, TABLE, lambda _ids: [])
+        ledger.prepare()
+        report = Campaign(config, reading, ledger, send, stop_signal, in_flight_timeout=60.0).run()
+    assert report.cause is None
+    assert (report.summary["accepted"], report.summary["unknown"], report.summary.requests) == (8, 1, 1)
