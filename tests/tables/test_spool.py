@@ -29,7 +29,7 @@ from airflow_provider_uspeedo.tables.driver_values import column_of
 from airflow_provider_uspeedo.tables.row_list import RowList
 from airflow_provider_uspeedo.tables.spool import SpooledTable
 from airflow_provider_uspeedo.tables.table import Table
-from airflow_provider_uspeedo.tables.values import key_texts_of, kind, texts_of
+from airflow_provider_uspeedo.tables.values import key_texts_of, texts_of
 from tests.tables.reading import read, read_keys, read_lists
 
 PEOPLE = pa.table({"phone": ["85255311111", "85255312222", None], "amount": [Decimal("12.50"), None, Decimal("3.00")]})
