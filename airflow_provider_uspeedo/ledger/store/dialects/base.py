@@ -92,7 +92,7 @@ class DatabaseDialect(ABC):
     def stage(self, connection: Connection, rows: StagedRows, schema: str | None = None) -> sa.Table:
         """Puts rows into this transaction's temporary table, in the order of their keys; returns the table.
 
-        Nothing of an earlier claim is in it. Call it once in a transaction.
+        Nothing of an earlier claim is in it. There is one at a time; :meth:`drop_staged` ends it.
         """
         table = staged_table(self.staged_schema(schema))
         self.make_staged(connection, table)

@@ -213,9 +213,6 @@ class PostgreSQL(DatabaseDialect):
                 "DATABASE ... TO ... (airflow-uspeedo grants prints it)."
             ) from None
 
-    def drop_staged(self, connection: Connection, table: sa.Table) -> None:
-        """The commit drops it."""
-
     def insert_staged(self, connection: Connection, table: sa.Table, columns: Columns) -> None:
         names = ", ".join(connection.dialect.identifier_preparer.quote(name) for name in columns)
         text = f"COPY {self.quoted_table(connection, table)} ({names}) FROM STDIN (FORMAT binary)"
