@@ -36,7 +36,7 @@ TOOL_GROUPS = ("lint", "docs", "chaos")
 """Only in the newest set, where the tools run, and what a Celery of the chaos tests needs."""
 AGELESS = ("apache-airflow-providers-common-compat", "uspeedo-sdk-py")
 """Taken in the newest version: made to run on every supported Airflow, or pinned by us."""
-FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.12'")
+FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.12'", "numpy", "pyarrow")
 """Each has wheels for its Pythons only."""
 DRIVERS = ("mysqlclient", "psycopg", "psycopg-binary")
 """The drivers that a ledger may use beside those of the extras; on top of the newest set, whose packages they need."""

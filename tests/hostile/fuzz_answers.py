@@ -14,9 +14,7 @@ import tempfile
 import atheris
 
 with atheris.instrument_imports(include=["airflow_provider_uspeedo"]):
-    pass
-
-from tests.hostile import oracle
+    from tests.hostile import oracle
 
 RUNS = 100_000
 SEED = 20261122
