@@ -20,7 +20,7 @@ RUNS = 500
 SHORT_RUNS = {"sqlite": 8, "postgresql": 4, "mysql": 4}
 CAUGHT_WITHIN = 40
 SHORT_MISTAKES = 2
-IN_LOCK_ORDER = ("sqlite", "postgresql")
+IN_LOCK_ORDER = ("sqlite", "postgresql", "mysql")
 """Kinds on which no two transactions lock in opposite orders: the database finds no deadlock by itself."""
 MUST_HAPPEN = {
     "stops the campaign", "resumes the campaign", "dies", "is told to stop", "stands still before the socket",

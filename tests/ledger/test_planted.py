@@ -108,7 +108,7 @@ def test_a_conflict_must_leave_the_recipient_where_it_is(open_ledger: OpenLedger
         scenarios.only_what_is_ours_is_sent(ledger, campaign)
 
 
-@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("kind", SERVERS, indirect=True)
 def test_the_unique_key_decides_whatever_was_looked_up(open_ledger: OpenLedger, campaign: str) -> None:
     """As if another transaction had been faster between the look and the insert."""
     ledger = open_ledger()

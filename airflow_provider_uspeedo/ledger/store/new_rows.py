@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """An INSERT of staged rows whose key nobody has yet.
 
-Where a statement that passes over taken keys costs far more than a plain one (on PostgreSQL each of its rows is
-inserted for a trial first), keys that are visibly taken are looked up and left out, and the others are inserted
-plainly, inside a savepoint. The unique key decides all the same: if another transaction was faster, the savepoint is
+Where a statement that passes over taken keys costs more than a plain one (PostgreSQL inserts each of its rows for a
+trial first; MySQL locks the rows that are there), keys that are visibly taken are looked up and left out, and the
+others are inserted plainly, inside a savepoint. The unique key decides all the same: if another transaction was faster, the savepoint is
 rolled back and the statement that passes over taken keys does it.
 """
 

@@ -54,6 +54,7 @@ class MySQL(DatabaseDialect):
     """Through mysqlclient or PyMySQL; MySQL from 8.0.4, MariaDB from 10.6 on (``JSON_TABLE``)."""
 
     name = "mysql"
+    looks_before_inserting = True
     missing_driver = "pip install 'airflow-provider-uspeedo[mysql]'"
     temporary = "TEMPORARY"
     contention = CONTENTION
