@@ -3,8 +3,8 @@
 
 Where a statement that passes over taken keys costs more than a plain one (PostgreSQL inserts each of its rows for a
 trial first; MySQL locks the rows that are there), keys that are visibly taken are looked up and left out, and the
-others are inserted plainly, inside a savepoint. The unique key decides all the same: if another transaction was faster, the savepoint is
-rolled back and the statement that passes over taken keys does it.
+others are inserted plainly, inside a savepoint. The unique key decides all the same: if another transaction was
+faster, the savepoint is rolled back and the statement that passes over taken keys does it.
 """
 
 from __future__ import annotations
