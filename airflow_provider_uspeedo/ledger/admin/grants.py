@@ -32,7 +32,7 @@ WORKER: dict[str, tuple[str, ...]] = {
 }
 """What a worker does with each table: claim, send, settle; and resolve, where a task does that."""
 ON_MYSQL: dict[str, tuple[str, ...]] = {
-    "campaigns": (READ, ADD, f"{CHANGE} (campaign_no, name_hash, name, key_spec, created_at)"),
+    "campaigns": (READ, ADD, f"{CHANGE} (campaign_no, name_hash, name, key_spec, phone_metadata, created_at)"),
     "source_rows": (READ, ADD, CHANGE, DELETE),
     "outcomes": (READ, ADD, CHANGE, DELETE),
     "past_requests": (READ, ADD, CHANGE),
