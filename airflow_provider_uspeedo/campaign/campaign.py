@@ -259,7 +259,8 @@ class Campaign:
         if not self._judge_invalid or found is None:
             return
         self._complete = portion.is_last  # it is, should this end the attempt here
-        check_invalid(self._config.max_invalid_ratio, found, "Nothing was sent in this attempt.")
+        sliced = not self._config.slice_.is_whole
+        check_invalid(self._config.max_invalid_ratio, found, "Nothing was sent in this attempt.", sliced=sliced)
         self._judge_invalid = self._complete = False
 
     def _check_rows(self, summary: Summary) -> None:
@@ -272,8 +273,11 @@ class Campaign:
         others = (
             f"Of the others, {left:,} were not sent to: the next attempt does." if left else "The others were sent to."
         )
+        if found.invalid == found.rows:
+            others = f"Is {self._config.columns.phone!r} the phone column?"
         try:
-            check_invalid(self._config.max_invalid_ratio, found, others)
+            sliced = not self._config.slice_.is_whole
+            check_invalid(self._config.max_invalid_ratio, found, others, sliced=sliced)
         except CampaignHalted as halted:
             self._stop_signal.stop_for(halted)
 

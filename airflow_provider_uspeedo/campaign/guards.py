@@ -104,14 +104,15 @@ class Guards:
 
         :raises CampaignHalted: an outcome is unknown, or more were rejected than a ``max_failure_ratio`` below the
             default (or 0) allows.
-        :raises USpeedoError: there is no answer: another attempt had claimed the recipients.
+        :raises USpeedoError: there is no answer: another attempt had claimed the recipients, or they are not sent.
         """
         allowed = self._max_ratio if self._max_ratio is not None and self._max_ratio < DEFAULT_MAX_RATIO else 0
         with self._lock:
             rejected, unknown, answered = self._counts[Status.REJECTED], self._counts[Status.UNKNOWN], self._answered
         if not answered + unknown:
             raise USpeedoError(
-                "Another attempt of this campaign has claimed the recipients of the canary; see its result first."
+                "None of the canary was sent to. Either another attempt of this campaign has claimed the recipients of "
+                "the canary: see its result first. Or the results show them as invalid: correct or remove these rows."
             )
         if unknown or rejected > allowed * answered:
             raise CampaignHalted(
@@ -145,15 +146,17 @@ class InvalidRows:
         self.reasons.add(reasons)
 
 
-def check_invalid(max_ratio: float | None, found: InvalidRows, what: str) -> None:
+def check_invalid(max_ratio: float | None, found: InvalidRows, what: str, *, sliced: bool = False) -> None:
     """Checks the share of invalid rows.
 
     :param max_ratio: 0 to 1; ``None`` or 1: any.
     :param what: what was sent before.
-    :raises CampaignHalted: it is too large. Not where every row is invalid: that has a message of its own.
+    :param sliced: the rows are those of a slice.
+    :raises CampaignHalted: it is too large. Not where every row of a whole table is invalid: that has a message of its
+        own.
     """
     rows, invalid = found.rows, found.invalid
-    if max_ratio is None or rows < MIN_ROWS or invalid == rows or invalid <= max_ratio * rows:
+    if max_ratio is None or rows < MIN_ROWS or invalid <= max_ratio * rows or (invalid == rows and not sliced):
         return
     raise CampaignHalted(
         f"Of {counted(rows, 'row')} {invalid:,} {'is' if invalid == 1 else 'are'} invalid ({invalid / rows:.1%}); "

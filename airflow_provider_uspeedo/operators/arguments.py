@@ -8,7 +8,7 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,18 +37,6 @@ class HiddenRows:
         if isinstance(given, str):
             return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
         return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
-
-    @classmethod
-    def hiding_in(cls, arguments: Any) -> Any:
-        """The keyword arguments of a task, or a list of them for mapped tasks, with their ``recipients`` hidden."""
-        if isinstance(arguments, Mapping):
-            return {name: cls.hiding(given) if name == "recipients" else given for name, given in arguments.items()}
-        return [cls.hiding_in(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
-
-    @classmethod
-    def hiding_each(cls, given: Any) -> Any:
-        """What tasks are mapped over: a list of tables, each of them hidden."""
-        return [cls.hiding(table) for table in given] if isinstance(given, (list, tuple)) else given
 
     @staticmethod
     def unwrap(given: Any) -> Any:

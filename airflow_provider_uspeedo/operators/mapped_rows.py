@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides rows that a mapped task is given by value: Airflow writes ``partial`` and ``expand`` into the serialized DAG.
+"""Hides rows, and parameters of a query, that a mapped task is given by value.
+
+Airflow writes ``partial`` and ``expand`` into the serialized DAG.
 
 A mapped operator is not made before its task runs, so the setter of its property sees nothing until then.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
+
+_HIDING: dict[str, Callable[[Any], Any]] = {"recipients": HiddenRows.hiding, "parameters": HiddenParameters.hiding}
 
 
 class HidesMappedRows:
-    """A base of operators with an argument ``recipients``."""
+    """A base of operators with the arguments ``recipients`` and ``parameters``."""
 
     @classmethod
     def partial(cls, **arguments: Any) -> Any:
-        """``BaseOperator.partial``; rows given by value are hidden, in ``expand`` and ``expand_kwargs`` too."""
-        found = super().partial(**HiddenRows.hiding_in(arguments))  # type: ignore[misc]
+        """``BaseOperator.partial``; what is given by value is hidden, in ``expand`` and ``expand_kwargs`` too."""
+        found = super().partial(**_hidden_in(arguments))  # type: ignore[misc]
         found.__class__ = _hiding(found.__class__)
         return found
 
@@ -31,11 +37,21 @@ def _hiding(partial: Any) -> Any:
         __slots__ = ()
 
         def expand(self, **mapped: Any) -> Any:
-            if "recipients" in mapped:
-                mapped["recipients"] = HiddenRows.hiding_each(mapped["recipients"])
-            return super().expand(**mapped)
+            return super().expand(**{name: _each_hidden(name, given) for name, given in mapped.items()})
 
         def expand_kwargs(self, kwargs: Any, **options: Any) -> Any:
-            return super().expand_kwargs(HiddenRows.hiding_in(kwargs), **options)
+            return super().expand_kwargs(_hidden_in(kwargs), **options)
 
     return HidingPartial
+
+
+def _hidden_in(arguments: Any) -> Any:
+    """The keyword arguments of a task, or a list of them for mapped tasks, with what must be hidden."""
+    if isinstance(arguments, Mapping):
+        return {name: _HIDING[name](given) if name in _HIDING else given for name, given in arguments.items()}
+    return [_hidden_in(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
+
+
+def _each_hidden(name: str, given: Any) -> Any:
+    """What tasks are mapped over: a list, each of whose elements is one task's argument of that name."""
+    return [_HIDING[name](one) for one in given] if name in _HIDING and isinstance(given, (list, tuple)) else given

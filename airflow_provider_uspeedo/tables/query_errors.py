@@ -27,6 +27,8 @@ WRONG_WORDS = re.compile(
 )
 NOT_THERE_WORDS = re.compile(r"no such table|does not exist|Catalog Error", re.IGNORECASE)
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d""")
+_BARE_VALUE = re.compile(r"(?i)\b(value|string|date|time|timestamp|datetime|number|literal)(\s*:\s*)[^\s'\"`\u201c].*")
+"""What follows is a value without quotes, as BigQuery writes it."""
 _PASSWORD = re.compile(r"(?i)(password|token|secret)\S*\s*[=:]\s*\S+")
 _URL = re.compile(r"\b[a-zA-Z][\w+.-]*://\S+")
 
@@ -79,6 +81,7 @@ def words(error: Exception, sql: str, parameters: Any) -> str:
     for value in sorted(_texts(parameters), key=len, reverse=True):
         text = text.replace(value, HIDDEN_VALUE)
     text = _PASSWORD.sub(rf"\1 {HIDDEN_VALUE}", _URL.sub(HIDDEN_VALUE, text))
+    text = _BARE_VALUE.sub(rf"\1\2{HIDDEN_VALUE}", text)
     text = _QUOTED.sub(lambda quoted: quoted[0] if _is_name(quoted[0][1:-1], sql) else HIDDEN_VALUE, text)
     text = mask_digits(text).strip()[:MAX_CHARACTERS].rstrip(" .")
     return f"{named}: {text}." if text else f"{named}."

@@ -122,3 +122,36 @@ def test_a_mapped_task_gets_its_rows() -> None:
     assert HiddenRows.unwrap(mapped.unmap({"slice": "1/2"}).recipients) == ROWS
     second = each.expand_input.value["recipients"][1]
     assert HiddenRows.unwrap(each.unmap({"recipients": second}).recipients) == ROWS[:1]
+
+
+PARAMETERS = {"phone": "+85255311111", "name": "Ann Lee"}
+
+
+@pytest.mark.parametrize("parameters", [PARAMETERS, list(PARAMETERS.values()), json.dumps(PARAMETERS)])
+def test_parameters_of_a_mapped_query_are_hidden(parameters: Any) -> None:
+    """In ``partial``, ``expand`` and ``expand_kwargs``, as those of a plain task are."""
+    common = {"task_id": "send", "template_id": "UTA_REMINDER", "sql": "SELECT 1", "sql_conn_id": "warehouse"}
+    for make in (
+        lambda sms: sms(parameters=parameters, **common),
+        lambda sms: sms.partial(parameters=parameters, **common).expand(slice=["1/2", "2/2"]),
+        lambda sms: sms.partial(**common).expand(parameters=[parameters, parameters]),
+        lambda sms: sms.partial(**common).expand_kwargs([{"parameters": parameters}]),
+    ):
+        assert_hidden(serialized(make))
+
+
+def test_a_mapped_query_gets_its_parameters() -> None:
+    """The task has them when it is made."""
+    from airflow.providers.common.compat.sdk import DAG
+
+    from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
+    from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+
+    common = {"sql": "SELECT 1", "sql_conn_id": "warehouse", "campaign_id": "due"}
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        mapped = SendBatchSMSOperator.partial(task_id="send", parameters=PARAMETERS, **common).expand(slice=["1/1"])
+        each = SendBatchSMSOperator.partial(task_id="each", **common).expand(parameters=[PARAMETERS, ["{{ ds }}"]])
+    assert HiddenParameters.unwrap(mapped.unmap({"slice": "1/1"}).parameters) == PARAMETERS
+    task = each.unmap({"parameters": each.expand_input.value["parameters"][1]})
+    task.render_template_fields({"ds": "2026-11-22"})
+    assert HiddenParameters.unwrap(task.parameters) == ["2026-11-22"]

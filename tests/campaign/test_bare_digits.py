@@ -144,6 +144,14 @@ def test_what_was_sent_keeps_its_status_though_its_other_reading_follows(scene: 
     assert set(scene.texted().values()) == {1}
 
 
+def test_a_canary_that_is_refused_for_its_other_reading_says_so(scene: Scene) -> None:
+    """No other attempt has it: the row must be corrected, or each retry would end in the same way."""
+    order = make_order(default_region="DE", bare_digits="national", canary=1)
+    report = scene.run(rows(HONG_KONG, "+85255311111", "+4915123456780"), order)
+    assert "the results show them as invalid: correct or remove these rows" in str(report.cause)
+    assert not scene.journal()
+
+
 def test_newer_phone_metadata_sends_no_row_a_second_time(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A range that is assigned later turns a row into another number: it was sent, and is not sent again."""
     order = make_order(default_region="DE", bare_digits="international")

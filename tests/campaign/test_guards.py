@@ -18,6 +18,7 @@ from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.guards import Guards, ReasonCounts
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from tests.campaign.stage import TIMEOUT, Scene, make_order, people
@@ -213,6 +214,17 @@ def test_a_table_that_was_read_for_max_recipients_is_judged_before_the_first_mes
 def test_rows_that_are_invalid_one_and_all_have_a_message_of_their_own(scene: Scene) -> None:
     """It asks for the phone column."""
     assert scene.run(partly_invalid(0, 200)).cause is None
+
+
+def test_a_slice_whose_rows_are_all_invalid_does_not_pass(scene: Scene) -> None:
+    """Else a wrong phone column lets every slice of a table succeed, and nobody is texted."""
+    rows = [{"phone": f"order {number}", "name": "N"} for number in range(400)]
+    for number in (1, 2):
+        report = scene.run(rows, make_order(slice_=Slice.parse(f"{number}/2")))
+        assert "are invalid (100.0%)" in str(halt_of(report))
+        assert "Is 'phone' the phone column?" in str(halt_of(report))
+    few = [*people(100), {"phone": "", "name": "N"}]
+    assert all(scene.run(few, make_order(slice_=Slice.parse(f"{n}/8"))).cause is None for n in range(1, 9))
 
 
 @pytest.mark.parametrize("name", ["max_failure_ratio", "max_invalid_ratio"])

@@ -209,6 +209,8 @@ class _Told(Exception):
             "Incorrect integer value: 'Ann' for column `due`.`age`",
             "Incorrect integer value: [hidden] for column `due`.[hidden]",
         ),
+        ("400 Bad int64 value: Ann Lee", "400 Bad int64 value: [hidden]"),
+        ("Invalid date: Ann Lee, 1 Main St", "Invalid date: [hidden]"),
         ("Numeric value '+852 5531 1111' is not recognized", "Numeric value [hidden] is not recognized"),
         ('relation "due" does not exist\nLINE 1: SELECT 4711', 'relation "due" does not exist'),
         ("Duplicate entry +85255311111", "Duplicate entry ****1111"),
