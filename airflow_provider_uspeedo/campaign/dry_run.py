@@ -40,7 +40,8 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         for batch in _without_duplicates(reading.rows(), seen):
             keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
             known_statuses = ledger.outcomes(attempt, keys) if ledger and attempt else {}
-            new = [row for row in batch if isinstance(row, Recipient) and row.key not in known_statuses]
+            texted = {key for key, known in known_statuses.items() if known.status != Status.NOT_SENT}
+            new = [row for row in batch if isinstance(row, Recipient) and row.key not in texted]
             others, why = reading.other_keys(new)
             if ledger and attempt and others:
                 taken = ledger.outcomes(attempt, list(set(others.values())))

@@ -22,6 +22,8 @@ from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
 from airflow_provider_uspeedo.operators.rendering import OBJECT_ARGUMENTS
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+_TEMPLATE_IN_SQL = re.compile(r"\{\{\s*[^\W\d].*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+"""Its expressions begin with a name: ``{{1,2},{3,4}}`` is an array of SQL."""
 _MAX_QUOTE = 80
 _PLAIN = (str, int, float, Decimal, date, UUID, os.PathLike, type(None))
 """Types whose text is the same in every process."""
@@ -50,11 +52,15 @@ def refuse_unrendered(operator: Any) -> None:
                     f"{argument} holds an object of type {type(value).__name__}: give a text, a number or a list of "
                     "texts. Nothing was sent."
                 )
-            if found := _TEMPLATE.search(str(value)):
-                raise ConfigurationError(
-                    f"{argument} holds the template {mask_digits(found[0])[:_MAX_QUOTE]!r}, which was not rendered. "
-                    f"{WHAT_TO_DO}"
+            pattern = _TEMPLATE_IN_SQL if argument in ("sql", "parameters") else _TEMPLATE
+            if found := pattern.search(str(value)):
+                # A parameter of a query may be about a person.
+                which = (
+                    "a template"
+                    if argument in OBJECT_ARGUMENTS - {"recipients"}
+                    else f"the template {mask_digits(found[0])[:_MAX_QUOTE]!r}"
                 )
+                raise ConfigurationError(f"{argument} holds {which}, which was not rendered. {WHAT_TO_DO}")
 
 
 def _values(given: Any) -> Iterator[Any]:

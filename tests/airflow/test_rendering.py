@@ -83,8 +83,16 @@ def test_unrendered_template_text_is_refused_by_name(
     rendered = render(params)
     setattr(rendered.operator, argument, [text] if argument.endswith("columns") else text)
     run = finish(rendered)
-    assert str(run.error).startswith(f"{argument} holds the template ")
+    which = "a template" if argument in ("parameters", "sql_hook_params") else "the template "
+    assert str(run.error).startswith(f"{argument} holds {which}")
     assert accepted() == []
+
+
+@pytest.mark.parametrize("argument", ["sql", "parameters"])
+def test_an_array_of_sql_is_no_template(params: dict[str, Any], argument: str, accepted: Accepted) -> None:  # noqa: F811
+    rendered = render(params)
+    setattr(rendered.operator, argument, "{{1,2},{3,4}}")
+    assert "not rendered" not in str(finish(rendered).error)
 
 
 @pytest.mark.parametrize("path", ["/lake/{{ ds }}/", PurePosixPath("/lake/{{ ds }}")])

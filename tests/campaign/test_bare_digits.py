@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from airflow_provider_uspeedo.core.numbering_plans import METADATA_VERSION, NumberingPlan
-from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.errors import ConfigurationError, NotSent
 from tests.campaign.stage import Line, Scene, make_order
 
 HONG_KONG = 85255311111
@@ -142,6 +142,21 @@ def test_what_was_sent_keeps_its_status_though_its_other_reading_follows(scene: 
     scene.run(rows("+85255311111", HONG_KONG), order)
     assert statuses(scene) == ["accepted", "accepted"]
     assert set(scene.texted().values()) == {1}
+
+
+def test_a_number_that_was_claimed_and_never_sent_to_does_not_outdo_the_other_reading(scene: Scene) -> None:
+    """The row was corrected after an attempt that sent nothing, and comes back as it was: it was sent to once."""
+
+    def send(_content: Any) -> Any:
+        raise NotSent("No connection.")
+
+    order = make_order(default_region="DE", bare_digits="national")
+    scene.run_with(send, rows(HONG_KONG), order)
+    scene.run(rows("+85255311111"), order)
+    assert scene.dry_run(rows(HONG_KONG), order)["invalid"] == 1
+    report = scene.run(rows(HONG_KONG), order)
+    assert (report.summary["invalid"], report.summary.rows) == (1, 1)
+    assert dict(scene.texted()) == {"(852)55311111": 1}
 
 
 def test_a_canary_that_is_refused_for_its_other_reading_says_so(scene: Scene) -> None:

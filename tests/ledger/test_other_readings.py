@@ -12,6 +12,7 @@ from airflow_provider_uspeedo.core.arrays import column_of_keys
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.portion import OtherKeys, Portion
 from tests.ledger.acting import Try, Vendor, key_of, people, portion_of, request_of
+from tests.ledger.faults import lost_acknowledgement
 
 REASON = "phone: can be read as two different numbers"
 
@@ -37,19 +38,42 @@ def test_a_new_row_is_not_sent_where_its_other_reading_was(ledger: Ledger, campa
     assert {failure.reason for failure in ledger.failures(later.attempt, 10)} == {REASON}
 
 
-def test_a_recipient_that_the_campaign_knows_stays_it(ledger: Ledger, campaign: str) -> None:
-    """Whatever else its digits could mean: it was claimed, and not sent yet."""
+def test_a_recipient_that_was_texted_stays_it(ledger: Ledger, campaign: str) -> None:
+    """Whatever else its digits could mean."""
     vendor = Vendor()
-    first = Try(ledger, campaign, vendor=vendor)
-    first.text(people("b"))
-    Try(ledger, campaign, vendor=vendor).claim(people("a"))
+    Try(ledger, campaign, vendor=vendor).text(people("ab"))
     later = Try(ledger, campaign, vendor=vendor)
     portion = with_other_keys(portion_of([request_of(people("a"))], read_to=1), {1: "b"})
-    for request in ledger.claim(later.attempt, portion):
-        later.send(request)
+    assert ledger.claim(later.attempt, portion) == []
     later.end()
-    vendor.assert_texted(*"ab")
     assert later.counts() == {"accepted": 1}
+
+
+def test_a_recipient_that_was_only_claimed_gives_way_to_its_other_reading(ledger: Ledger, campaign: str) -> None:
+    """The row was corrected after an attempt that sent nothing, and comes back as it was."""
+    vendor = Vendor()
+    Try(ledger, campaign, vendor=vendor).claim(people("a"))
+    Try(ledger, campaign, vendor=vendor).text(people("b"))
+    later = Try(ledger, campaign, vendor=vendor)
+    portion = with_other_keys(portion_of([request_of(people("a"))], read_to=1), {1: "b"})
+    assert ledger.claim(later.attempt, portion) == []
+    later.end()
+    vendor.assert_texted("b")
+    assert later.counts() == {"invalid": 1}
+
+
+def test_a_claim_that_is_repeated_keeps_what_is_its_own(ledger: Ledger, campaign: str) -> None:
+    """The acknowledgement of its commit was lost."""
+    vendor = Vendor()
+    Try(ledger, campaign, vendor=vendor).text(people("x"))
+    later = Try(ledger, campaign, vendor=vendor)
+    portion = with_other_keys(portion_of([request_of(people("ab"))], read_to=2), {2: "a"})
+    with lost_acknowledgement(ledger.database.engine):
+        (request,) = ledger.claim(later.attempt, portion)
+    later.send(request)
+    later.end()
+    vendor.assert_texted(*"xa")
+    assert later.counts() == {"accepted": 1, "invalid": 1}
 
 
 def test_of_two_readings_in_one_portion_one_is_sent(ledger: Ledger, campaign: str) -> None:

@@ -109,7 +109,8 @@ class Claims:
     def _without_other_readings(self, connection: Connection, attempt: Attempt, portion: Portion) -> Portion:
         """The portion without new recipients whose digits, read otherwise, are a recipient of the campaign already.
 
-        What the campaign knows by its own key stays: whatever became of that recipient is the row's status.
+        What the campaign knows by its own key, and may have texted or is about to, stays: whatever became of that
+        recipient is the row's status.
         """
         if portion.other_keys is None or not portion.requests:
             return portion
@@ -118,19 +119,19 @@ class Claims:
             return portion
         recipients = RecipientBatch.joined([request.recipients for request in portion.requests])
         here = pa.concat_arrays([recipients.column("key"), portion.known.column("key")])
-        taken = self._in_ledger(connection, attempt, others.keys)
+        taken = self._found(connection, attempt, others.keys, self._known)
         taken |= np.array(pc.is_in(others.keys, here).to_pylist(), bool)
         refused = others.row_numbers[taken]
         of_refused = recipients.only(np.isin(numbers_of(recipients.column("row_number")), refused))
-        known = self._in_ledger(connection, attempt, of_refused.column("key"))
-        return portion.without(numbers_of(of_refused.column("row_number"))[~known], others.reason)
+        kept = self._found(connection, attempt, of_refused.column("key"), self._unavailable)
+        return portion.without(numbers_of(of_refused.column("row_number"))[~kept], others.reason)
 
-    def _in_ledger(self, connection: Connection, attempt: Attempt, keys: pa.Array) -> np.ndarray[Any, Any]:
-        """For each key whether the campaign has such a recipient."""
+    def _found(self, connection: Connection, attempt: Attempt, keys: pa.Array, query: Any) -> np.ndarray[Any, Any]:
+        """For each key whether a query on staged rows finds it."""
         mask = np.zeros(len(keys), bool)
         if len(keys):
             table = self._stage(connection, keys_to_look_up(keys))
-            mask[self._row_numbers(connection, self._known, attempt)] = True
+            mask[self._row_numbers(connection, query, attempt)] = True
             self._dialect.drop_staged(connection, table)
         return mask
 

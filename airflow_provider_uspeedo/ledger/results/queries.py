@@ -154,10 +154,11 @@ class LedgerQueries:
         return self.database.read(lambda connection: connection.execute(query).scalar_one())
 
     def has_unknown_request(self, attempt: Attempt) -> bool:
-        """True if a request of this campaign was not answered."""
+        """True if a request of this campaign was not answered, or is not yet: its attempt may have been killed."""
         requests = self.tables.requests.c
+        may_have_arrived = requests.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
         query = sa.select(requests.id).where(
-            requests.campaign_no == attempt.campaign_no, requests.state == RequestState.UNKNOWN
+            requests.campaign_no == attempt.campaign_no, requests.attempt_no < attempt.number, may_have_arrived
         )
         return self.database.read(lambda connection: connection.execute(query.limit(1)).first() is not None)
 
