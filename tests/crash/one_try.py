@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -180,9 +181,13 @@ class InTurn:
 
 
 class AtTheEnd(InTurn):
-    """Stands in for the thread pool: does everything when the table is read and claimed."""
+    """Stands in for the thread pool: does everything when the table is read and claimed.
 
-    def __init__(self, *_: Any, **__: Any) -> None:
+    Not the first thing, which the campaign waits for, and not the writing of what is sent.
+    """
+
+    def __init__(self, *_: Any, thread_name_prefix: str = "", **__: Any) -> None:
+        self._in_turn = 1 if thread_name_prefix == "uspeedo-send" else sys.maxsize
         self._waiting: list[Callable[[], None]] = []
 
     def __exit__(self, *_: object) -> None:
@@ -190,6 +195,9 @@ class AtTheEnd(InTurn):
             call()
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        if self._in_turn:
+            self._in_turn -= 1
+            return super().submit(function, *arguments)
         done: Future[Any] = Future()
         self._waiting.append(partial(self._do, done, function, *arguments))
         return done
