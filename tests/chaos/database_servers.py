@@ -90,6 +90,8 @@ class DatabaseServer(ABC):
             self._running = None
 
     hurry = signal.SIGTERM
+    in_unicode = ""
+    """What makes a database hold every text, where that is not so by default."""
 
     def restart(self, *settings: str) -> None:
         """Killed, and started again after a crash recovery."""
@@ -99,7 +101,7 @@ class DatabaseServer(ABC):
     def empty_database(self) -> str:
         """The name of a new database."""
         name = f"chaos{next(_numbers)}"
-        self.run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name}{self.in_unicode}")
         return name
 
     def run(self, *statements: str, database: str = "") -> None:
@@ -150,6 +152,7 @@ class PostgreSQL(DatabaseServer):
 
 class MariaDB(DatabaseServer):
     kind, backend, driver, first_database = "mysql", "mysql", "pymysql", "mysql"
+    in_unicode = " CHARACTER SET utf8mb4"
 
     def make(self) -> None:
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"]

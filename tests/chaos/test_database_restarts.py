@@ -100,7 +100,9 @@ def test_a_server_that_stays_away_fails_the_try_and_not_the_campaign(
         report = scene.ended(child)
         server.start()
         scene.timeout = 0.5
-        assert_given_up(scene, report, "no connection", f"127.0.0.1:{server.port}", "docs/runbook.md#ledger-away")
+        assert_given_up(
+            scene, report, "it refuses connections", f"127.0.0.1:{server.port}", "docs/runbook.md#ledger-away"
+        )
         assert_done(scene, scene.finish(), leeway=4 * 10)
 
 

@@ -60,7 +60,7 @@ def empty_database(kind: str, folder: Path) -> Iterator[URL]:
     refuse_or_skip(kind)
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     name = f"uspeedo_test_{worker}_{os.getpid()}_{next(_numbers)}"
-    run(kind, f"CREATE DATABASE {name}")
+    run(kind, f"CREATE DATABASE {name}{' CHARACTER SET utf8mb4' if kind == 'mysql' else ''}")
     try:
         yield server_url(kind).set(database=name)
     finally:
