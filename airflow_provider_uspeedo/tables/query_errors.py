@@ -26,7 +26,8 @@ WRONG_WORDS = re.compile(
     r"no such (column|function)|syntax error|ambiguous|parameters?\b|Binder Error|Parser Error", re.IGNORECASE
 )
 NOT_THERE_WORDS = re.compile(r"no such table|does not exist|Catalog Error", re.IGNORECASE)
-_QUOTED = re.compile(r"""'[^']*'|"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d""")
+# MySQL writes a value between quotes as it is, with quotes of its own.
+_QUOTED = re.compile(r"""'.*'(?= for (?:column|key)\b)|'[^']*'|"[^"]*"|`[^`]*`|\u201c[^\u201d]*\u201d""")
 _BARE_VALUE = re.compile(r"(?i)\b(value|string|date|time|timestamp|datetime|number|literal)(\s*:\s*)[^\s'\"`\u201c].*")
 """What follows is a value without quotes, as BigQuery writes it."""
 _PASSWORD = re.compile(r"(?i)(password|token|secret)\S*\s*[=:]\s*\S+")

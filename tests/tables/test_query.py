@@ -209,6 +209,10 @@ class _Told(Exception):
             "Incorrect integer value: 'Ann' for column `due`.`age`",
             "Incorrect integer value: [hidden] for column `due`.[hidden]",
         ),
+        (
+            "Incorrect integer value: 'O'Neil Ada' for column `due`.`age`",
+            "Incorrect integer value: [hidden] for column `due`.[hidden]",
+        ),
         ("400 Bad int64 value: Ann Lee", "400 Bad int64 value: [hidden]"),
         ("Invalid date: Ann Lee, 1 Main St", "Invalid date: [hidden]"),
         ("Numeric value '+852 5531 1111' is not recognized", "Numeric value [hidden] is not recognized"),
