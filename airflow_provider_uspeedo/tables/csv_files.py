@@ -70,8 +70,9 @@ def _header(file: Any, place: str) -> tuple[tuple[str, ...], csv.ParseOptions | 
     if not re.search(rb"[\r\n]", head):
         names = next(lines.reader([head.decode("utf-8-sig")], delimiter=delimiter), [])
         return _checked(names, place), None
-    file.seek(0)
-    with csv.open_csv(file, csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES), options) as reader:
+    # Of the bytes in memory, whose last row may be cut: a reader of the file would read ahead in a thread of its own.
+    whole_rows = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=lambda _row: "skip")
+    with csv.open_csv(pa.BufferReader(head), csv.ReadOptions(use_threads=False), whole_rows) as reader:
         return _checked(reader.schema.names, place), options
 
 

@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyarrow import csv
 
 from airflow_provider_uspeedo.errors import SourceNotFound, TableError
 from airflow_provider_uspeedo.tables import Unreadable, open_table
@@ -161,3 +163,19 @@ print(rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     rows, kilobytes = map(int, done.stdout.split())
     assert rows == 600_000
     assert kilobytes < 30_000
+
+
+def test_a_file_has_one_reader_at_most(tmp_path, monkeypatch):
+    """Arrow's reader reads ahead in a thread of its own: two of them would move each other's place in the file."""
+    readers, open_csv = [], csv.open_csv
+
+    def counted(file, *options):
+        readers.append(file)
+        return open_csv(file, *options)
+
+    monkeypatch.setattr(csv, "open_csv", counted)
+    path = tmp_path / "people.csv"
+    path.write_text("phone,name\n" + "+85255311111,Ada\n" * 200_000)
+    assert sum(batch.length for batch in open_table(str(path)).batches(["phone", "name"])) == 200_000
+    files = [file for file in readers if not isinstance(file, pa.BufferReader)]
+    assert len(files) == len(set(map(id, files))) == 2
