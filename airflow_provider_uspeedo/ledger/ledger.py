@@ -15,7 +15,6 @@ from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -52,7 +51,6 @@ class Ledger(LedgerQueries):
         self.settle_timeout = settle_timeout
         self._claims = Claims(self.tables, self.database.dialect)
         self._transitions = Transitions(self.tables)
-        self._resolution = Resolution(self.tables)
         self._rerun = Rerun(self.tables, self.rows)
 
     # -- campaigns and attempts ---------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ class NewRows:
                 with connection.begin_nested():
                     connection.execute(self._plain, given)
             except sa.exc.IntegrityError:
-                pass
+                pass  # another transaction took a key after the look: below, the key decides for each row
             else:
                 return
         connection.execute(self._insert, given)
