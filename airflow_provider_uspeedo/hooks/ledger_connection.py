@@ -97,20 +97,26 @@ def _guarded(engine: Engine, what: str, extras: Mapping[str, Any] = MappingProxy
     """
     from sqlalchemy import event
 
+    connected: list[bool] = []
+
     def connect(dialect: Any, _record: Any, arguments: Any, options: Any) -> Any:
         if dialect.name == "sqlite" and engine.url.database:
             _make_private(engine.url.database, what)
         try:
-            return dialect.connect(*arguments, **options)
+            connection = dialect.connect(*arguments, **options)
         except dialect.dbapi.Error as error:
             if named := refused_argument(error, extras, what):
                 raise named from None
             raise
         except Exception as error:  # noqa: BLE001 - drivers raise anything for a wrong extra, and may quote it
+            if connected:  # the extras are right: the server broke off, and an answer may wait to be recorded
+                raise dialect.dbapi.OperationalError(f"no connection ({type(error).__name__})") from None
             raise refused_argument(error, extras, what) or ConfigurationError(
                 f"{what} cannot be used: the database's driver refuses one of its fields or extras "
                 f"({type(error).__name__})."
             ) from None
+        connected[:] = [True]
+        return connection
 
     event.listen(engine, "do_connect", connect)
     return engine
