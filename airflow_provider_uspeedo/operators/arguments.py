@@ -25,6 +25,26 @@ NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
 
 
+class NotSet:
+    """The value of an argument that was not given, where ``None`` means something else."""
+
+    def serialize(self) -> str:
+        """The text that Airflow stores for it."""
+        return repr(self)
+
+    def __repr__(self) -> str:
+        return "<not given>"
+
+    def __copy__(self) -> NotSet:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> NotSet:
+        return self
+
+
+NOTSET = NotSet()
+
+
 class HiddenRows:
     """Rows passed by value, hidden from everything that Airflow writes: its text has only their number."""
 

@@ -6,15 +6,14 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
 from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
-from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -27,10 +26,11 @@ from airflow_provider_uspeedo.errors import (
 )
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
-from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
+from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
-    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 RESULTS_TABLE = "uspeedo_results"
+DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
     SourceNotFound: "docs/runbook.md#table-not-there",
     SourceUnavailable: "docs/runbook.md#query-failed",
@@ -107,7 +107,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
         and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where all attempts run on one machine.
     :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``.
-    :param dry_run: reads the table and the ledger, sends and writes nothing, returns the same summary.
+    :param dry_run: reads the table and the ledger, sends and writes nothing; returns the same summary, and a ``plan``.
+    :param plan: the output of a dry run of the same table, as a person has approved it: refused before the first
+        message if what it covers has changed since.
+    :param prices: the price of a segment in each country, ``{"HK": 0.05}`` or a table with the columns ``country``,
+        ``price``, ``currency``.
+    :param max_cost: a campaign that would cost more is refused before the first message; needs ``prices``.
+    :param max_segments: a table with a longer message, in segments, is refused before the first message.
+    :param policy: who may be texted, when, and how often: a :class:`~airflow_provider_uspeedo.policy.ContactPolicy` or
+        a dict of its fields.
+    :param deferrable: waits for the hours of the policy in the triggerer.
     :param uspeedo_conn_id: the connection to USpeedo.
     :returns: the summary, see *Operator* in the documents; also pushed before a failure is raised.
     """
@@ -123,6 +132,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
         "sql", "sql_conn_id", "parameters", "sql_hook_params",
+        "plan", "prices", "max_cost", "max_segments", "policy",
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
@@ -161,6 +171,12 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         results_conn_id: str | None = None,
         results_table: str = RESULTS_TABLE,
         dry_run: bool | str = False,
+        plan: Any = NOTSET,
+        prices: Any = None,
+        max_cost: float | str | None = None,
+        max_segments: int | str | None = None,
+        policy: Any = None,
+        deferrable: bool = DEFAULT_DEFERRABLE,
         uspeedo_conn_id: str = USpeedoHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -196,6 +212,12 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.slice = slice
         self.results_conn_id = results_conn_id
         self.results_table = results_table
+        self.plan = plan
+        self.prices = prices
+        self.max_cost = max_cost
+        self.max_segments = max_segments
+        self.policy = policy
+        self.deferrable = deferrable
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
@@ -305,33 +327,13 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         threads = ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign")
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
-        return _result_of(self._running, stop_signal)
+        return result_of(self._running, stop_signal)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""
-        return HiddenRows.unwrap(self.recipients) if self._query is None else self._run_query(self._query)
-
-    def _run_query(self, query: TableQuery) -> SpooledTable:
-        """Runs the query in its own thread: the main thread waits for it and can be reached by a termination."""
-        if self._stop_signal:
-            query.stop()
-        self.log.info("Running the query of sql on connection %r.", self.sql_conn_id)
-        with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
-            running = thread.submit(query.read)
-            try:
-                while not wait([running], timeout=1).done:
-                    if self._stop_signal:  # again and again: the first time the query may not have begun yet
-                        query.stop()
-                table = running.result()
-            except SourceUnavailable as error:
-                if self._stop_signal:
-                    raise AirflowException(f"{error} Nothing was sent. See docs/runbook.md#stopped.") from None
-                raise
-            except BaseException:
-                query.stop()
-                raise
-        self.log.info("The query gave %s; its connection is closed.", counted(table.rows, "row"))
-        return table
+        if self._query is None:
+            return HiddenRows.unwrap(self.recipients)
+        return run_query(self._query, str(self.sql_conn_id), self._stop_signal)
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -387,23 +389,6 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._stop_signal.stop()
         if self._query is not None:
             self._query.stop()
-
-
-def _result_of(running: Future[Report], stop_signal: StopSignal) -> Report:
-    """The report of a campaign that runs in a thread of its own.
-
-    However often this thread is interrupted meanwhile, it stays until the requests in flight are settled.
-    """
-    interrupt: BaseException | None = None
-    while not running.done():
-        try:
-            wait([running])
-        except BaseException as error:  # noqa: BLE001 - on Airflow 2 a termination, which may come more than once
-            stop_signal.stop()
-            interrupt = interrupt or error
-    if interrupt is not None:
-        raise interrupt
-    return running.result()
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
