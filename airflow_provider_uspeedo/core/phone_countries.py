@@ -45,15 +45,15 @@ def countries_of_code(code: str) -> tuple[str, ...]:
 
 
 def country_of_phone(phone: str) -> str:
-    """Return the country of one phone; for many use :func:`countries_by_phone`.
+    """Return the country of one phone; for many use :func:`countries_of_phones`.
 
     >>> country_of_phone("(1)4165550123"), country_of_phone("(852)55311111"), country_of_phone("(1)0005550123")
     ('CA', 'HK', '')
     """
-    return str(countries_by_phone(column_of_texts([phone])).to_pylist()[0])
+    return str(countries_of_phones(column_of_texts([phone])).to_pylist()[0])
 
 
-def countries_by_phone(phones: pa.Array) -> pa.DictionaryArray:
+def countries_of_phones(phones: pa.Array) -> pa.DictionaryArray:
     """Return the country of each phone as a column of few different texts.
 
     :param phones: texts of the form ``(country code)number``, none null.

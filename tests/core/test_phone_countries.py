@@ -12,8 +12,8 @@ from airflow_provider_uspeedo.core.phone_countries import (
     COUNTRIES,
     NO_COUNTRY,
     NON_GEOGRAPHIC,
-    countries_by_phone,
     countries_of_code,
+    countries_of_phones,
     country_of_phone,
 )
 
@@ -45,7 +45,7 @@ def by_the_library(phone: str) -> str:
 def test_a_shared_code_is_told_apart_as_the_library_does(code: int) -> None:
     """Thousands at a time, and each of them as the library would say of it alone."""
     phones = phones_of(code, 400, random.Random(code))
-    assert countries_by_phone(column_of_texts(phones)).to_pylist() == list(map(by_the_library, phones))
+    assert countries_of_phones(column_of_texts(phones)).to_pylist() == list(map(by_the_library, phones))
 
 
 @pytest.mark.parametrize("country", sorted(COUNTRIES))
@@ -91,8 +91,8 @@ def test_the_country_of_a_phone(phone: str, country: str) -> None:
 def test_many_phones_keep_their_places() -> None:
     """Countries stand where their phones do, also when codes are mixed and repeat."""
     phones = ["(852)55311111", "(1)4165550123", "(852)55311112", "(1)2025550123", "(1)4165550124"]
-    assert countries_by_phone(column_of_texts(phones)).to_pylist() == ["HK", "CA", "HK", "US", "CA"]
-    assert countries_by_phone(column_of_texts([])).to_pylist() == []
+    assert countries_of_phones(column_of_texts(phones)).to_pylist() == ["HK", "CA", "HK", "US", "CA"]
+    assert countries_of_phones(column_of_texts([])).to_pylist() == []
 
 
 def test_the_countries_of_a_code() -> None:
