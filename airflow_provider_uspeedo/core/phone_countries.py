@@ -7,7 +7,7 @@ import phonenumbers  # noqa: TID253
 import pyarrow as pa  # noqa: TID253
 
 
-def countries_of_phones(phones: pa.Array) -> pa.DictionaryArray:
+def countries_by_phone(phones: pa.Array) -> pa.DictionaryArray:
     return pa.array([_one(phone) for phone in phones.to_pylist()], pa.large_string()).dictionary_encode()
 
 
