@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from airflow_provider_uspeedo.core.arrays import column_of_numbers, column_of_texts, numbers_of
-from airflow_provider_uspeedo.core.phone_countries import countries_by_phone
+from airflow_provider_uspeedo.core.phone_countries import countries_of_phones
 from airflow_provider_uspeedo.core.time_zones import is_zone, zones_of_country
 
 COUNTRY = "country "
@@ -30,7 +30,7 @@ def zone_keys(phones: pa.Array, named: tuple[Sequence[Any], np.ndarray[Any, Any]
     :param named: the different cells of the column, and for each row which of them it has; ``None``: no such column.
         An empty cell leaves it to the country.
     """
-    found = countries_by_phone(phones)
+    found = countries_of_phones(phones)
     keys = [f"{COUNTRY}{country}" for country in found.dictionary.to_pylist()]
     which = numbers_of(found.indices)
     if named is not None:
