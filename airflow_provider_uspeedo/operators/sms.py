@@ -250,6 +250,17 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
+        return self._attempt(context)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again, as :meth:`execute` does.
+
+        :param event: the time that has come; it decides nothing.
+        """
+        return self._attempt(context)
+
+    def _attempt(self, context: Any) -> dict[str, Any]:
+        """One attempt, with each of its errors as what Airflow should do about it."""
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
@@ -369,14 +380,6 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self.log.info("%s The task sleeps until then.", decision.message)
             self.defer(trigger=time_trigger()(moment=decision.until), method_name="execute_complete")
         return retried(self, context["ti"], decision)
-
-    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Goes on once the hours allow it: reads the table again and checks everything again.
-
-        :param event: the time that has come; it decides nothing.
-        :raises AirflowException: as :meth:`execute`.
-        """
-        return self.execute(context)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""
