@@ -42,7 +42,7 @@ def read_lists(sources: Sequence[SuppressSource], default_region: str | None) ->
     :raises SourceUnavailable: there is no room for a list that can be read only once.
     """
     reader = PhoneReader(default_region)
-    return PhoneSet([numbers for source in sources for numbers in _read(source, reader)])
+    return PhoneSet(numbers for source in sources for numbers in _read(source, reader))
 
 
 @dataclass(slots=True)
