@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MAX_UNREADABLE = 0.01
 """The share of the rows of one list that may be no phones."""
+BATCH_ROWS = 5_000
+"""Rows read at a time."""
 MAX_ROWS_SHOWN = 10
 REASONS = 3
 WHERE = "policy: suppress"
@@ -78,7 +80,7 @@ def _read(source: SuppressSource, reader: PhoneReader) -> list[np.ndarray[Any, A
     unreadable = _Unreadable()
     column = source.column
     try:
-        for batch in _open(source).batches([column]):
+        for batch in _open(source).batches([column], batch_rows=BATCH_ROWS):
             phones: list[str] = []
             for index, text in enumerate(batch.columns[column]):
                 reason = _read_phone(text, reader, phones)

@@ -30,7 +30,7 @@ class PhoneSet:
         whole.sort()
         kept = np.ones(len(whole), bool)
         kept[1:] = whole[1:] != whole[:-1]
-        self._numbers = whole[kept]
+        self._numbers = whole if kept.all() else whole[kept]
 
     def holds(self, phones: pa.Array) -> np.ndarray[Any, Any]:
         """Return for each phone of a column whether it is one of the set."""
