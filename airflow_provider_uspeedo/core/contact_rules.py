@@ -53,6 +53,20 @@ class ContactRules:
     not_after: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Rows of a request that may not be sent at a moment.
+
+    :param status: ``suppressed`` or ``not_sent``.
+    :param reason: begins with the rule.
+    :param row_numbers: of the request's recipients.
+    """
+
+    status: str
+    reason: str
+    row_numbers: Sequence[int]
+
+
 NO_RULES = ContactRules()
 
 

@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -28,6 +29,7 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
@@ -249,6 +251,17 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
+        return self._attempt(context)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again, as :meth:`execute` does.
+
+        :param event: the time that has come; it decides nothing.
+        """
+        return self._attempt(context)
+
+    def _attempt(self, context: Any) -> dict[str, Any]:
+        """One attempt, with each of its errors as what Airflow should do about it."""
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
@@ -287,6 +300,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
                 refuse_native_name(config.campaign_id, ledger)
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
+            if self.deferrable and config.rules.windows:
+                time_trigger()  # what cannot sleep later must not begin
             with process_settings():
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
@@ -349,13 +364,24 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
+            held_back=report.held_back,
         )
         if decision.end is End.SUCCESS:
-            empty = not found.rows and config.slice_.is_whole
-            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
+            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
+            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
+        if decision.end is End.WAIT:
+            decision = self._wait(context, decision)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
+
+    def _wait(self, context: Any, decision: ExitDecision) -> ExitDecision:
+        """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
+        if self.deferrable and decision.until is not None:
+            self.log.info("%s The task sleeps until then.", decision.message)
+            moment = time_to_wake(decision.until, datetime.now(UTC))
+            self.defer(trigger=time_trigger()(moment=moment), method_name="execute_complete")
+        return retried(self, context["ti"], decision)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""
