@@ -68,17 +68,3 @@ class Exclusion:
 
 
 NO_RULES = ContactRules()
-
-
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """Rows of a request that may not be sent at a moment.
-
-    :param status: ``suppressed`` or ``not_sent``.
-    :param reason: begins with the rule.
-    :param row_numbers: of the request's recipients.
-    """
-
-    status: str
-    reason: str
-    row_numbers: Sequence[int]
