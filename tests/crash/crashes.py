@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from tests.crash.sampling import sampled
 from tests.crash.stage import Scene, Stage
+from tests.sampling import sampled
 
 SHARE = 4
 """One in so many combinations of a crash and something else is in a sample."""

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from tests.crash.endings import Endings
-from tests.crash.sampling import sampled
 from tests.crash.stage import Stage
+from tests.sampling import sampled
 
 MOST_KILLS = 4
 

@@ -7,9 +7,9 @@ import pytest
 
 from tests.crash.crashes import SHARE, crash_in_each, gaps_of
 from tests.crash.endings import Endings
-from tests.crash.sampling import sampled
 from tests.crash.stage import Stage
 from tests.crash.test_planted_mistakes import texted_twice
+from tests.sampling import sampled
 
 
 def test_a_sample_is_drawn_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

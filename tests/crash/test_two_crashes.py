@@ -7,8 +7,8 @@ import pytest
 
 from tests.crash.crashes import SHARE, crash_in_each, gaps_of, one_crash
 from tests.crash.endings import Endings
-from tests.crash.sampling import sampled
 from tests.crash.stage import Stage
+from tests.sampling import sampled
 
 PARTS = 4
 """The pairs are cut into so many tests, so that they can run side by side."""

@@ -14,8 +14,8 @@ from tests.crash.endings import Endings
 from tests.crash.gaps import CRASHED, WHEN_FREE
 from tests.crash.people import PEOPLE
 from tests.crash.programs import PATIENCE
-from tests.crash.sampling import sampled
 from tests.crash.stage import Scene, Stage
+from tests.sampling import sampled
 
 HELD_UP = 0.05
 """Seconds: long enough to see that the other try cannot go on, since the frozen one holds the ledger's only pen."""

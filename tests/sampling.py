@@ -6,6 +6,8 @@ a try, in three settings, is played each time. What is sampled combines such a c
 a fault of the vendor, another try. A mistake in the order of claiming, marking, sending and recording leaves a wrong
 state behind, and that state comes back in hundreds of combinations, so one in four finds it. The whole run is for a
 mistake that only a handful of combinations show: when that order itself has changed, and before a release.
+
+Inputs that chance draws, such as damaged answers, are sampled, too.
 """
 
 from __future__ import annotations
