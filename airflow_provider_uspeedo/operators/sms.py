@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -28,10 +28,12 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
+from airflow_provider_uspeedo.operators.waiting import retried, wake_up_at
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
+    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 RESULTS_TABLE = "uspeedo_results"
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -216,12 +219,14 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.prices = prices
         self.max_cost = max_cost
         self.max_segments = max_segments
+        self.has_policy = False
         self.policy = policy
         self.deferrable = deferrable
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
         self._query: TableQuery | None = None
+        self._list_query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
 
@@ -242,6 +247,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     @parameters.setter
     def parameters(self, given: Any) -> None:
         self._parameters = HiddenParameters.hiding(given)
+
+    @property
+    def policy(self) -> Any:
+        """The policy as a dict; phones in it that may not be texted are wrapped in the same way."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, given: Any) -> None:
+        self.has_policy |= given is not None
+        self._policy = hide_phones(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
@@ -285,6 +300,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         try:
             if self.rendered_natively:
                 refuse_native_name(config.campaign_id, ledger)
+            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.rules), self._run_list))
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
             with process_settings():
@@ -335,6 +351,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             return HiddenRows.unwrap(self.recipients)
         return run_query(self._query, str(self.sql_conn_id), self._stop_signal)
 
+    def _run_list(self, query: TableQuery, conn_id: str) -> SpooledTable:
+        """The rows of a query that lists who may not be texted."""
+        self._list_query = query
+        return run_query(query, conn_id, self._stop_signal, argument="policy: suppress")
+
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
         found = self._with_connection(report.summary)
@@ -349,13 +370,31 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
+            held_back=report.held_back,
         )
         if decision.end is End.SUCCESS:
-            empty = not found.rows and config.slice_.is_whole
-            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
+            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
+            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
+        if decision.end is End.WAIT:
+            decision = self._wait(context, decision)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
+
+    def _wait(self, context: Any, decision: ExitDecision) -> ExitDecision:
+        """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
+        if self.deferrable and decision.until is not None:
+            self.log.info("%s The task sleeps until then.", decision.message)
+            self.defer(trigger=wake_up_at(decision.until), method_name="execute_complete")
+        return retried(self, context["ti"], decision)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again.
+
+        :param event: the time that has come; it decides nothing.
+        :raises AirflowException: as :meth:`execute`.
+        """
+        return self.execute(context)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""
@@ -387,8 +426,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
-        if self._query is not None:
-            self._query.stop()
+        for query in (self._list_query, self._query):
+            if query is not None:
+                query.stop()
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
