@@ -251,6 +251,7 @@ class TableReader:
         return good, BadRows.joined([BadRows.of(bad), excluded])
 
     def _begin(self) -> None:
+        self.moment.begin()
         self.remarks = TableRemarks(self._columns, self._phones)
         self._written: list[WrittenColumn] = []
 

@@ -37,7 +37,8 @@ class LedgerAdmin(SuppressionAdmin):
     """A ledger, open for what a person does; the command ``airflow-uspeedo`` calls these methods.
 
     Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns`, :meth:`migrate`,
-    :meth:`suppress_add`, :meth:`suppress_import` and :meth:`suppress_list` raises :class:`~airflow_provider_uspeedo.errors.ConfigurationError` where there is no ledger or no such campaign.
+    :meth:`suppress_add`, :meth:`suppress_import` and :meth:`suppress_list` raises
+    :class:`~airflow_provider_uspeedo.errors.ConfigurationError` where there is no ledger or no such campaign.
     All raise :class:`~airflow_provider_uspeedo.errors.LedgerError` for a ledger of another version (but
     :meth:`migrate`), and :class:`~airflow_provider_uspeedo.errors.LedgerUnavailable` if its database does not answer.
 
