@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A list of phones becomes hashes in a temporary file, so that it is judged as a whole before any of it counts.
 
-A list can be read once, and may have millions of lines: the hashes wait on disk, in a file without a name that no
+A list can be read once, and may have millions of rows: the hashes wait on disk, in a file without a name that no
 other user can open. The phones themselves are written nowhere.
 """
 
@@ -20,46 +20,56 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 MAX_UNREADABLE = 0.01
-"""The share of a list's lines that may be no phones."""
-MAX_LINES_SHOWN = 10
+"""The share of a list's rows that may be no phones."""
+MAX_ROWS_SHOWN = 10
 REASONS = 3
 
 Read = Callable[[str], tuple[str, ...]]
 
 
-def every_reading(default_region: str | None) -> Read:
-    """Reads a phone in each way in which it could be meant: what could be two numbers stands for both."""
-    return PhoneReader(default_region).readings
-
-
 def one_reading(default_region: str | None) -> Read:
-    """Reads a phone that means one number only; what could be two is refused."""
+    """Reads a phone as a campaign does, in both spellings of its handset; what could be two numbers is refused."""
     reader = PhoneReader(default_region)
     return lambda text: spellings_of(reader.read(text))
 
 
+def every_reading(default_region: str | None) -> Read:
+    """The same, but what could be two numbers stands for both. Without a region, digits without + are none."""
+    reader = PhoneReader(default_region)
+    if reader.default_region is None:
+        return one_reading(None)
+
+    def read(text: str) -> tuple[str, ...]:
+        try:
+            return spellings_of(reader.read(text))
+        except BadPhone:
+            return reader.readings(text)
+
+    return read
+
+
 @dataclass(slots=True)
 class Unreadable:
-    """The lines of a list that are no phones.
+    """The rows of a list that are no phones.
 
-    :param lines: numbers of the first ones, counted from 1.
+    :param rows: numbers of the first ones, counted from 1.
     """
 
     count: int = 0
-    lines: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, line: int, reason: str) -> None:
+    def add(self, row: int, reason: str) -> None:
         """Notes one; the reason never quotes it."""
         self.count += 1
         self.reasons[reason.replace(", or set bare_digits", "")] += 1
-        if len(self.lines) < MAX_LINES_SHOWN:
-            self.lines.append(line)
+        if len(self.rows) < MAX_ROWS_SHOWN:
+            self.rows.append(row)
 
     def __str__(self) -> str:
-        lines = ", ".join(map("{:,}".format, self.lines)) + (", ..." if self.count > len(self.lines) else "")
+        rows = ", ".join(map("{:,}".format, self.rows)) + (", ..." if self.count > len(self.rows) else "")
         reasons = "; ".join(f"{times:,} x {reason!r}" for reason, times in self.reasons.most_common(REASONS))
-        return f"{'line' if self.count == 1 else 'lines'} {lines} ({reasons})"
+        return f"{'row' if self.count == 1 else 'rows'} {rows} ({reasons})"
 
 
 class PhoneSpool:
@@ -72,7 +82,7 @@ class PhoneSpool:
         self._hasher, self._read = hasher, read
         self._file = tempfile.TemporaryFile(prefix="uspeedo-")  # noqa: SIM115 - closed by __exit__
         self.phones = 0
-        """Lines that were read as a phone, each counted as often as it is there."""
+        """Rows that were read as a phone, each counted as often as it is there."""
         self.empty = 0
         self.unreadable = Unreadable()
 
@@ -85,31 +95,33 @@ class PhoneSpool:
         self._file.close()
 
     def take(self, texts: Iterable[str | None]) -> None:
-        """Reads the whole list; empty lines count as nothing."""
+        """Reads the whole list; empty rows count as nothing."""
         if isinstance(texts, str):
             raise ConfigurationError("phones must be a list of texts, one for each phone, not one text.")
-        for line, text in enumerate(texts, 1):
+        for row, text in enumerate(texts, 1):
             if text is None or not text.strip():
                 self.empty += 1
                 continue
             try:
                 phones = self._read(text)
             except BadPhone as bad:
-                self.unreadable.add(line, bad.reason)
+                self.unreadable.add(row, bad.reason)
             else:
                 self.phones += 1
                 self._file.write(b"".join(self._hasher.of_phones(phones)))
 
     def refuse_unreadable(self, share: float) -> None:
-        """:raises ConfigurationError: more of its lines than this share are no phones, or all of them."""
-        lines, wrong = self.phones + self.unreadable.count, self.unreadable.count
-        if not lines:
-            raise ConfigurationError("The list has no phones: nothing was changed. Is it the right file or column?")
-        if not self.phones or wrong > share * lines:
+        """:raises ConfigurationError: more of its rows than this share are no phones, or all of them."""
+        rows, wrong = self.phones + self.unreadable.count, self.unreadable.count
+        if not rows:
+            raise ConfigurationError("The list has no phones; nothing was changed. Is it the right file or column?")
+        if not self.phones or wrong > share * rows:
+            ways = "Correct the list, or name the country of phones without a country code with default_region."
+            if share:
+                ways = f"At most {share:.0%} may be. {ways} accept_unreadable=True leaves such rows out."
             raise ConfigurationError(
-                f"Of {counted(lines, 'line')} {wrong:,} cannot be read as phones: {self.unreadable}. Nothing was "
-                f"changed. At most {share:.0%} may be. Correct the list, name the country of phones without a country "
-                "code with default_region, or agree to leave them out with accept_unreadable=True."
+                f"Of {counted(rows, 'row')} {wrong:,} cannot be read as phones: {self.unreadable}. Nothing was "
+                f"changed. {ways}"
             )
 
     def hashes(self) -> Iterator[bytes]:

@@ -196,18 +196,18 @@ class Forgotten:
 class SuppressionChange:
     """What a change of the suppression list did.
 
-    :param lines: of the given list; empty ones are not counted.
+    :param rows: of the given list; empty ones are not counted.
     :param changed: phones that were put on the list, or taken off it. A text that can be read as two numbers, or a
         handset with two spellings, is two phones here.
-    :param unreadable: lines that are no phones, and were left out.
-    :param unreadable_lines: the numbers of the first of these, counted from 1, and the most frequent reasons, as a
+    :param unreadable: rows that are no phones, and were left out.
+    :param unreadable_rows: the numbers of the first of these, counted from 1, and the most frequent reasons, as a
         text; ``""`` if there are none.
     """
 
-    lines: int
+    rows: int
     changed: int
     unreadable: int
-    unreadable_lines: str
+    unreadable_rows: str
 
 
 @dataclass(frozen=True, slots=True)

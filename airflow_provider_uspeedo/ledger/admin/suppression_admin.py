@@ -59,9 +59,9 @@ class SuppressionAdmin:
         part of it on the list: repeat it.
 
         :param phones: read once; ``None`` and blank texts are left out. ``administration.phones_in_file`` reads a file.
-        :param accept_unreadable: leave out what is no phone, however many lines that are. Otherwise a list with more
+        :param accept_unreadable: leave out what is no phone, however many rows that are. Otherwise a list with more
             than 1 % of them is refused: it may be the wrong column, or the wrong region.
-        :raises ConfigurationError: too many lines are no phones, or there is none; nothing was changed.
+        :raises ConfigurationError: too many rows are no phones, or there is none; nothing was changed.
         """
         from airflow_provider_uspeedo.ledger.admin.phone_spool import MAX_UNREADABLE  # heavy: every country's numbers
 
