@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerRightMissing
@@ -91,9 +92,17 @@ def administer(ledger: Ledger) -> None:
     assert admin.resume("x").changed
     assert admin.show("x").counts
     admin.resolve("x", as_sent=True, by="ann")
+    assert admin.suppress_add(["+85255311111"], reason="asked", by="ann").changed == 1
+    assert admin.suppress_check("+85255311111") == list(admin.suppress_list().newest)
+    assert admin.suppress_remove(["+85255311111"]).changed == 1
     assert admin.forget(people("a")[0].phone).recipients == 1
     (done,) = admin.prune(older_than=timedelta(0), with_unknown=True)
     assert done.pruned
+
+
+def use_caps(ledger: Ledger) -> None:
+    """As if an attempt had asked for one: what is deleted must then be kept as far as it counts."""
+    ledger.database.write(lambda connection: connection.execute(sa.update(ledger.tables.ledger).values(cap_days=7)))
 
 
 @ON_SERVERS
@@ -102,9 +111,12 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     execute(empty_url, *granted(user, kind, "worker"))
     ledger = open_ledger(user)
     run_a_campaign(ledger)
+    LedgerAdmin(open_ledger(empty_url)).suppress_add(["+85255311112"], reason="asked", by="ann")
     for verb in (
         lambda: LedgerAdmin(ledger).resume("x"),
         lambda: LedgerAdmin(ledger).prune(older_than=timedelta(0), with_unknown=True),
+        lambda: LedgerAdmin(ledger).suppress_add(["+85255311111"], reason="asked", by="ann"),
+        lambda: LedgerAdmin(ledger).suppress_remove(["+85255311112"]),
         lambda: LedgerAdmin(ledger).migrate(),
     ):
         with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
@@ -133,10 +145,14 @@ def test_an_administrator_does_all_but_create_and_migrate(
     open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str
 ) -> None:
     """Deleting, too."""
-    run_a_campaign(open_ledger(empty_url))
+    owners = open_ledger(empty_url)
+    run_a_campaign(owners)
+    use_caps(owners)
     execute(empty_url, *granted(user, kind, "administrator"))
     ledger = open_ledger(user)
     administer(ledger)
+    with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1143"):  # a key that is changed matches no phone
+        ledger.database.write(lambda connection: connection.execute(sa.update(ledger.tables.ledger).values(version=9)))
     with pytest.raises(LedgerError, match="needs the rights of the tables' owner"):
         LedgerAdmin(ledger).migrate()
 

@@ -49,7 +49,7 @@ def every_reading(default_region: str | None) -> Read:
 
 
 @dataclass(slots=True)
-class Unreadable:
+class UnreadableRows:
     """The rows of a list that are no phones.
 
     :param rows: numbers of the first ones, counted from 1.
@@ -84,7 +84,7 @@ class PhoneSpool:
         self.phones = 0
         """Rows that were read as a phone, each counted as often as it is there."""
         self.empty = 0
-        self.unreadable = Unreadable()
+        self.unreadable = UnreadableRows()
 
     def __enter__(self) -> Self:
         return self
