@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerRightMissing
 from airflow_provider_uspeedo.ledger.admin import grants
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
@@ -82,12 +83,15 @@ def run_a_campaign(ledger: Ledger, name: str = "x") -> None:
     assert rerun.counts() == {"accepted": 7, "rejected": 1, "invalid": 1}
     assert ledger.failures(rerun.attempt, 10)
     assert sum(len(portion) for portion in ledger.results(name)) == 9
+    capped = Try(ledger, f"{name}, capped", rules=ContactRules(caps=(Cap(texts=10_000, days=1),)))
+    capped.text(people("ab"))
+    assert capped.counts() == {"accepted": 2}
 
 
 def administer(ledger: Ledger) -> None:
     """All that a person does but create and migrate."""
     admin = LedgerAdmin(ledger)
-    assert admin.list_campaigns(9)[0].campaign_id == "x"
+    assert {one.campaign_id for one in admin.list_campaigns(9)} == {"x", "x, capped"}
     assert admin.stop("x", by="ann").changed
     assert admin.resume("x").changed
     assert admin.show("x").counts
@@ -95,14 +99,8 @@ def administer(ledger: Ledger) -> None:
     assert admin.suppress_add(["+85255311111"], reason="asked", by="ann").changed == 1
     assert admin.suppress_check("+85255311111") == list(admin.suppress_list().newest)
     assert admin.suppress_remove(["+85255311111"]).changed == 1
-    assert admin.forget(people("a")[0].phone).recipients == 1
-    (done,) = admin.prune(older_than=timedelta(0), with_unknown=True)
-    assert done.pruned
-
-
-def use_caps(ledger: Ledger) -> None:
-    """As if an attempt had asked for one: what is deleted must then be kept as far as it counts."""
-    ledger.database.write(lambda connection: connection.execute(sa.update(ledger.tables.ledger).values(cap_days=7)))
+    assert admin.forget(people("a")[0].phone).recipients == 2
+    assert [one.pruned for one in admin.prune(older_than=timedelta(0), with_unknown=True)] == [True, True]
 
 
 @ON_SERVERS
@@ -121,7 +119,7 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     ):
         with pytest.raises(LedgerError, match=r"InsufficientPrivilege|1142|1143|1044|1370"):
             verb()
-    assert LedgerAdmin(ledger).list_campaigns(1)[0].pruned_at is None
+    assert LedgerAdmin(ledger).list_campaigns(2)[1].pruned_at is None
 
 
 @ON_SERVERS
@@ -131,7 +129,7 @@ def test_a_reader_sees_the_results_and_nothing_behind_them(
     """One SELECT is all it has."""
     run_a_campaign(open_ledger(empty_url))
     execute(empty_url, *granted(user, kind, "reader"))
-    assert select(user, "SELECT COUNT(*) FROM uspeedo_results") == [(9,)]
+    assert select(user, "SELECT COUNT(*) FROM uspeedo_results") == [(11,)]
     for statement in (
         "SELECT * FROM uspeedo_recipients", "SELECT * FROM uspeedo_campaigns", "DELETE FROM uspeedo_source_rows",
         "UPDATE uspeedo_ledger SET version = 1",
@@ -145,9 +143,7 @@ def test_an_administrator_does_all_but_create_and_migrate(
     open_ledger: OpenLedger, user: URL, empty_url: URL, kind: str
 ) -> None:
     """Deleting, too."""
-    owners = open_ledger(empty_url)
-    run_a_campaign(owners)
-    use_caps(owners)
+    run_a_campaign(open_ledger(empty_url))
     execute(empty_url, *granted(user, kind, "administrator"))
     ledger = open_ledger(user)
     administer(ledger)
