@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_uspeedo.core.arrays import column_of_text_lists, column_of_texts
 from airflow_provider_uspeedo.core.segments import _BASIC, _EXTENSION, count_segments, segments_of
 from airflow_provider_uspeedo.core.template_text import TemplateText
-from airflow_provider_uspeedo.sandbox.segments import segments as counted_by_the_sandbox
+from airflow_provider_uspeedo.sandbox.charged_segments import segments as counted_by_the_sandbox
 
 ALPHABETS = [
     _BASIC,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.sandbox.charged_segments import segments
 from airflow_provider_uspeedo.sandbox.receipt_store import Receipts, Sent, Session
-from airflow_provider_uspeedo.sandbox.segments import segments
 
 
 def _results(answer):
