@@ -366,14 +366,15 @@ def _known_region(text: str) -> str:
     region = text.strip().upper()
     if region in phonenumbers.SUPPORTED_REGIONS:
         return region
-    near = _regions_meant(region)
+    near = regions_meant(region)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     # A longer text may be a phone: it is not quoted.
     given = f", not {region!r}" if len(region) <= _MAX_SHOWN else ""
     raise ConfigurationError(f"default_region must be a country as two letters (ISO 3166), such as 'HK'{given}.{hint}")
 
 
-def _regions_meant(region: str) -> list[str]:
+def regions_meant(region: str) -> list[str]:
+    """Return the countries that a text in capitals may stand for that is no country as two letters."""
     if region in _NO_REGION_OF_THEIR_OWN:
         return [_NO_REGION_OF_THEIR_OWN[region]]
     code = region.strip("+()").removeprefix("00")
