@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.core.keys import BARE_DIGITS, NATIONAL
 from airflow_provider_uspeedo.core.prices import Prices
 from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
@@ -46,6 +47,7 @@ class CampaignConfig:
     :param prices: of a segment, by country; ``None``: not known.
     :param max_cost: a campaign that would cost more is refused before the first message; in the currency of the prices.
     :param max_segments: a table with a longer message is refused before the first message.
+    :param rules: who may be sent to, when, and how often.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
     """
 
@@ -70,6 +72,7 @@ class CampaignConfig:
     prices: Prices | None = None
     max_cost: Decimal | None = None
     max_segments: int | None = None
+    rules: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
         columns = self.columns
@@ -134,9 +137,7 @@ class CampaignConfig:
             self.max_segments is None or self.max_segments >= 1,
             "max_segments must be 1 or more, or left out for no limit.",
         )
-        _require(
-            self.max_cost is None or self.max_cost >= 0, "max_cost must be 0 or more, or left out for no limit."
-        )
+        _require(self.max_cost is None or self.max_cost >= 0, "max_cost must be 0 or more, or left out for no limit.")
         _require(
             self.max_cost is None or self.prices is not None,
             "max_cost needs prices: give the price of a segment in each country, such as prices={'HK': 0.05}.",

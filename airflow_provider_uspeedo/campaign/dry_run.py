@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the table without sending or writing, for a dry run and for ``max_recipients``.
+"""Reads the table without sending or writing, for a dry run.
 
 The recipients seen so far are kept in a temporary SQLite file: memory stays flat, and the ledger is only read.
 """
@@ -11,17 +11,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.core.slices import WHOLE
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import RecipientStatus
 
@@ -66,36 +62,6 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         results_table=str(ledger.results_name) if ledger else "",
         countries=dict(reading.remarks.countries),
     )
-
-
-def refuse_too_many(maximum: int, rows_at_most: int | None, reading: TableReader) -> None:
-    """Checks ``max_recipients`` before the first message.
-
-    Where that needs the whole table to be read, the invalid rows are counted at once.
-
-    :param rows_at_most: rows in the table, if its metadata has it.
-    :raises ConfigurationError: the table holds more recipients.
-    """
-    if rows_at_most is not None and rows_at_most <= maximum:
-        return
-    found = InvalidRows()
-    with _temporary_index() as seen:
-        rows = _counted(_without_duplicates(reading.rows(WHOLE), seen), found)
-        recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
-        too_many = next(islice(recipients, maximum, None), None) is not None
-    reading.invalid_rows_at_preflight = found
-    if too_many:
-        raise ConfigurationError(
-            f"The table holds more than max_recipients={maximum:,} recipients; nothing was sent. Check that it is the "
-            "right table, or raise max_recipients."
-        )
-
-
-def _counted(batches: Iterable[list[Recipient | BadRow]], found: InvalidRows) -> Iterator[list[Recipient | BadRow]]:
-    for batch in batches:
-        invalid = (row.reason for row in batch if isinstance(row, BadRow) and row.status == Status.INVALID)
-        found.add(len(batch), Counter(invalid))
-        yield batch
 
 
 def _status_of(

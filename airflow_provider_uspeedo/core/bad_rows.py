@@ -65,6 +65,14 @@ class BadRows(Sequence[BadRow]):
         return cls._of_recipients(recipients, Status.INVALID, column_of_texts([reason] * len(recipients)))
 
     @classmethod
+    def excluded(cls, recipients: RecipientBatch, status: Status, reason: str) -> BadRows:
+        """Rows that could be sent, and that one rule keeps from it.
+
+        :param status: ``suppressed`` or ``not_sent``.
+        """
+        return cls._of_recipients(recipients, status, column_of_texts([reason] * len(recipients)))
+
+    @classmethod
     def _of_recipients(cls, recipients: RecipientBatch, status: Status, reasons: pa.Array) -> BadRows:
         same: dict[str, Any] = {name: recipients.column(name).cast(TEXT) for name in _SHARED}
         same |= {name: recipients.column(name) for name in ("row_number", "key")}
@@ -94,9 +102,18 @@ class BadRows(Sequence[BadRow]):
 
     def reasons(self, status: str) -> dict[str, int]:
         """How many rows of a status have which reason."""
-        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
-        counts = pc.value_counts(self.column("reason").filter(pc.equal(self.column("status"), meant)))
+        counts = pc.value_counts(self.column("reason").filter(self._has(status)))
         return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
+    def having(self, status: str) -> np.ndarray[Any, Any]:
+        """Of each whether it has the status."""
+        mask = np.zeros(len(self), bool)
+        mask[pc.indices_nonzero(self._has(status)).to_pylist()] = True
+        return mask
+
+    def _has(self, status: str) -> pa.Array:
+        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
+        return pc.equal(self.column("status"), meant)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -106,6 +107,19 @@ class LedgerQueries:
             ]
         )
 
+    def not_sent_by_rule(self, attempt: Attempt, rules: Sequence[str]) -> dict[str, int]:
+        """How many rows of this attempt's reading are *not_sent* because of each of these rules; 0 where none is.
+
+        :param rules: what their reasons begin with, before a colon.
+        """
+        rows, here = self.rows, (attempt.campaign_no, attempt.number)
+        first = rows.first_rows(*here, rows.why.label("reason")).where(rows.outcome == Status.NOT_SENT.value)
+        others = rows.other_rows(*here, rows.reason.label("reason")).where(rows.status == Status.NOT_SENT.value)
+        reason = sa.union_all(first, others).subquery().c.reason
+        counts = [sa.func.count(sa.case((reason.like(f"{rule}: %"), 1))) for rule in rules]
+        found = self.database.read(lambda connection: connection.execute(sa.select(*counts)).one())
+        return dict(zip(rules, map(int, found), strict=True))
+
     def _failed_rows(self, attempt: Attempt) -> Any:
         rows, here = self.rows, (attempt.campaign_no, attempt.number)
         row, recipient = rows.source_row.c, rows.recipient.c
@@ -142,6 +156,14 @@ class LedgerQueries:
             return found
 
         return self.database.read(work, by_index=False) if keys else {}
+
+    def recipients_by_status(self, attempt: Attempt) -> Counter[str]:
+        """How many recipients of the campaign have which status, whatever table they were in."""
+        found = self.rows.outcomes(attempt.campaign_no).subquery()
+        query = sa.select(found.c.status, sa.func.count().label("rows")).group_by(found.c.status)
+        return self.database.read(
+            lambda connection: Counter({row.status: row.rows for row in connection.execute(query)})
+        )
 
     def requests_sent(self, attempt: Attempt) -> int:
         """How many calls this attempt made."""
