@@ -156,7 +156,7 @@ class MomentRules:
             return None
         if found.until is None:
             return Ruling(Status.SUPPRESSED, f"{HOURS}: never open")
-        if deadline is not None and found.until > deadline:
+        if deadline is not None and found.until >= deadline:
             return Ruling(Status.NOT_SENT, f"{NOT_AFTER}: {utc_text(deadline)} comes before the hours open")
         return Ruling(Status.NOT_SENT, f"{HOURS}: opens at {utc_text(found.until)}", found.until)
 

@@ -28,11 +28,11 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_trigger
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
-from airflow_provider_uspeedo.operators.waiting import retried, wake_up_at
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
@@ -288,6 +288,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
                 refuse_native_name(config.campaign_id, ledger)
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
+            if self.deferrable and config.rules.windows:
+                time_trigger()  # what cannot sleep later must not begin
             with process_settings():
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
@@ -365,7 +367,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
         if self.deferrable and decision.until is not None:
             self.log.info("%s The task sleeps until then.", decision.message)
-            self.defer(trigger=wake_up_at(decision.until), method_name="execute_complete")
+            self.defer(trigger=time_trigger()(moment=decision.until), method_name="execute_complete")
         return retried(self, context["ti"], decision)
 
     def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
