@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+    from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
@@ -310,9 +311,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
         return summary
@@ -320,9 +320,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
         """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread."""
         from airflow_provider_uspeedo.campaign.campaign import Campaign
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook)
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
@@ -331,6 +330,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
         return result_of(self._running, stop_signal)
+
+    def _prepare(
+        self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, *, planning: bool = False
+    ) -> TableReader:
+        """The table, checked by all that is decided before the first message."""
+        from airflow_provider_uspeedo.campaign.preflight import prepare
+        from airflow_provider_uspeedo.campaign.survey import Account
+
+        account = Account(hook.config.access_key_secret, hook.config.account_id)
+        return prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""
