@@ -53,9 +53,7 @@ def _in_mapping(given: Mapping[Any, Any]) -> str:
     if isinstance(inner, Mapping) and "fingerprint" in inner:
         return _checked(inner["fingerprint"])
     if "accepted_now" in given:
-        raise ConfigurationError(
-            f"plan is the summary of a task that made no plan: set its dry_run=True. {HINT}"
-        )
+        raise ConfigurationError(f"plan is the summary of a task that made no plan: set its dry_run=True. {HINT}")
     if "chosen_options" in given:
         raise ConfigurationError(f"plan is the answer to an approval, not the plan that was approved. {HINT}")
     raise ConfigurationError(f"plan is a dict without a fingerprint. {HINT}")
