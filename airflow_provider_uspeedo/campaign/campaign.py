@@ -23,12 +23,14 @@ from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.guards import Guards, check_invalid
+from airflow_provider_uspeedo.campaign.moment_rules import HOURS, NOT_AFTER
 from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
 from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.table_reader import FirstRequest, TableReader
+from airflow_provider_uspeedo.core.exit_policy import NOTHING_HELD_BACK, HeldBack
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
@@ -50,6 +52,7 @@ class Report:
     :param stopped: the task was told to stop.
     :param elsewhere: another attempt has a request in flight that concerns this table.
     :param complete: the whole table was read.
+    :param held_back: which of the rows that are not sent only wait for another moment.
     """
 
     summary: Summary
@@ -57,6 +60,7 @@ class Report:
     stopped: bool
     elsewhere: bool
     complete: bool
+    held_back: HeldBack = NOTHING_HELD_BACK
 
 
 class Campaign:
@@ -151,7 +155,17 @@ class Campaign:
             stopped=bool(self._stop_signal) and self._stop_signal.cause is None,
             elsewhere=bool(others),
             complete=self._complete,
+            held_back=self._held_back(read_by, summary),
         )
+
+    def _held_back(self, read_by: Attempt, summary: Summary) -> HeldBack:
+        """The rows that hours and ``not_after`` alone keep from being sent, as the ledger has them."""
+        moment = self._reading.moment
+        moment.warn()
+        if not moment.decides or not summary[Status.NOT_SENT]:
+            return NOTHING_HELD_BACK
+        by_rule = self._ledger.not_sent_by_rule(read_by, (HOURS, NOT_AFTER))
+        return HeldBack(by_rule[HOURS], by_rule[NOT_AFTER], moment.next_opening, self._config.rules.not_after)
 
     def _send_all(self, attempt: Attempt) -> None:
         rate_limiter = RateLimiter(self._config.requests_per_second)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -32,6 +32,7 @@ from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters,
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
+from airflow_provider_uspeedo.operators.waiting import retried, wake_up_at
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
@@ -349,13 +350,31 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
+            held_back=report.held_back,
         )
         if decision.end is End.SUCCESS:
-            empty = not found.rows and config.slice_.is_whole
-            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
+            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
+            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
+        if decision.end is End.WAIT:
+            decision = self._wait(context, decision)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
+
+    def _wait(self, context: Any, decision: ExitDecision) -> ExitDecision:
+        """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
+        if self.deferrable and decision.until is not None:
+            self.log.info("%s The task sleeps until then.", decision.message)
+            self.defer(trigger=wake_up_at(decision.until), method_name="execute_complete")
+        return retried(self, context["ti"], decision)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again.
+
+        :param event: the time that has come; it decides nothing.
+        :raises AirflowException: as :meth:`execute`.
+        """
+        return self.execute(context)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""

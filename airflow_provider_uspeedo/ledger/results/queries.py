@@ -106,6 +106,19 @@ class LedgerQueries:
             ]
         )
 
+    def not_sent_by_rule(self, attempt: Attempt, rules: Sequence[str]) -> dict[str, int]:
+        """How many rows of this attempt's reading are *not_sent* because of each of these rules; 0 where none is.
+
+        :param rules: what their reasons begin with, before a colon.
+        """
+        rows, here = self.rows, (attempt.campaign_no, attempt.number)
+        first = rows.first_rows(*here, rows.why.label("reason")).where(rows.outcome == Status.NOT_SENT.value)
+        others = rows.other_rows(*here, rows.reason.label("reason")).where(rows.status == Status.NOT_SENT.value)
+        reason = sa.union_all(first, others).subquery().c.reason
+        counts = [sa.func.count(sa.case((reason.like(f"{rule}: %"), 1))) for rule in rules]
+        found = self.database.read(lambda connection: connection.execute(sa.select(*counts)).one())
+        return dict(zip(rules, map(int, found), strict=True))
+
     def _failed_rows(self, attempt: Attempt) -> Any:
         rows, here = self.rows, (attempt.campaign_no, attempt.number)
         row, recipient = rows.source_row.c, rows.recipient.c

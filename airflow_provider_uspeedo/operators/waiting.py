@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a task waits for the hours of a policy: in the triggerer, or by its retries."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_uspeedo.core.exit_policy import ExitDecision, utc_text, wait_for_retries
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
+PLACES = ("airflow.providers.standard.triggers.temporal", "airflow.triggers.temporal")
+"""Where ``DateTimeTrigger`` is: in a provider that Airflow 3 needs, or in Airflow 2 itself."""
+
+
+def wake_up_at(moment: datetime) -> BaseTrigger:
+    """Airflow's own trigger for a time. Nothing else is in it.
+
+    :raises ConfigurationError: this Airflow has none.
+    """
+    for module in PLACES:
+        with suppress(ImportError):
+            return import_module(module).DateTimeTrigger(moment=moment)  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"The hours of the policy open again at {utc_text(moment)}, and this Airflow has no trigger for a time: "
+        "install apache-airflow-providers-standard, or set deferrable=False, so that retries wait. What could be sent "
+        "was sent."
+    )
+
+
+def retried(operator: Any, task_instance: Any, decision: ExitDecision) -> ExitDecision:
+    """The failure of a task that waits by its retries, which says whether they reach the time."""
+    used = task_instance.try_number - 1
+    return wait_for_retries(
+        decision,
+        now=datetime.now(UTC),
+        retries=getattr(task_instance, "max_tries", None) or operator.retries or 0,
+        used=used,
+        retry_delay=operator.retry_delay,
+    )
