@@ -27,6 +27,7 @@ from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.rows import RowReader, in_order
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.template_text import TemplateText
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.protocol.portion import OtherKeys, Portion
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
@@ -72,6 +73,7 @@ class TableReader:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._table = table
+        self.template_texts: Mapping[str, TemplateText | None] = {}
         self._variables: Mapping[str, int] = {}
         self._digest = TableDigest()
         self._invalid = InvalidRows()
@@ -117,12 +119,14 @@ class TableReader:
         if spec is not None and spec != self.spec:
             self._use(spec)
 
-    def expect(self, variables: Mapping[str, int]) -> None:
+    def expect(self, texts: Mapping[str, TemplateText | None]) -> None:
         """From now on rows must have as many parameters as their template has variables.
 
-        :param variables: by template, as far as they are known.
+        :param texts: template -> its text, or ``None`` where it is not known.
         """
-        self._variables = self._rows.variables = variables
+        self.template_texts = texts
+        self._variables = {template: text.variables for template, text in texts.items() if text is not None}
+        self._rows.variables = self._variables
 
     def _spec(self, phones: PhoneReader) -> KeySpec:
         keys = self._columns.keys
