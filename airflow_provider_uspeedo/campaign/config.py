@@ -137,9 +137,7 @@ class CampaignConfig:
             self.max_segments is None or self.max_segments >= 1,
             "max_segments must be 1 or more, or left out for no limit.",
         )
-        _require(
-            self.max_cost is None or self.max_cost >= 0, "max_cost must be 0 or more, or left out for no limit."
-        )
+        _require(self.max_cost is None or self.max_cost >= 0, "max_cost must be 0 or more, or left out for no limit.")
         _require(
             self.max_cost is None or self.prices is not None,
             "max_cost needs prices: give the price of a segment in each country, such as prices={'HK': 0.05}.",

@@ -157,8 +157,8 @@ class TableReader:
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
-    def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
-        """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
+    def checked(self, slice_: Slice | None = None) -> Iterator[tuple[RecipientBatch, BadRows]]:
+        """The rows of a slice, a batch at a time; a second row of a key *in one batch* is a duplicate already.
 
         A row that waits for its hours is a recipient like others: it is sent in the end.
 
@@ -170,7 +170,11 @@ class TableReader:
             good, excluded = self.moment.split(good, self.moment.now(), waiting=False)
             bad = BadRows.joined([bad, excluded])
             self.remarks.note(good)
-            yield in_order(good, bad)
+            yield good, bad
+
+    def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
+        """The same rows, in order."""
+        return (in_order(good, bad) for good, bad in self.checked(slice_))
 
     def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
         """The keys of what else the digits of rows could mean, by row number; and why such a row may not be sent.
