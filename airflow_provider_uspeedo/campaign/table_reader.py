@@ -24,8 +24,8 @@ from airflow_provider_uspeedo.core.chunks import cut
 from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.rows import RowReader, in_order
+from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.core.rows import RowReader
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.template_text import TemplateText
@@ -160,8 +160,8 @@ class TableReader:
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
-    def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
-        """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
+    def rows(self, slice_: Slice | None = None) -> Iterator[tuple[RecipientBatch, BadRows]]:
+        """The rows of a slice, a batch at a time; a second row of a key *in one batch* is a duplicate already.
 
         A row that waits for its hours is a recipient like others: it is sent in the end.
 
@@ -173,7 +173,7 @@ class TableReader:
             good, excluded = self.moment.split(good, self.moment.now(), waiting=False)
             bad = BadRows.joined([bad, excluded])
             self.remarks.note(good)
-            yield in_order(good, bad)
+            yield good, bad
 
     def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
         """The keys of what else the digits of rows could mean, by row number; and why such a row may not be sent.

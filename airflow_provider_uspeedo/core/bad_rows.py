@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.core.arrays import (
     column_of_keys,
     column_of_numbers,
     column_of_texts,
+    mask_of,
     side_by_side,
 )
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
@@ -107,9 +108,13 @@ class BadRows(Sequence[BadRow]):
 
     def having(self, status: str) -> np.ndarray[Any, Any]:
         """Of each whether it has the status."""
-        mask = np.zeros(len(self), bool)
-        mask[pc.indices_nonzero(self._has(status)).to_pylist()] = True
-        return mask
+        return mask_of(self._has(status))
+
+    def having_keys(self, keys: Collection[bytes]) -> np.ndarray[Any, Any]:
+        """Of each whether its key is one of ``keys``."""
+        if not keys:
+            return np.zeros(len(self), bool)
+        return mask_of(pc.is_in(self.column("key"), column_of_keys(list(keys))))
 
     def _has(self, status: str) -> pa.Array:
         meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it

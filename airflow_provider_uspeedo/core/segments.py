@@ -55,14 +55,16 @@ _GSM_UNITS = _gsm_units()
 
 @dataclass(frozen=True, slots=True)
 class SegmentCounts:
-    """What some texts are sent as; two numbers for each.
+    """What some texts are sent as; three numbers for each.
 
     :param segments: 1 or more.
     :param culprits: the code point of the first character that made the text UCS-2; -1 for a GSM-7 text.
+    :param characters: 0 or more.
     """
 
     segments: _Numbers
     culprits: _Numbers
+    characters: _Numbers
 
     @property
     def unicode(self) -> _Numbers:
@@ -86,11 +88,8 @@ def count_segments(texts: pa.Array) -> SegmentCounts:
     :param texts: a column without nulls.
     """
     parts = [_count(texts.slice(start, _TEXTS_AT_A_TIME)) for start in range(0, len(texts), _TEXTS_AT_A_TIME)]
-    none = np.zeros(0, np.int64)
-    return SegmentCounts(
-        np.concatenate([none, *(part.segments for part in parts)]),
-        np.concatenate([none, *(part.culprits for part in parts)]),
-    )
+    columns = ([getattr(part, name) for part in parts] for name in ("segments", "culprits", "characters"))
+    return SegmentCounts(*(np.concatenate([np.zeros(0, np.int64), *column]) for column in columns))
 
 
 def _count(texts: pa.Array) -> SegmentCounts:
@@ -98,13 +97,12 @@ def _count(texts: pa.Array) -> SegmentCounts:
     units = _GSM_UNITS.take(points, mode="clip")
     culprits = _first_of_each(np.flatnonzero(units == 0), points, ends)
     segments = _segments(units, ends, GSM_SINGLE, GSM_EACH)
-    unicode = culprits >= 0
+    unicode, characters = culprits >= 0, np.diff(ends)
     if unicode.any():
-        sizes = np.diff(ends)
-        points = points[np.repeat(unicode, sizes)]
-        ends = np.concatenate([[0], np.cumsum(sizes[unicode])])
+        points = points[np.repeat(unicode, characters)]
+        ends = _with_zero(np.cumsum(characters[unicode]))
         segments[unicode] = _segments(1 + (points > _LAST), ends, UCS_SINGLE, UCS_EACH)
-    return SegmentCounts(segments, culprits)
+    return SegmentCounts(segments, culprits, characters)
 
 
 def _code_points(texts: pa.Array) -> tuple[_Numbers, _Numbers]:

@@ -315,6 +315,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
+        if summary.plan is not None:
+            self.log.info("%s", summary.plan.markdown)
         return summary
 
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
