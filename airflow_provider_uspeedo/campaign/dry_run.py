@@ -48,6 +48,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
             judge.take(good, bad)
     remarks, survey = reading.remarks, reading.survey
     remarks.warn(last=True)
+    reading.moment.warn(waiting=True)
     plan = make_plan(
         config,
         judge.plan,
@@ -106,7 +107,8 @@ class _Judge:
         self.failures += sorted(self._failed, key=lambda one: one.row_number)[: MAX_FAILURES - len(self.failures)]
         self.counts[Status.NOT_SENT] += len(new)
         self.plan.note(new)
-        self.waiting += len(self._reading.moment.split(new, self._reading.moment.now())[1])
+        moment = self._reading.moment
+        self.waiting += len(new) - int(moment.allowed(new, moment.now()).sum())
 
     def _without_repeated(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
         """Those who are there for the first time, and the further rows of recipients as duplicates."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -38,8 +39,11 @@ def test_what_a_person_approves_is_sent_and_nothing_else(
         "prices": {"CN": 0.05}, "max_cost": 1,
     }  # fmt: skip
     home = tmp_path / "airflow"
-    settings = {"AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES), "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
-    with started(home, **settings) as airflow:
+    dags = tmp_path / "dags"  # without the examples that have a schedule
+    dags.mkdir()
+    shutil.copy(EXAMPLES / f"{DAG_ID}.py", dags)
+    settings = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    with started(home, triggerer=True, **settings) as airflow:
         airflow.wait_for(lambda db: has(db, FOUND), "the DAG is found")
         airflow.command("dags", "trigger", DAG_ID, "--run-id", "a_run", "--conf", json.dumps(form))
         airflow.wait_for(lambda db: has(db, WAITS), "the approval waits")
