@@ -93,7 +93,7 @@ class RowChoice:
         for part, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
             if end > first:
                 self._places[part].append((start + first * RECORD.itemsize, end - first))
-        self._file.write(memoryview(records).cast("B"))
+        self._file.write(records.tobytes())
         self._kept, self._rows_kept = [], 0
 
     def chosen(self) -> Iterator[tuple[Records, Records, np.ndarray[Any, Any]]]:

@@ -43,11 +43,11 @@ class CampaignConfig:
         nothing is held back.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
-    :param rules: who may be sent to, when, and how often.
     :param plan: the fingerprint of the plan that was approved; ``None``: there is none.
     :param prices: of a segment, by country; ``None``: not known.
     :param max_cost: a campaign that would cost more is refused before the first message; in the currency of the prices.
     :param max_segments: a table with a longer message is refused before the first message.
+    :param rules: who may be sent to, when, and how often.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
     """
 
@@ -68,11 +68,11 @@ class CampaignConfig:
     slice_: Slice = WHOLE
     part: str = ""
     attempt_name: str = ""
-    rules: ContactRules = NO_RULES
     plan: str | None = field(default=None, repr=False)
     prices: Prices | None = None
     max_cost: Decimal | None = None
     max_segments: int | None = None
+    rules: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
         columns = self.columns

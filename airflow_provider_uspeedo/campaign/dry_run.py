@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the table without sending or writing, for a dry run and for ``max_recipients``.
+"""Reads the table without sending or writing, for a dry run.
 
 The recipients seen so far are kept in a temporary SQLite file: memory stays flat, and the ledger is only read.
 """
@@ -9,27 +9,23 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.make_plan import make_plan
 from airflow_provider_uspeedo.campaign.plan_counts import PlanCounts
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.core.slices import WHOLE
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import Attempt, RecipientStatus
 
@@ -37,23 +33,20 @@ _JUDGED_AGAIN = (Status.NOT_SENT, Status.SUPPRESSED)
 """What the ledger may say of recipients who can still be sent to."""
 
 
-def dry_run(
-    config: CampaignConfig, reading: TableReader, ledger: Ledger | None, *, fingerprint: str | None = None
-) -> Summary:
+def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None) -> Summary:
     """Returns the summary of a run that sends nothing, with its plan.
 
     It has what is in the ledger, and *not_sent* for what it would send.
 
     :param ledger: ``None`` if none exists yet.
-    :param fingerprint: of the plan; ``None`` if it is not known.
     """
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
     reading.continue_campaign(attempt.spec if attempt else None)
     with _temporary_index() as seen:
         judge = _Judge(reading, seen, ledger, attempt)
-        for good, bad in reading.checked():
+        for good, bad in reading.rows():
             judge.take(good, bad)
-    remarks = reading.remarks
+    remarks, survey = reading.remarks, reading.survey
     remarks.warn(last=True)
     plan = make_plan(
         config,
@@ -62,7 +55,7 @@ def dry_run(
         missing=remarks.missing,
         waiting=judge.waiting,
         next_opening=reading.moment.next_opening,
-        fingerprint=fingerprint,
+        fingerprint=str(survey.fingerprint) if survey and survey.fingerprint else None,
     )
     return Summary(
         campaign_id=config.campaign_id,
@@ -143,16 +136,16 @@ class _Judge:
         """Bad rows, but as sent those that an earlier attempt has sent and that no other row stands for."""
         sent = [key for key, one in known.items() if one.status not in _JUDGED_AGAIN]
         stands = np.zeros(len(bad), bool)
-        for place in np.flatnonzero(bad.having(sent) & ~bad.are(Status.DUPLICATE)).tolist():
+        for place in np.flatnonzero(bad.having_keys(sent) & ~bad.having(Status.DUPLICATE)).tolist():
             row = bad[place]
             if row.key and _first_rows([row.key], np.array([row.row_number]), self._seen)[0] == row.row_number:
                 stands[place] = True
                 self._note(row, known[row.key])
         bad = bad.only(~stands)
         for status in STATUSES:
-            self.counts[status] += int(bad.are(status).sum())
+            self.counts[status] += int(bad.having(status).sum())
         self.plan.exclude_all(bad)
-        invalid = bad.only(bad.are(Status.INVALID))
+        invalid = bad.only(bad.having(Status.INVALID))
         for row in invalid[: MAX_FAILURES - len(self.failures)]:
             self._list(row, RecipientStatus(row.status, row.reason, None))
 
@@ -169,54 +162,10 @@ class _Judge:
         self._failed.append(ListedFailure.masked(row.row_number, row.phone, row.user_id, found.status, reason))
 
 
-def refuse_too_many(maximum: int, rows_at_most: int | None, reading: TableReader) -> None:
-    """Checks ``max_recipients`` before the first message.
-
-    Where that needs the whole table to be read, the invalid rows are counted at once.
-
-    :param rows_at_most: rows in the table, if its metadata has it.
-    :raises ConfigurationError: the table holds more recipients.
-    """
-    if rows_at_most is not None and rows_at_most <= maximum:
-        return
-    found = InvalidRows()
-    with _temporary_index() as seen:
-        rows = _counted(_without_duplicates(reading.rows(WHOLE), seen), found)
-        recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
-        too_many = next(islice(recipients, maximum, None), None) is not None
-    reading.invalid_rows_at_preflight = found
-    if too_many:
-        raise ConfigurationError(
-            f"The table holds more than max_recipients={maximum:,} recipients; nothing was sent. Check that it is the "
-            "right table, or raise max_recipients."
-        )
-
-
-def _counted(batches: Iterable[list[Recipient | BadRow]], found: InvalidRows) -> Iterator[list[Recipient | BadRow]]:
-    for batch in batches:
-        invalid = (row.reason for row in batch if isinstance(row, BadRow) and row.status == Status.INVALID)
-        found.add(len(batch), Counter(invalid))
-        yield batch
-
-
 def _keys_of(bad: BadRows) -> list[bytes]:
     """Of those that are no duplicates and have one."""
-    keys: list[bytes | None] = bad.only(~bad.are(Status.DUPLICATE)).column("key").to_pylist()
+    keys: list[bytes | None] = bad.only(~bad.having(Status.DUPLICATE)).column("key").to_pylist()
     return [key for key in keys if key is not None]
-
-
-def _without_duplicates(
-    batches: Iterable[list[Recipient | BadRow]], seen: sqlite3.Connection
-) -> Iterator[list[Recipient | BadRow]]:
-    """The same batches, with every further row of a recipient as a duplicate."""
-    for batch in batches:
-        yield [_unless_seen(row, seen) for row in batch]
-
-
-def _unless_seen(row: Recipient | BadRow, seen: sqlite3.Connection) -> Recipient | BadRow:
-    if isinstance(row, BadRow) or (first := _first_row(row, seen)) == row.row_number:
-        return row
-    return duplicate_of(row, first)
 
 
 def _first_rows(keys: Sequence[bytes], numbers: np.ndarray[Any, Any], seen: sqlite3.Connection) -> np.ndarray[Any, Any]:
@@ -230,13 +179,6 @@ def _first_rows(keys: Sequence[bytes], numbers: np.ndarray[Any, Any], seen: sqli
         return numbers
     found = (seen.execute("SELECT row_number FROM seen WHERE key = ?", (key,)).fetchone()[0] for key in keys)
     return np.fromiter(found, np.int64, len(keys))
-
-
-def _first_row(row: Recipient | BadRow, seen: sqlite3.Connection) -> int:
-    """The first row of this row's recipient: this one, if there was none before."""
-    seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
-    (first,) = seen.execute("SELECT row_number FROM seen WHERE key = ?", (row.key,)).fetchone()
-    return int(first)
 
 
 @contextmanager

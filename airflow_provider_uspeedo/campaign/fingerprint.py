@@ -20,11 +20,12 @@ from airflow_provider_uspeedo.tables.digest import TableDigest
 
 
 def fingerprint(
-    config: CampaignConfig, spec: KeySpec, variables: Mapping[str, int], table: TableDigest
+    config: CampaignConfig, spec: KeySpec, variables: Mapping[str, int], table: TableDigest, *, by_content: bool = False
 ) -> bytes | None:
     """16 bytes, or ``None`` if the table has no digest.
 
     :param variables: the number of variables of each template, where it is known.
+    :param by_content: the content of a recipient's rows decides which of them is sent, not their order.
     """
     digest = table.digest()
     if digest is None:
@@ -39,5 +40,6 @@ def fingerprint(
         "keys": spec.to_json(),
         "variables": sorted(variables.items()),
         "slice": str(config.slice_),
+        **({"by_content": True} if by_content else {}),
     }
     return blake2b(json.dumps(how).encode() + digest, digest_size=16, person=b"uspeedo.reading").digest()

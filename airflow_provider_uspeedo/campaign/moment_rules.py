@@ -88,6 +88,13 @@ class MomentRules:
             mask[held] = False
         return mask
 
+    def ever_allowed(self, recipients: RecipientBatch, moment: datetime) -> np.ndarray[Any, Any]:
+        """For each recipient whether it may be sent to at the moment, or only waits for its hours."""
+        mask = np.ones(len(recipients), bool)
+        for ruling, held in self._held(recipients, moment):
+            mask[held] = ruling.opens_at is not None
+        return mask
+
     def split(
         self, recipients: RecipientBatch, moment: datetime, *, waiting: bool = True
     ) -> tuple[RecipientBatch, BadRows]:
@@ -149,7 +156,7 @@ class MomentRules:
             return None
         if found.until is None:
             return Ruling(Status.SUPPRESSED, f"{HOURS}: never open")
-        if deadline is not None and found.until > deadline:
+        if deadline is not None and found.until >= deadline:
             return Ruling(Status.NOT_SENT, f"{NOT_AFTER}: {utc_text(deadline)} comes before the hours open")
         return Ruling(Status.NOT_SENT, f"{HOURS}: opens at {utc_text(found.until)}", found.until)
 

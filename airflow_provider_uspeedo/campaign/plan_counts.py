@@ -183,7 +183,7 @@ class PlanCounts:
 
     def exclude_all(self, rows: BadRows) -> None:
         """Counts bad rows."""
-        self.exclude(Status.DUPLICATE, "", int(rows.are(Status.DUPLICATE).sum()))
+        self.exclude(Status.DUPLICATE, "", int(rows.having(Status.DUPLICATE).sum()))
         for status in (Status.INVALID, Status.SUPPRESSED, Status.NOT_SENT):
             for reason, count in rows.reasons(status).items():
                 self.exclude(status, reason, count)

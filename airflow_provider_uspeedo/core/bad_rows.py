@@ -101,24 +101,24 @@ class BadRows(Sequence[BadRow]):
         """Those that the mask says ``True`` of."""
         return self if mask.all() else BadRows(self.batch.take(column_of_numbers(np.flatnonzero(mask))))
 
-    def are(self, status: str) -> np.ndarray[Any, Any]:
-        """For each row whether it has that status."""
-        return mask_of(self._have(status))
+    def reasons(self, status: str) -> dict[str, int]:
+        """How many rows of a status have which reason."""
+        counts = pc.value_counts(self.column("reason").filter(self._has(status)))
+        return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
 
-    def having(self, keys: Collection[bytes]) -> np.ndarray[Any, Any]:
-        """For each row whether its key is one of ``keys``."""
+    def having(self, status: str) -> np.ndarray[Any, Any]:
+        """Of each whether it has the status."""
+        return mask_of(self._has(status))
+
+    def having_keys(self, keys: Collection[bytes]) -> np.ndarray[Any, Any]:
+        """Of each whether its key is one of ``keys``."""
         if not keys:
             return np.zeros(len(self), bool)
         return mask_of(pc.is_in(self.column("key"), column_of_keys(list(keys))))
 
-    def _have(self, status: str) -> pa.Array:
+    def _has(self, status: str) -> pa.Array:
         meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
         return pc.equal(self.column("status"), meant)
-
-    def reasons(self, status: str) -> dict[str, int]:
-        """How many rows of a status have which reason."""
-        counts = pc.value_counts(self.column("reason").filter(self._have(status)))
-        return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)

@@ -138,7 +138,7 @@ def _by_moment(summary: Summary, held_back: HeldBack, counts: str) -> ExitDecisi
         )
         return ExitDecision(End.WAIT, text, until=held_back.next_opening)
     deadline = f" ({utc_text(held_back.deadline)})" if held_back.deadline else ""
-    unknown = f" Others are unknown: see {RUNBOOK}#unknown." if summary[Status.UNKNOWN] else ""
+    unknown = " Others are unknown: they need a decision." if summary[Status.UNKNOWN] else ""
     text = f"{_were(left)} not sent: the policy's not_after{deadline} leaves no time. {counts}{unknown}"
     return _end(End.FAIL, text, "not-after")
 

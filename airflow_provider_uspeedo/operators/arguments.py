@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.slices import Slice
 
-N = TypeVar("N", int, float, str)
+N = TypeVar("N", int, float, str, Decimal)
 _PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
@@ -96,8 +97,10 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
     :raises ConfigurationError: an argument is wrong; the message names it.
     """
     from airflow_provider_uspeedo.campaign.config import DEFAULT_MAX_RATIO, MAX_UNKNOWN_REQUESTS, CampaignConfig
+    from airflow_provider_uspeedo.campaign.price_list import read_prices
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
+    from airflow_provider_uspeedo.operators.plan_argument import fingerprint_of
 
     task_instance = context["ti"]
     task = f"{task_instance.dag_id}/{task_instance.task_id}"
@@ -129,6 +132,10 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
             whole_number, "max_unknown_requests", operator.max_unknown_requests, MAX_UNKNOWN_REQUESTS
         ),
         canary=_unless_empty(whole_number, "canary", operator.canary),
+        plan=fingerprint_of(operator.plan),
+        prices=read_prices(HiddenRows.unwrap(operator.prices)),
+        max_cost=_unless_empty(exact_number, "max_cost", operator.max_cost),
+        max_segments=_unless_empty(whole_number, "max_segments", operator.max_segments),
         slice_=slice_ or WHOLE,
         # All slices of one table are one part; other mapped instances read their own tables.
         part=f"{task}/{map_index if slice_ is None else -1}",
@@ -197,6 +204,16 @@ def number(argument: str, given: Any) -> float:
     if not _is_number(given):
         raise ConfigurationError(f"{argument} must be a number.")
     return float(given)
+
+
+def exact_number(argument: str, given: Any) -> Decimal:
+    """A number as it is written: 0.1 is a tenth.
+
+    :raises ConfigurationError: it is not one.
+    """
+    if not _is_number(given):
+        raise ConfigurationError(f"{argument} must be a number.")
+    return Decimal(str(given).strip())
 
 
 def whole_number(argument: str, given: Any) -> int:

@@ -28,17 +28,18 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_trigger
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
-from airflow_provider_uspeedo.operators.waiting import retried, wake_up_at
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+    from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
@@ -288,6 +289,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
                 refuse_native_name(config.campaign_id, ledger)
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
+            if self.deferrable and config.rules.windows:
+                time_trigger()  # what cannot sleep later must not begin
             with process_settings():
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
@@ -308,9 +311,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
         if summary.plan is not None:
@@ -320,9 +322,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
         """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread."""
         from airflow_provider_uspeedo.campaign.campaign import Campaign
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook)
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
@@ -331,6 +332,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
         return result_of(self._running, stop_signal)
+
+    def _prepare(
+        self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, *, planning: bool = False
+    ) -> TableReader:
+        """The table, checked by all that is decided before the first message."""
+        from airflow_provider_uspeedo.campaign.preflight import prepare
+        from airflow_provider_uspeedo.campaign.survey import Account
+
+        account = Account(hook.config.access_key_secret, hook.config.account_id)
+        return prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""
@@ -367,7 +378,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
         if self.deferrable and decision.until is not None:
             self.log.info("%s The task sleeps until then.", decision.message)
-            self.defer(trigger=wake_up_at(decision.until), method_name="execute_complete")
+            self.defer(trigger=time_trigger()(moment=decision.until), method_name="execute_complete")
         return retried(self, context["ti"], decision)
 
     def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature

@@ -106,7 +106,7 @@ def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
     assert decision.message.startswith(
         "2 recipients were not sent: the policy's not_after (2026-11-22 12:00 UTC) leaves no time. Of 4 rows: "
     )
-    assert decision.message.endswith("Others are unknown: see docs/runbook.md#unknown. See docs/runbook.md#not-after.")
+    assert decision.message.endswith("Others are unknown: they need a decision. See docs/runbook.md#not-after.")
     both = HeldBack(hours=1, not_after=2, next_opening=OPENING, deadline=deadline)
     assert decide(summary(not_sent=3), phone_column="tel", held_back=both).end is End.WAIT
     assert end(summary(not_sent=3), held_back=late) == (End.RETRY, "not-sent")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.core import hours
 from airflow_provider_uspeedo.core.contact_rules import Window
 from airflow_provider_uspeedo.core.hours import HORIZON, Opening, opening
 from airflow_provider_uspeedo.core.time_zones import is_zone, zones_of_country
@@ -193,6 +194,11 @@ moments = st.builds(
 def test_hours_are_what_a_scan_minute_by_minute_finds(
     given_windows: list[Window], zones: list[str], moment: datetime
 ) -> None:
+    check_by_the_minute(given_windows, zones, moment)
+
+
+def check_by_the_minute(given_windows: list[Window], zones: list[str], moment: datetime) -> None:
+    """Asserts what was found, for the four days that follow."""
     found = opening(given_windows, zones, moment)
     assert found.is_open == is_open_by_the_minute(given_windows, zones, moment)
     scanned = next(
@@ -207,6 +213,35 @@ def test_hours_are_what_a_scan_minute_by_minute_finds(
         assert found.until is None or found.until >= moment + 4 * 24 * 60 * MINUTE
     else:
         assert found.until == scanned
+
+
+def the_workers_zone(_name: str) -> ZoneInfo:
+    """A planted mistake: the clock of the machine that runs the task."""
+    return ZoneInfo("Asia/Shanghai")
+
+
+def no_clock_change(_where: ZoneInfo, _after: int, _until: int) -> None:
+    """A planted mistake: time of day is counted on as if clocks were never changed."""
+
+
+def offset_of_the_first_of_january(where: ZoneInfo, seconds: int) -> int:
+    """A planted mistake: one offset for a whole year."""
+    offset = datetime(datetime.fromtimestamp(seconds, UTC).year, 1, 1, tzinfo=where).utcoffset()
+    return int((offset or timedelta()).total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("name", "mistake"),
+    [("zone", the_workers_zone), ("_clock_change", no_clock_change), ("_offset", offset_of_the_first_of_january)],
+    ids=["the worker's zone", "clocks are never changed", "one offset a year"],
+)
+def test_the_scan_catches_a_planted_mistake(monkeypatch: pytest.MonkeyPatch, name: str, mistake: object) -> None:
+    """Each of the usual ones, by the night on which New York's summer time begins."""
+    night = ([DAYTIME], ["America/New_York"], utc("2027-03-14 05:00"))
+    check_by_the_minute(*night)
+    monkeypatch.setattr(hours, name, mistake)
+    with pytest.raises(AssertionError):
+        check_by_the_minute(*night)
 
 
 @pytest.mark.parametrize(

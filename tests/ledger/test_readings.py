@@ -7,8 +7,20 @@ from collections import Counter
 
 import pytest
 
+from airflow_provider_uspeedo.core.recipients import BadRow
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import Try, Vendor, duplicate, invalid, lines_of, people, person, portion_of, request_of
+from tests.ledger.acting import (
+    Try,
+    Vendor,
+    duplicate,
+    invalid,
+    key_of,
+    lines_of,
+    people,
+    person,
+    portion_of,
+    request_of,
+)  # fmt: skip
 from tests.ledger.faults import lost_acknowledgement
 
 
@@ -236,3 +248,30 @@ def test_failures_are_listed_in_the_order_of_the_table(ledger: Ledger, campaign:
     ]  # fmt: skip
     assert len(ledger.failures(one.attempt, 3)) == 3
     assert one.counts() == {"accepted": 1, "rejected": 1, "unknown": 2, "invalid": 1, "duplicate": 1}
+
+
+def test_rows_that_were_not_sent_are_counted_by_the_rule_that_held_them_back(ledger: Ledger, campaign: str) -> None:
+    """Those of a row of its own and those of a request that was given back, each once; no others."""
+
+    def held(row: int, status: str, reason: str, name: str) -> BadRow:
+        return BadRow(row, status, reason, "(852)55311111", "", "UTA1", "", key_of(name))
+
+    one = Try(ledger, campaign)
+    rows = [
+        *people("abcd"),
+        held(5, "not_sent", "hours: opens at 2026-11-30 01:00 UTC", "e"),
+        held(6, "not_sent", "not after: 2026-11-22 12:00 UTC has passed", "f"),
+        held(7, "suppressed", "hours: never open", "g"),
+        invalid(8),
+    ]
+    sent, given_back, *_ = one.claim(rows, size=1)
+    assert one.send(sent)
+    assert one.mark(given_back)
+    assert ledger.release(
+        one.attempt, given_back.id, ret_code=None, vendor_request_id="", reason="hours: opens at 2026-11-30 01:00 UTC"
+    )
+    one.end()
+    assert ledger.not_sent_by_rule(one.attempt, ("hours", "not after")) == {"hours": 2, "not after": 1}
+    assert one.counts() == {"accepted": 1, "not_sent": 5, "suppressed": 1, "invalid": 1}
+    later = Try(ledger, campaign)
+    assert ledger.not_sent_by_rule(later.attempt, ("hours", "not after")) == {"hours": 0, "not after": 0}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_uspeedo.core.exit_policy import ExitDecision, utc_text, wait_for_retries
+from airflow_provider_uspeedo.core.exit_policy import ExitDecision, wait_for_retries
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,18 +18,17 @@ PLACES = ("airflow.providers.standard.triggers.temporal", "airflow.triggers.temp
 """Where ``DateTimeTrigger`` is: in a provider that Airflow 3 needs, or in Airflow 2 itself."""
 
 
-def wake_up_at(moment: datetime) -> BaseTrigger:
-    """Airflow's own trigger for a time. Nothing else is in it.
+def time_trigger() -> type[BaseTrigger]:
+    """Airflow's own trigger for a time; the time is all that one holds.
 
     :raises ConfigurationError: this Airflow has none.
     """
     for module in PLACES:
         with suppress(ImportError):
-            return import_module(module).DateTimeTrigger(moment=moment)  # type: ignore[no-any-return]
+            return import_module(module).DateTimeTrigger  # type: ignore[no-any-return]
     raise ConfigurationError(
-        f"The hours of the policy open again at {utc_text(moment)}, and this Airflow has no trigger for a time: "
-        "install apache-airflow-providers-standard, or set deferrable=False, so that retries wait. What could be sent "
-        "was sent."
+        "deferrable=True with hours in the policy needs Airflow's DateTimeTrigger: install "
+        "apache-airflow-providers-standard, or set deferrable=False, so that retries wait. Nothing was sent."
     )
 
 
