@@ -106,7 +106,8 @@ class _Judge:
         self.failures += sorted(self._failed, key=lambda one: one.row_number)[: MAX_FAILURES - len(self.failures)]
         self.counts[Status.NOT_SENT] += len(new)
         self.plan.note(new)
-        self.waiting += len(self._reading.moment.split(new, self._reading.moment.now())[1])
+        moment = self._reading.moment
+        self.waiting += len(new) - int(moment.allowed(new, moment.now()).sum())
 
     def _without_repeated(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
         """Those who are there for the first time, and the further rows of recipients as duplicates."""

@@ -14,10 +14,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.api.response.templates import APPROVED, Template
 from airflow_provider_uspeedo.campaign.dry_run import dry_run
+from airflow_provider_uspeedo.campaign.make_plan import make_plan
+from airflow_provider_uspeedo.campaign.plan_counts import MAX_REASONS, PlanCounts
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.price_list import read_prices
 from airflow_provider_uspeedo.core.columns import Columns
-from airflow_provider_uspeedo.core.plan import ALREADY_SENT
+from airflow_provider_uspeedo.core.plan import ALREADY_SENT, Excluded
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.sandbox.charged_segments import segments
 from airflow_provider_uspeedo.sandbox.template_store import BUILT_IN
 from tests.campaign.stage import Scene, make_order, people
@@ -169,7 +172,7 @@ def test_slices_add_up_to_the_plan_of_the_whole(scene: Scene) -> None:
         assert sum(part[name] for part in parts) == whole[name]
 
 
-# -- what is not known is null -------------------------------------------------------------------------------------------
+# -- what is not known is null -----------------------------------------------------------------------------------------
 
 
 def test_without_prices_there_is_no_cost(scene: Scene) -> None:
@@ -266,11 +269,17 @@ def test_excluded_rows_have_their_rule_and_reason(scene: Scene) -> None:
     assert plan["recipients"] + sum(one["rows"] for one in plan["excluded"]) == len(table)
 
 
-def test_the_most_frequent_reason_is_first_and_their_number_is_bounded() -> None:
-    """A reason for each row would make an XCom of megabytes."""
-    table = [{"phone": "x", "name": "n", **{f"c{n}": ""}} for n in range(3)]
-    plan = plan_with("{1}", [*people(2), *people(2), *people(2), *table], make_order())
-    assert [one["rule"] for one in plan["excluded"]] == ["duplicate", "invalid"]
+def test_the_largest_reason_is_first_and_their_number_is_bounded() -> None:
+    """A reason for each row would make an XCom of megabytes; the rows of what is not listed are counted on."""
+    counts = PlanCounts({})
+    for number in range(5_000):
+        counts.exclude(Status.SUPPRESSED, f"suppression: list {number}")
+        counts.exclude(Status.SUPPRESSED, "country: not one of HK", 2)
+    assert len(counts.excluded) <= MAX_REASONS + 1
+    plan = make_plan(make_order(), counts)
+    assert plan.excluded[0] == Excluded("country", "country: not one of HK", 10_000)
+    assert len(plan.excluded) < 110
+    assert sum(one.rows for one in plan.excluded if one.rule == "suppression") == 5_000
 
 
 def test_many_templates_and_senders_are_listed_up_to_a_limit() -> None:
