@@ -48,6 +48,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
             judge.take(good, bad)
     remarks, survey = reading.remarks, reading.survey
     remarks.warn(last=True)
+    reading.moment.warn(waiting=True)
     plan = make_plan(
         config,
         judge.plan,

@@ -63,9 +63,13 @@ class MomentRules:
         self._clock = clock
         self._openings: dict[str, Opening] = {}
         self._lock = threading.Lock()
-        self._suppressed: Counter[str] = Counter()
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets what was found, before the table is read (again)."""
+        self._counts: Counter[Ruling] = Counter()
         self.next_opening: datetime | None = None
-        """The earliest moment at which somebody who was held back so far may be sent to."""
+        """The earliest moment at which a recipient who was held back so far may be sent to."""
 
     @property
     def needs_zones(self) -> bool:
@@ -108,7 +112,7 @@ class MomentRules:
             if waiting or ruling.opens_at is None:
                 mask[held] = False
                 others.append(BadRows.excluded(recipients.take(held), ruling.status, ruling.reason))
-                self._note(ruling, len(held))
+            self._note(ruling, len(held))
         return recipients.only(mask), BadRows.joined(others)
 
     def exclusions(self, recipients: RecipientBatch, moment: datetime) -> Sequence[Exclusion]:
@@ -120,10 +124,24 @@ class MomentRules:
             found.append(Exclusion(ruling.status, ruling.reason, numbers[held].tolist()))
         return found
 
-    def warn(self) -> None:
-        """Logs what a person should look at, once an attempt has read its table."""
-        for reason, count in self._suppressed.most_common():
-            log.warning("%s suppressed: %s.", counted(count, "recipient"), reason)
+    def remarks(self, *, waiting: bool = False) -> list[str]:
+        """What a person should know of the recipients that were looked at, a sentence each.
+
+        :param waiting: also of those who may be sent to at another moment, or are too late; the end of a campaign has
+            a message of its own about them.
+        """
+        return [
+            f"{counted(count, 'recipient')}: {ruling.status} if sent now, {ruling.reason}."
+            if waiting
+            else f"{counted(count, 'recipient')} suppressed: {ruling.reason}."
+            for ruling, count in self._counts.most_common()
+            if count and (waiting or ruling.status == Status.SUPPRESSED)
+        ]
+
+    def warn(self, *, waiting: bool = False) -> None:
+        """Logs :meth:`remarks`, once the table has been read."""
+        for remark in self.remarks(waiting=waiting):
+            log.warning("%s", remark)
 
     def _held(self, recipients: RecipientBatch, moment: datetime) -> list[tuple[Ruling, np.ndarray[Any, Any]]]:
         """The places of those who may not be sent to, by reason."""
@@ -162,7 +180,6 @@ class MomentRules:
 
     def _note(self, ruling: Ruling, count: int) -> None:
         with self._lock:
-            if ruling.status == Status.SUPPRESSED:
-                self._suppressed[ruling.reason] += count
-            elif ruling.opens_at is not None:
+            self._counts[ruling] += count
+            if ruling.opens_at is not None:
                 self.next_opening = min(self.next_opening or ruling.opens_at, ruling.opens_at)

@@ -270,6 +270,7 @@ class TableReader:
         return good, bad
 
     def _begin(self) -> None:
+        self.moment.begin()
         self.remarks = TableRemarks(self._columns, self._phones)
         self._written: list[WrittenColumn] = []
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PLACES = ("airflow.providers.standard.triggers.temporal", "airflow.triggers.temporal")
 """Where ``DateTimeTrigger`` is: in a provider that Airflow 3 needs, or in Airflow 2 itself."""
+SHORTEST_SLEEP = timedelta(seconds=30)
 
 
 def time_trigger() -> type[BaseTrigger]:
@@ -30,6 +31,15 @@ def time_trigger() -> type[BaseTrigger]:
         "deferrable=True with hours in the policy needs Airflow's DateTimeTrigger: install "
         "apache-airflow-providers-standard, or set deferrable=False, so that retries wait. Nothing was sent."
     )
+
+
+def time_to_wake(opens_at: datetime, now: datetime) -> datetime:
+    """When a task should go on that waits for a window: not before it opens, and not at once.
+
+    Triggerer, worker and database have clocks of their own. Where one is behind, the window is still closed there when
+    the task wakes up, and a task that slept for no time would read its table over and over until then.
+    """
+    return max(opens_at, now + SHORTEST_SLEEP)
 
 
 def retried(operator: Any, task_instance: Any, decision: ExitDecision) -> ExitDecision:

@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,7 +29,7 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
-from airflow_provider_uspeedo.operators.opening_hours import retried, time_trigger
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
@@ -251,6 +252,17 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
+        return self._attempt(context)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again, as :meth:`execute` does.
+
+        :param event: the time that has come; it decides nothing.
+        """
+        return self._attempt(context)
+
+    def _attempt(self, context: Any) -> dict[str, Any]:
+        """One attempt, with each of its errors as what Airflow should do about it."""
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
@@ -378,16 +390,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
         if self.deferrable and decision.until is not None:
             self.log.info("%s The task sleeps until then.", decision.message)
-            self.defer(trigger=time_trigger()(moment=decision.until), method_name="execute_complete")
+            moment = time_to_wake(decision.until, datetime.now(UTC))
+            self.defer(trigger=time_trigger()(moment=moment), method_name="execute_complete")
         return retried(self, context["ti"], decision)
-
-    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Goes on once the hours allow it: reads the table again and checks everything again.
-
-        :param event: the time that has come; it decides nothing.
-        :raises AirflowException: as :meth:`execute`.
-        """
-        return self.execute(context)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""

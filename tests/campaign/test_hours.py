@@ -151,17 +151,24 @@ def test_a_second_row_of_a_recipient_who_waits_is_a_duplicate(scene: Scene) -> N
     assert scene.texted() == Counter()
 
 
-def test_those_who_wait_count_for_max_recipients(scene: Scene) -> None:
+def test_those_who_wait_count_for_max_recipients(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """They are sent to in the end: a limit that looked at one window would allow it in each of them."""
     order = make_order(rules=around(2 * HOUR, 2 * HOUR), max_recipients=1)
     with pytest.raises(ConfigurationError, match="more than max_recipients=1"):
         scene.run(rows("UTC", WEST), order)
     scene.run(rows("UTC", "no zone"), order)  # suppressed, so no recipient
+    assert caplog.text.count("1 recipient suppressed") == 1
 
 
-def test_a_dry_run_counts_those_who_wait_as_ones_it_would_send_to(scene: Scene) -> None:
+def test_a_dry_run_counts_those_who_wait_as_ones_it_would_send_to(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says how many there are."""
     found = scene.dry_run(rows("UTC", WEST, "no zone"), make_order(rules=around(2 * HOUR, 2 * HOUR)))
     assert (found["not_sent"], found["suppressed"]) == (2, 1)
+    opens = utc_text(NOW + 4 * HOUR)
+    assert f"1 recipient: not_sent if sent now, hours: opens at {opens}." in caplog.text
+    assert "1 recipient: suppressed if sent now, hours: no time zone (column 'zone')." in caplog.text
 
 
 def test_after_the_deadline_every_row_is_recorded_and_none_is_sent(scene: Scene) -> None:

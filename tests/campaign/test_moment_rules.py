@@ -97,11 +97,16 @@ def test_without_rules_of_the_moment_nothing_is_looked_at() -> None:
 
 
 def test_who_only_waits_can_be_left_in() -> None:
+    """As in a dry run; what is remarkable about them is counted all the same, until the table is read again."""
     rules = MomentRules(ContactRules(windows=DAYTIME))
     allowed, others = rules.split(REQUEST, OPEN_IN_HONG_KONG, waiting=False)
     assert [one.row_number for one in allowed] == [1, 2, 4, 6]
     assert {row.row_number: row.status for row in others} == {3: "suppressed", 5: "suppressed"}
-    assert rules.next_opening is None
+    assert len(rules.remarks()) == 2
+    waits = "1 recipient: not_sent if sent now, hours: opens at 2026-11-30 09:00 UTC."
+    assert waits in rules.remarks(waiting=True)
+    rules.begin()
+    assert rules.remarks(waiting=True) == []
 
 
 def by_the_workers_clock(_key: str) -> tuple[str, ...]:

@@ -72,7 +72,12 @@ class Rerun:
         return True
 
     def _leaves_recipients(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
-        requests = self._t.requests.c
+        requests, rows = self._t.requests.c, self._t.source_rows.c
+        excluded = sa.select(rows.attempt_no).where(
+            rows.attempt_no == earlier, rows.status.in_((Status.NOT_SENT.value, Status.SUPPRESSED.value))
+        )
+        if connection.execute(excluded.limit(1)).first():
+            return True  # by a rule of a policy, which may say something else now
         open_ones = sa.exists(
             sa.select(requests.id).where(
                 requests.campaign_no == attempt.campaign_no, requests.state.not_in(MAY_HAVE_ARRIVED)
