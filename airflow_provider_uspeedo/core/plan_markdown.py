@@ -15,7 +15,8 @@ NOT_KNOWN = "not known"
 MAX_ROWS = 20
 """Rows of a table; the others are one row."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#{}!])")
-_AT_THE_START = re.compile(r"^(\s*(?:[-+=]|\d{1,9}[.)]))")
+_AT_THE_START = re.compile(r"^(\d{0,9})([-+=.)])(?=\s|$|[-+=])")
+"""The beginning of a list, a line or a heading."""
 _MIN_DECIMALS = 2
 _NO_COUNTRY = "001"
 _WORDS = {UNKNOWN_COUNTRY: "unknown country", _NO_COUNTRY: "no country (+800, +882, ...)"}
@@ -33,7 +34,7 @@ def escaped(text: str) -> str:
     a\|b \*c\*
     """
     visible = "".join(" " if _is_unseen(character) else character for character in text)
-    return _AT_THE_START.sub(r"\\\1", _SPECIAL.sub(r"\\\1", " ".join(visible.split())))
+    return _AT_THE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(visible.split())))
 
 
 def _is_unseen(character: str) -> bool:
