@@ -57,7 +57,7 @@ class HiddenRows:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
         if isinstance(given, str):
             return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
-        return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
+        return given if given is None or isinstance(given, (os.PathLike, cls, *references())) else cls(given)
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -84,7 +84,7 @@ def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def _references() -> tuple[type, ...]:
+def references() -> tuple[type, ...]:
     """References to a table that Airflow resolves later."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath, XComArg
 

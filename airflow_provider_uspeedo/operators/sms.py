@@ -28,6 +28,7 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
+from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
@@ -245,6 +246,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     @parameters.setter
     def parameters(self, given: Any) -> None:
         self._parameters = HiddenParameters.hiding(given)
+
+    @property
+    def prices(self) -> Any:
+        """The prices as they were passed; a frame is wrapped, which Airflow could not write down."""
+        return self._prices
+
+    @prices.setter
+    def prices(self, given: Any) -> None:
+        self._prices = HiddenPrices.hiding(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
