@@ -13,16 +13,10 @@ from airflow_provider_uspeedo.operators.arguments import HiddenRows, references
 class HiddenPrices(HiddenRows):
     """A table of prices; its text has only the number of its rows."""
 
+    what = "prices"
+
     @classmethod
     def hiding(cls, given: Any) -> Any:
         """Tables are wrapped; dicts, lists, paths and outputs of other tasks stay, for Airflow to render and show."""
         plain = (str, Mapping, list, tuple, os.PathLike, HiddenRows, type(None), *references())
         return given if isinstance(given, plain) else cls(given)
-
-    def __str__(self) -> str:
-        try:
-            return f"<{len(self.rows):,} prices>"
-        except Exception:  # noqa: BLE001 - Airflow must be able to write any object down
-            return f"<prices in a {type(self.rows).__name__}>"
-
-    __repr__ = __str__
