@@ -382,3 +382,26 @@ def test_who_can_never_be_sent_to_by_the_hours_is_excluded_with_a_warning() -> N
     plan = plan_with("{1}", people(3), make_order(rules=rules))
     assert [(one["rule"], one["rows"]) for one in plan["excluded"]] == [("hours", 3)]
     assert "will not be sent at any time" in "".join(plan["warnings"])
+
+
+# -- policies ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_rules_of_a_policy_exclude_by_their_names() -> None:
+    """A list of phones and the countries; the recipients who are left are counted without them."""
+    from airflow_provider_uspeedo.core.contact_policy import read_policy
+
+    policy = {"suppress": [{"phone": "+85255310000"}, {"phone": "+85255310004"}], "countries": ["HK", "CA"]}
+    rules = read_policy(policy, "policy")
+    table = [{"phone": ABROAD[n % 4].format(n), "name": "x"} for n in range(20)]
+    table += [{"phone": f"+8525531{n:04}", "name": "x"} for n in (0, 4)]
+    plan = plan_with("{1}", table, make_order(rules=rules, prices=PRICES))
+    assert plan["by_country"] == {
+        "CA": {"recipients": 5, "segments": 5, "cost": 0.0565},
+        "HK": {"recipients": 5, "segments": 5, "cost": 0.25},
+    }
+    rows: Counter[str] = Counter()
+    for one in plan["excluded"]:
+        rows[one["rule"]] += one["rows"]
+    assert rows == {"country": 10, "suppression": 2}
+    assert plan["recipients"] + rows.total() == len(table)
