@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
+from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
 from airflow_provider_uspeedo.campaign.survey import Survey
 from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
@@ -60,7 +61,8 @@ class TableReader:
     :param portion_rows: rows claimed in one transaction.
     :param batch_rows: rows read at a time.
     :param clock: the time in UTC, for the hours of a policy.
-    :raises TableError: a column is missing, or the phone column's type cannot hold phones.
+    :raises TableError: a column is missing, the phone column's type cannot hold phones, or a list of people who may not
+        be texted cannot be read.
     :raises ConfigurationError: there is no such default region.
     """
 
@@ -94,6 +96,7 @@ class TableReader:
                 column=config.columns.phone,
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
+        self._exclusions = RowExclusions(config.rules, config.default_region)
 
     def _use(self, spec: KeySpec) -> None:
         """From now on rows are read, and keys are made, as the spec says."""
@@ -153,7 +156,8 @@ class TableReader:
 
     def _fingerprint(self, table: TableDigest) -> bytes | None:
         by_content = self.survey is not None and self.survey.digests is not None
-        return fingerprint(self._config, self.spec, self._rows.variables, table, by_content=by_content)
+        rules = self._exclusions.described()
+        return fingerprint(self._config, self.spec, self._rows.variables, table, rules, by_content=by_content)
 
     def _names(self) -> list[str]:
         return [*self._columns.texts(), *self._columns.lists(), *(self._columns.keys or ())]
@@ -256,7 +260,8 @@ class TableReader:
     def _judged(self, batch: TextBatch) -> tuple[RecipientBatch, BadRows]:
         """The rows of a batch by all rules that need the row alone."""
         good, bad = self._rows.read(batch)
-        return good, BadRows.of(bad)
+        good, excluded = self._exclusions.split(good)
+        return good, BadRows.joined([BadRows.of(bad), excluded])
 
     def _read(self, batch: TextBatch, slice_: Slice) -> tuple[RecipientBatch, BadRows]:
         good, bad = self._judged(batch)

@@ -8,14 +8,15 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
-from airflow_provider_uspeedo.core.plan import UNKNOWN_COUNTRY, Culprit, Plan, Share
+from airflow_provider_uspeedo.core.plan import UNKNOWN_COUNTRY, Culprit, Plan, Share, TemplateShare
 from airflow_provider_uspeedo.core.plural import counted
 
 NOT_KNOWN = "not known"
 MAX_ROWS = 20
 """Rows of a table; the others are one row."""
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#{}!])")
-_AT_THE_START = re.compile(r"^(\s*(?:[-+=]|\d{1,9}[.)]))")
+_AT_THE_START = re.compile(r"^(\d{0,9})([-+=.)])(?=\s|$|[-+=])")
+"""The beginning of a list, a line or a heading."""
 _MIN_DECIMALS = 2
 _NO_COUNTRY = "001"
 _WORDS = {UNKNOWN_COUNTRY: "unknown country", _NO_COUNTRY: "no country (+800, +882, ...)"}
@@ -33,7 +34,7 @@ def escaped(text: str) -> str:
     a\|b \*c\*
     """
     visible = "".join(" " if _is_unseen(character) else character for character in text)
-    return _AT_THE_START.sub(r"\\\1", _SPECIAL.sub(r"\\\1", " ".join(visible.split())))
+    return _AT_THE_START.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(visible.split())))
 
 
 def _is_unseen(character: str) -> bool:
@@ -48,24 +49,10 @@ def _lines(plan: Plan) -> Iterator[str]:
     for warning in plan.warnings:
         yield ""
         yield f"**Warning:** {escaped(warning)}"
-    cost = f"Cost ({plan.currency})" if plan.currency else "Cost"
-    yield from _table(
-        ("Country", "Recipients", "Segments", cost),
-        [(_WORDS.get(country, country), *_cells(share)) for country, share in plan.by_country.items()],
-        numbers=3,
+    yield from _shares(
+        plan, ("Country",), [((_WORDS.get(country, country),), share) for country, share in plan.by_country.items()]
     )
-    yield from _table(
-        ("Template", "Sender", "Recipients", "Segments", cost),
-        [
-            (
-                "others" if one.template_id is None else one.template_id,
-                "" if one.sender_id is None else one.sender_id or "(none)",
-                *_cells(one.share),
-            )
-            for one in plan.by_template
-        ],
-        numbers=3,
-    )
+    yield from _shares(plan, ("Template", "Sender"), [(_names(one), one.share) for one in plan.by_template])
     yield from _table(
         ("Not sent because of", "Reason", "Rows"),
         [(one.rule.replace("_", " "), one.reason, f"{one.rows:,}") for one in plan.excluded],
@@ -89,12 +76,27 @@ def _headline(plan: Plan) -> str:
     return f"{counted(total.recipients, 'recipient')}, {segments}, {cost}. Nothing was sent."
 
 
-def _cells(share: Share) -> tuple[str, str, str]:
-    return (
+def _names(one: TemplateShare) -> tuple[str, str]:
+    if one.template_id is None:
+        return "all others", ""
+    return one.template_id, one.sender_id or "(none)"
+
+
+def _shares(plan: Plan, heads: Sequence[str], rows: Sequence[tuple[Sequence[str], Share]]) -> Iterator[str]:
+    """A table of parts; without costs if none is known."""
+    numbers = ["Recipients", "Segments"]
+    if any(share.cost is not None for _, share in rows):
+        numbers.append(f"Cost ({plan.currency})" if plan.currency else "Cost")
+    cells = [[*names, *_cells(share)[: len(numbers)]] for names, share in rows]
+    yield from _table([*heads, *numbers], cells, numbers=len(numbers))
+
+
+def _cells(share: Share) -> list[str]:
+    return [
         f"{share.recipients:,}",
         NOT_KNOWN if share.segments is None else f"{share.segments:,}",
         NOT_KNOWN if share.cost is None else _amount(share.cost),
-    )
+    ]
 
 
 def _amount(amount: Decimal) -> str:

@@ -49,6 +49,8 @@ NOTSET = NotSet()
 class HiddenRows:
     """Rows passed by value, hidden from everything that Airflow writes: its text has only their number."""
 
+    what = "recipients"
+
     def __init__(self, rows: Any) -> None:
         self.rows = rows
 
@@ -57,7 +59,7 @@ class HiddenRows:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
         if isinstance(given, str):
             return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
-        return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
+        return given if given is None or isinstance(given, (os.PathLike, cls, *references())) else cls(given)
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -70,9 +72,9 @@ class HiddenRows:
 
     def __str__(self) -> str:
         try:
-            return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} recipients>"
+            return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} {self.what}>"
         except Exception:  # noqa: BLE001 - Airflow must be able to write any object down
-            return f"<recipients in a {type(self.rows).__name__}>"
+            return f"<{self.what} in a {type(self.rows).__name__}>"
 
     __repr__ = __str__
 
@@ -84,7 +86,7 @@ def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def _references() -> tuple[type, ...]:
+def references() -> tuple[type, ...]:
     """References to a table that Airflow resolves later."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath, XComArg
 
