@@ -28,6 +28,7 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
+from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
 from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+    from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -253,6 +255,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._parameters = HiddenParameters.hiding(given)
 
     @property
+    def prices(self) -> Any:
+        """The prices as they were passed; a frame is wrapped, which Airflow could not write down."""
+        return self._prices
+
+    @prices.setter
+    def prices(self, given: Any) -> None:
+        self._prices = HiddenPrices.hiding(given)
+
+    @property
     def policy(self) -> Any:
         """The policy as a dict; phones in it that may not be texted are wrapped in the same way."""
         return self._policy
@@ -340,19 +351,19 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
         self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
+        if summary.plan is not None:
+            self.log.info("%s", summary.plan.markdown)
         return summary
 
     def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
         """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread."""
         from airflow_provider_uspeedo.campaign.campaign import Campaign
-        from airflow_provider_uspeedo.campaign.preflight import prepare
 
-        reading = prepare(config, self._table(), _templates_of(hook))
+        reading = self._prepare(config, ledger, hook)
         ledger.prepare()
         campaign = Campaign(
             config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
@@ -361,6 +372,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
         return result_of(self._running, stop_signal)
+
+    def _prepare(
+        self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, *, planning: bool = False
+    ) -> TableReader:
+        """The table, checked by all that is decided before the first message."""
+        from airflow_provider_uspeedo.campaign.preflight import prepare
+        from airflow_provider_uspeedo.campaign.survey import Account
+
+        account = Account(hook.config.access_key_secret, hook.config.account_id)
+        return prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""

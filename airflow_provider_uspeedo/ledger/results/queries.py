@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -163,6 +164,14 @@ class LedgerQueries:
             return found
 
         return self.database.read(work, by_index=False) if keys else {}
+
+    def recipients_by_status(self, attempt: Attempt) -> Counter[str]:
+        """How many recipients of the campaign have which status, whatever table they were in."""
+        found = self.rows.outcomes(attempt.campaign_no).subquery()
+        query = sa.select(found.c.status, sa.func.count().label("rows")).group_by(found.c.status)
+        return self.database.read(
+            lambda connection: Counter({row.status: row.rows for row in connection.execute(query)})
+        )
 
     def requests_sent(self, attempt: Attempt) -> int:
         """How many calls this attempt made."""
