@@ -76,7 +76,15 @@ def test_lists_of_several_sources_are_one(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "spelling", ["+852 5000-0001", "(852)50000001", "0085250000001", "85250000001", "５０００ ０００１", "50000001"]
+    "spelling",
+    [
+        "+852 5000-0001",
+        "(852)50000001",
+        "0085250000001",
+        "85250000001",
+        "\u0665\u0660\u0660\u0660 \u0660\u0660\u0660\u0661",
+        "50000001",
+    ],
 )
 def test_a_phone_of_a_list_may_be_written_in_any_way(scene: Scene, spelling: str) -> None:
     """It is read as the table's phones are, and in every other way in which it could be meant."""
@@ -153,18 +161,18 @@ def test_only_phones_of_these_countries_are_texted(scene: Scene) -> None:
         ("accepted", None),
         ("accepted", None),
         ("suppressed", "country: US is not one of the policy's countries"),
-        ("suppressed", "country: a number of US (+1), of no country that is known here"),
-        ("suppressed", "country: a number of +800, of no country that is known here"),
+        ("suppressed", "country: a number of +1 that is of no country"),
+        ("suppressed", "country: a number of +800 that is of no country"),
         ("suppressed", "country: MO is not one of the policy's countries"),
     ]
 
 
 def test_a_number_that_could_be_of_several_countries_needs_all_of_them(scene: Scene) -> None:
-    """Norway and Svalbard share +47; whichever of them a number is of, both are allowed."""
-    table = [{"phone": "+47 00012345", "name": "N"}]
-    first = scene.run(table, order({"countries": ["NO"]}))
+    """Curacao and Bonaire share +599; whichever of them a number is of, both are allowed."""
+    table = [{"phone": "+599 5123456", "name": "N"}]
+    first = scene.run(table, order({"countries": ["CW"]}))
     assert first.summary["suppressed"] == 1
-    assert scene.run(table, order({"countries": ["NO", "SJ"]})).summary["accepted"] == 1
+    assert scene.run(table, order({"countries": ["CW", "BQ"]})).summary["accepted"] == 1
 
 
 def test_both_rows_of_a_suppressed_phone_are_suppressed(scene: Scene) -> None:
