@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import UTC
 from decimal import Decimal
@@ -12,6 +11,7 @@ from typing import Any
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.plan_fingerprint import CAMPAIGN, TEMPLATES
 from airflow_provider_uspeedo.core.contact_rules import ContactRules
+from airflow_provider_uspeedo.core.suppress_sources import SuppressSource
 from airflow_provider_uspeedo.core.template_text import TemplateText
 
 
@@ -53,7 +53,7 @@ def _number(given: Decimal | None) -> str | None:
 
 def _rules(rules: ContactRules) -> Any:
     return (
-        [_source(source) for source in rules.suppress],
+        sorted(_source(source) for source in rules.suppress),
         None if rules.countries is None else sorted(rules.countries),
         [(window.opens.isoformat(), window.closes.isoformat()) for window in rules.windows],
         rules.time_zone_column,
@@ -62,11 +62,10 @@ def _rules(rules: ContactRules) -> Any:
     )
 
 
-def _source(source: Any) -> Any:
-    """A path, a query or a column by its text; of rows by value only that they are some.
+def _source(source: SuppressSource) -> tuple[str, ...]:
+    """Where a list is; of one that is given by value only that it is.
 
     Whom a list excludes is counted with the rows of the table.
     """
-    if isinstance(source, Mapping):
-        return sorted((str(name), _source(value)) for name, value in source.items())
-    return str(source) if isinstance(source, str | os.PathLike) else None
+    path = "" if source.path is None else str(source.path)
+    return path, source.table, source.sql, source.sql_conn_id, source.column

@@ -29,6 +29,7 @@ from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules, Window
 from airflow_provider_uspeedo.core.prices import Prices
 from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.core.suppress_sources import SuppressSource
 from airflow_provider_uspeedo.errors import CampaignHalted
 from tests.campaign.stage import ACCOUNT, Scene, make_order, people
 
@@ -107,12 +108,7 @@ def test_how_fast_and_how_carefully_is_no_part_of_a_plan(changes: dict[str, Any]
 
 
 POLICY = ContactRules(
-    ("s3://out/",),
-    frozenset({"HK"}),
-    (Window(time(9), time(20)),),
-    None,
-    (Cap(1, 7),),
-    datetime(2099, 1, 1, tzinfo=UTC),
+    (), frozenset({"HK"}), (Window(time(9), time(20)),), None, (Cap(1, 7),), datetime(2099, 1, 1, tzinfo=UTC)
 )
 CHANGES: dict[str, tuple[CampaignConfig, ...]] = {
     "campaign_id": (order(campaign_id="another"),),
@@ -140,8 +136,7 @@ CHANGES: dict[str, tuple[CampaignConfig, ...]] = {
         order(rules=rules)
         for rules in (
             replace(POLICY, countries=None), replace(POLICY, windows=()), replace(POLICY, caps=(Cap(2, 7),)),
-            replace(POLICY, not_after=datetime(2099, 1, 2, tzinfo=UTC)), replace(POLICY, suppress=("s3://other/",)),
-            replace(POLICY, suppress=({"path": "s3://out/", "column": "mobile"},)),
+            replace(POLICY, not_after=datetime(2099, 1, 2, tzinfo=UTC)),
         )
     ),
 }  # fmt: skip
@@ -159,6 +154,23 @@ def test_every_covered_argument_is_named_where_it_changed(named: str, changed: C
     assert named in found
     others = {name for name in found if name in CHANGES} - {named}
     assert others <= {"template_id_column": {"template_id"}, "params_column": {"param_columns"}}.get(named, set())
+
+
+def test_where_a_list_of_phones_is_and_whom_it_excludes_are_covered(tmp_path: Path) -> None:
+    """Another file with the same phones is another policy; another phone in the file is another table."""
+    for name in ("out.csv", "same.csv"):
+        (tmp_path / name).write_text(f"phone\n{people(1)[0]['phone']}\n")
+
+    def plan(name: str) -> PlanFingerprint:
+        return plan_of(rows(), order(rules=ContactRules((SuppressSource(path=str(tmp_path / name)),))))
+
+    before = plan("out.csv")
+    assert before.changes(plan("same.csv")) == ["policy (of the DAG or the connection)"]
+    (tmp_path / "out.csv").write_text(f"phone\n{people(1)[0]['phone']}\n{people(2)[1]['phone']}\n")
+    assert before.changes(plan("out.csv")) == [
+        "the table (rows that can be sent: 6, and 7 in the plan)",
+        "the table (rows that the policy excludes: 2, and 1 in the plan)",
+    ]
 
 
 @pytest.mark.parametrize(
