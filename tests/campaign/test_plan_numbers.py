@@ -19,6 +19,7 @@ from airflow_provider_uspeedo.campaign.plan_counts import MAX_REASONS, PlanCount
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.price_list import read_prices
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.contact_rules import Exclusion
 from airflow_provider_uspeedo.core.plan import ALREADY_SENT, Excluded
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.sandbox.charged_segments import segments
@@ -405,3 +406,23 @@ def test_the_rules_of_a_policy_exclude_by_their_names() -> None:
         rows[one["rule"]] += one["rows"]
     assert rows == {"country": 10, "suppression": 2}
     assert plan["recipients"] + rows.total() == len(table)
+
+
+@pytest.mark.parametrize("batch_rows", [2, 5_000])
+def test_what_the_ledger_forbids_now_is_excluded(batch_rows: int) -> None:
+    """Its list and the caps: a row that two of them leave out counts once."""
+    table = people(6)
+
+    def exclusions(recipients: Any) -> list[Exclusion]:
+        numbers = recipients.column("row_number").to_pylist()
+        return [
+            Exclusion("suppressed", "suppression: on the ledger's list", [n for n in numbers if n in (1, 2)]),
+            Exclusion("suppressed", "at most: 2 texts in 7 days", [n for n in numbers if n in (2, 5)]),
+        ]
+
+    reading = prepare(make_order(), table, lambda _ids: [], batch_rows=batch_rows)
+    summary = dry_run(make_order(), reading, None, exclusions=exclusions)
+    assert {status: rows for status, rows in summary.counts.items() if rows} == {"not_sent": 3, "suppressed": 3}
+    plan = summary.to_xcom()["plan"]
+    assert plan["recipients"] == 3
+    assert {(one["rule"], one["rows"]) for one in plan["excluded"]} == {("suppression", 2), ("at_most", 1)}
