@@ -66,8 +66,8 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = (
-        "campaign_id", "session_nos", "results_conn_id", "results_table", "uspeedo_conn_id", "until",
-        "min_delivery_rate",
+        "campaign_id", "session_nos", "results_conn_id", "results_table", "uspeedo_conn_id", "first_after", "deadline",
+        "until", "min_delivery_rate",
     )  # fmt: skip
     ui_color = "#d5e8f0"
 
@@ -79,8 +79,8 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         results_conn_id: str | None = None,
         results_table: str | None = None,
         uspeedo_conn_id: str = USpeedoHook.default_conn_name,
-        first_after: timedelta | float = timedelta(minutes=5),
-        deadline: timedelta | float = timedelta(hours=12),
+        first_after: timedelta | float | str = timedelta(minutes=5),
+        deadline: timedelta | float | str = timedelta(hours=12),
         until: float | str = 1.0,
         min_delivery_rate: float | str | None = None,
         deferrable: bool = DEFAULT_DEFERRABLE,
