@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseSensorOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import RUNBOOK, End
+from airflow_provider_uspeedo.core.exit_policy import End
+from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import (
     CallError,
     CampaignHalted,
@@ -122,19 +123,19 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         try:
             return self._run(context)
         except LedgerUnavailable as error:
-            raise AirflowException(f"{error} What was recorded stays. See {RUNBOOK}#ledger-away.") from None
+            raise AirflowException(f"{error} What was recorded stays. See docs/runbook.md#ledger-away.") from None
         except CampaignHalted as error:
-            raise AirflowFailException(f"{error} See {RUNBOOK}#{error.section}.") from None
+            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
         except Refused as error:
-            raise AirflowFailException(f"{error} See {RUNBOOK}#receipts-refused.") from None
+            raise AirflowFailException(f"{error} See docs/runbook.md#receipts-refused.") from None
         except CallError as error:
-            raise AirflowException(f"{error} See {RUNBOOK}#receipts-refused.") from None
+            raise AirflowException(f"{error} See docs/runbook.md#receipts-refused.") from None
         except (ConfigurationError, LedgerError) as error:
-            raise AirflowFailException(f"{error} See {RUNBOOK}#receipts-refused.") from None
+            raise AirflowFailException(f"{error} See docs/runbook.md#receipts-refused.") from None
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
-            raise AirflowException(f"{self._unexpected(error)} See {RUNBOOK}#unforeseen.") from None
+            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
 
     def _unexpected(self, error: Exception) -> str:
         """Logs the traceback of an error without its text."""
@@ -232,7 +233,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
                 self._stopped()
 
     def _stopped(self) -> NoReturn:
-        raise AirflowException(f"The task was stopped; what was recorded stays. See {RUNBOOK}#stopped.")
+        raise AirflowException("The task was stopped; what was recorded stays. See docs/runbook.md#stopped.")
 
     def _conclude(
         self, context: Any, config: CollectionConfig, ledger: ReceiptLedger, collection: Collection
@@ -245,9 +246,9 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         found = collection.totals.to_xcom(name, ledger.reasons(collection.requests))
         if contradicted := ledger.contradicted(collection.requests):
             self.log.warning(
-                "%s of messages that were rejected say that the carrier had them: they stay rejected. See %s#receipts.",
-                f"{contradicted:,} receipts",
-                RUNBOOK,
+                "Receipts say that the carrier had %s that are rejected: they stay so. "
+                "See docs/runbook.md#receipts-contradict.",
+                counted(contradicted, "message"),
             )
         for number_ in sorted(campaigns.values()) if config.session_nos is None else ():
             if said := describe_not_asked(ledger.not_to_be_asked(number_)):
