@@ -50,12 +50,13 @@ def a_receipt_changes_what_was_answered(planting: pytest.MonkeyPatch) -> None:
 
         return Every((request_id, b"") for request_id in requests)
 
-    def replace_outcomes(self: ReceiptRecords, connection: Any, request_id: bytes, proofs: Any) -> None:
+    def replace_outcomes(self: ReceiptRecords, connection: Any, proofs: Any) -> None:
         outcomes = self._t.outcomes
         for one in proofs:
-            here = (outcomes.c.request_id == request_id, outcomes.c.key == one.key)
+            here = (outcomes.c.request_id == one.request_id, outcomes.c.key == one.key)
             connection.execute(outcomes.delete().where(*here))
-            connection.execute(outcomes.insert().values(request_id=request_id, key=one.key, status=one.proof))
+            values = {"request_id": one.request_id, "key": one.key, "status": one.proof}
+            connection.execute(outcomes.insert().values(**values))
 
     planting.setattr(ReceiptRecords, "_unknown", all_of_them)
     planting.setattr(ReceiptRecords, "_replace_outcomes", replace_outcomes)

@@ -10,6 +10,7 @@ a person called *not sent* was sent after all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -125,16 +126,14 @@ class ReceiptRecords:
         unknown = self._unknown(connection, locked)  # asked again: a person may have decided before the lock
         found = [one for one in proofs if (one.request_id, one.key) in unknown]
         held = self._held(connection, campaign_no, [one.key for one in found])
-        settled = 0
-        for request_id in locked:
-            here = [one for one in found if one.request_id == request_id and one.key in held]
-            staying = [one for one in here if held[one.key] == request_id]
-            # Called *not sent* by a person: a receipt can only show that more was sent.
-            proven = [one for one in here if held[one.key] != request_id and one.proof == Status.ACCEPTED]
-            self._replace_outcomes(connection, request_id, sorted(staying + proven))
-            self._prove(connection, campaign_no, request_id, [one.key for one in proven])
-            settled += len(staying) + len(proven)
-        return settled
+        staying = [one for one in found if held.get(one.key) == one.request_id]
+        # Called *not sent* by a person: a receipt can only show that more was sent.
+        proven = [
+            one for one in found if held.get(one.key, one.request_id) != one.request_id and one.proof == Status.ACCEPTED
+        ]
+        self._replace_outcomes(connection, sorted(staying + proven))
+        self._prove(connection, campaign_no, sorted(proven, key=lambda one: one.key))
+        return len(staying) + len(proven)
 
     def _unknown(self, connection: Connection, requests: Iterable[bytes]) -> set[tuple[bytes, bytes]]:
         x = self._t.outcomes.c
@@ -162,33 +161,35 @@ class ReceiptRecords:
             for row in connection.execute(query.where(r.key.in_(portion)))
         }
 
-    def _replace_outcomes(self, connection: Connection, request_id: bytes, proofs: Sequence[MessageReceipt]) -> None:
+    def _replace_outcomes(self, connection: Connection, proofs: Sequence[MessageReceipt]) -> None:
         outcomes = self._t.outcomes
-        for portion in portions([one.key for one in proofs]):
-            connection.execute(
-                sa.delete(outcomes).where(
-                    outcomes.c.request_id == request_id,
-                    outcomes.c.key.in_(portion),
-                    outcomes.c.status == Status.UNKNOWN,
+        for request_id, some in groupby(proofs, key=lambda one: one.request_id):
+            for portion in portions(one.key for one in some):
+                connection.execute(
+                    sa.delete(outcomes).where(
+                        outcomes.c.request_id == request_id,
+                        outcomes.c.key.in_(portion),
+                        outcomes.c.status == Status.UNKNOWN,
+                    )
                 )
-            )
-        rows = [(request_id, one.key, str(one.proof), _reason(one)) for one in proofs]
+        rows = [(one.request_id, one.key, str(one.proof), _reason(one)) for one in proofs]
         insert_new(connection, outcomes, ("request_id", "key", "status", "reason"), rows)
 
-    def _prove(self, connection: Connection, campaign_no: int, request_id: bytes, keys: Sequence[bytes]) -> None:
-        """The recipients show the outcome of this request, whichever one they point at by now."""
-        recipients = self._t.recipients
-        for portion in portions(sorted(keys)):
-            here = sa.and_(recipients.c.campaign_no == campaign_no, recipients.c.key.in_(portion))
-            connection.execute(
-                sa.update(recipients)
-                .where(here, recipients.c.proven_request_id.is_(None))
-                .values(proven_request_id=request_id)
-            )
-            # They have left the request that they still point at: counting must ask each of them.
-            query = sa.select(recipients.c.request_id, recipients.c.key).where(here)
-            rows = sorted(tuple(row) for row in connection.execute(query))
-            insert_new(connection, self._t.past_requests, ("request_id", "key"), rows)
+    def _prove(self, connection: Connection, campaign_no: int, proofs: Sequence[MessageReceipt]) -> None:
+        """Recipients show the outcome of the request that reached them, whichever one they point at by now."""
+        r, recipients = self._t.recipients.c, self._t.recipients
+        if not proofs:
+            return
+        change = (
+            sa.update(recipients)
+            .where(r.campaign_no == campaign_no, r.key == sa.bindparam("recipient"), r.proven_request_id.is_(None))
+            .values(proven_request_id=sa.bindparam("proven"))
+        )
+        connection.execute(change, [{"recipient": one.key, "proven": one.request_id} for one in proofs])
+        # They have left the request that they still point at: counting must ask each of them.
+        held = self._held(connection, campaign_no, [one.key for one in proofs])
+        rows = sorted((request_id, key) for key, request_id in held.items())
+        insert_new(connection, self._t.past_requests, ("request_id", "key"), rows)
 
 
 def _reason(receipt: MessageReceipt) -> str:
