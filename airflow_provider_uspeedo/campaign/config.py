@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.core.keys import BARE_DIGITS, NATIONAL
 from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
@@ -40,6 +41,7 @@ class CampaignConfig:
         nothing is held back.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
+    :param rules: who may be sent to, when, and how often.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
     """
 
@@ -60,6 +62,7 @@ class CampaignConfig:
     slice_: Slice = WHOLE
     part: str = ""
     attempt_name: str = ""
+    rules: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
         columns = self.columns

@@ -56,6 +56,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
                 if found.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
                     failures.append(_listed(row, found))
     reading.remarks.warn(last=True)
+    reading.moment.warn(waiting=True)
     return Summary(
         campaign_id=config.campaign_id,
         counts=counts,

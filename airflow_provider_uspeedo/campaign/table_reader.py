@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows
+from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
+from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
 from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
@@ -55,7 +58,9 @@ class TableReader:
 
     :param portion_rows: rows claimed in one transaction.
     :param batch_rows: rows read at a time.
-    :raises TableError: a column is missing, or the phone column's type cannot hold phones.
+    :param clock: the time in UTC, for the hours of a policy.
+    :raises TableError: a column is missing, the phone column's type cannot hold phones, or a list of people who may not
+        be texted cannot be read.
     :raises ConfigurationError: there is no such default region.
     """
 
@@ -66,6 +71,7 @@ class TableReader:
         *,
         portion_rows: int = PORTION_ROWS,
         batch_rows: int = BATCH_ROWS,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._table = table
         self._variables: Mapping[str, int] = {}
@@ -73,7 +79,9 @@ class TableReader:
         self._invalid = InvalidRows()
         self.invalid_rows_at_preflight: InvalidRows | None = None
         self._config = config
-        self._columns = config.columns
+        self.moment = MomentRules(config.rules, clock)
+        zones = config.rules.time_zone_column if self.moment.needs_zones else None
+        self._columns = replace(config.columns, time_zone=zones)
         self._portion_rows = portion_rows
         self._batch_rows = min(batch_rows, portion_rows)
         self._use(self._spec(PhoneReader(config.default_region, config.bare_digits)))
@@ -84,6 +92,7 @@ class TableReader:
                 column=config.columns.phone,
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
+        self._exclusions = RowExclusions(config.rules, config.default_region)
 
     def _use(self, spec: KeySpec) -> None:
         """From now on rows are read, and keys are made, as the spec says."""
@@ -93,11 +102,12 @@ class TableReader:
         self._phones = PhoneReader(config.default_region, way, rules=spec.rules)
         self._keys = KeyMaker(spec)
         self._rows = RowReader(
-            config.columns,
+            self._columns,
             template_id=config.template_id,
             sender_id=config.sender_id,
             phones=self._phones,
             keys=self._keys,
+            with_zones=self.moment.needs_zones,
         )
         self._rows.variables = self._variables
         self._begin()
@@ -139,7 +149,7 @@ class TableReader:
         return self._fingerprint(self._digest)
 
     def _fingerprint(self, table: TableDigest) -> bytes | None:
-        return fingerprint(self._config, self.spec, self._rows.variables, table)
+        return fingerprint(self._config, self.spec, self._rows.variables, table, self._exclusions.described())
 
     def _names(self) -> list[str]:
         return [*self._columns.texts(), *self._columns.lists(), *(self._columns.keys or ())]
@@ -149,11 +159,15 @@ class TableReader:
     def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
         """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
 
+        A row that waits for its hours is a recipient like others: it is sent in the end.
+
         :param slice_: another one than the campaign's.
         """
         self._begin()
         for batch in self._batches():
             good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
+            good, excluded = self.moment.split(good, self.moment.now(), waiting=False)
+            bad = BadRows.joined([bad, excluded])
             self.remarks.note(good)
             yield in_order(good, bad)
 
@@ -189,15 +203,17 @@ class TableReader:
                 RecipientBatch.joined([rest, *good]), BadRows.joined([rest_bad, *others])
             )
             taken = unavailable(recipients) if unavailable else np.zeros(len(recipients), bool)
-            numbers = _numbers(recipients)
-            read_to = last_row if is_last else cutter.end_of_full_requests(numbers[~taken]) or last_row
+            numbers, free, moment = _numbers(recipients), ~taken, self.moment.now()
+            free[free] = self.moment.allowed(recipients.only(~taken), moment)
+            read_to = last_row if is_last else cutter.end_of_full_requests(numbers[free]) or last_row
             end, bad_now = int(np.searchsorted(numbers, read_to, "right")), _numbers(bad) <= read_to
             now, taken = recipients[:end], taken[:end]
             self._count_invalid(end, bad_part := bad.only(bad_now))
             self.remarks.note(now)
             self.remarks.warn(last=is_last)
-            new = now.only(~taken)
+            new, held = self.moment.split(now.only(~taken), moment)
             requests = cutter.requests_of(new, is_last=is_last)
+            bad_part = BadRows.joined([bad_part, held])
             yield Portion(requests, now.only(taken), bad_part, read_to, is_last, self._other_keys(new))
             rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
 
@@ -231,9 +247,11 @@ class TableReader:
         if not slice_.is_whole:
             bad = list(filter(slice_.holds, bad))
             good = good.only(np.fromiter(map(slice_.holds_key, good.keys()), bool, len(good)))
-        return good, BadRows.of(bad)
+        good, excluded = self._exclusions.split(good)
+        return good, BadRows.joined([BadRows.of(bad), excluded])
 
     def _begin(self) -> None:
+        self.moment.begin()
         self.remarks = TableRemarks(self._columns, self._phones)
         self._written: list[WrittenColumn] = []
 

@@ -65,6 +65,14 @@ class BadRows(Sequence[BadRow]):
         return cls._of_recipients(recipients, Status.INVALID, column_of_texts([reason] * len(recipients)))
 
     @classmethod
+    def excluded(cls, recipients: RecipientBatch, status: Status, reason: str) -> BadRows:
+        """Rows that could be sent, and that one rule keeps from it.
+
+        :param status: ``suppressed`` or ``not_sent``.
+        """
+        return cls._of_recipients(recipients, status, column_of_texts([reason] * len(recipients)))
+
+    @classmethod
     def _of_recipients(cls, recipients: RecipientBatch, status: Status, reasons: pa.Array) -> BadRows:
         same: dict[str, Any] = {name: recipients.column(name).cast(TEXT) for name in _SHARED}
         same |= {name: recipients.column(name) for name in ("row_number", "key")}

@@ -25,10 +25,19 @@ class Columns:
     user_id: str | None = None
     extend_code: str | None = None
     keys: tuple[str, ...] | None = None
+    time_zone: str | None = None
 
     def texts(self) -> list[str]:
         """The columns that are read as one text per row, each once."""
-        named = [self.phone, *self.params, self.template_id, self.sender_id, self.user_id, self.extend_code]
+        named = [
+            self.phone,
+            *self.params,
+            self.template_id,
+            self.sender_id,
+            self.user_id,
+            self.extend_code,
+            self.time_zone,
+        ]
         return list(dict.fromkeys(name for name in named if name is not None))
 
     def lists(self) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
@@ -50,6 +51,20 @@ class ContactRules:
     time_zone_column: str | None = None
     caps: tuple[Cap, ...] = ()
     not_after: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Rows of a request that may not be sent at a moment.
+
+    :param status: ``suppressed`` or ``not_sent``.
+    :param reason: begins with the rule.
+    :param row_numbers: of the request's recipients.
+    """
+
+    status: str
+    reason: str
+    row_numbers: Sequence[int]
 
 
 NO_RULES = ContactRules()

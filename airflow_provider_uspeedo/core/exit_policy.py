@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from airflow_provider_uspeedo.core.plural import counted
@@ -19,16 +20,43 @@ class End(Enum):
     SUCCESS = "success"
     RETRY = "retry"
     """Fail and retry: a later attempt can succeed, and sends only what was not sent."""
+    WAIT = "wait"
+    """Go on at a known time: all that is left waits for its hours."""
     FAIL = "fail"
     """Fail without a retry: it needs manual action."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExitDecision:
-    """How an attempt ends, and the message that says so."""
+    """How an attempt ends, and the message that says so.
+
+    :param until: the time at which there is something to send again; only of ``End.WAIT``.
+    :param warning: a success that somebody should look at.
+    """
 
     end: End
     message: str
+    until: datetime | None = None
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The rows that the moment alone keeps from being sent.
+
+    :param hours: rows outside the hours of the policy that some later moment allows.
+    :param not_after: rows that could be sent only after the policy's ``not_after``.
+    :param next_opening: the earliest moment at which the hours allow one of them; ``None`` if it is not known.
+    :param deadline: ``not_after``.
+    """
+
+    hours: int = 0
+    not_after: int = 0
+    next_opening: datetime | None = None
+    deadline: datetime | None = None
+
+
+NOTHING_HELD_BACK = HeldBack()
 
 
 def decide(
@@ -42,6 +70,7 @@ def decide(
     elsewhere: bool = False,
     complete: bool = True,
     sliced: bool = False,
+    held_back: HeldBack = NOTHING_HELD_BACK,
 ) -> ExitDecision:
     """Decides how an attempt ends.
 
@@ -52,6 +81,7 @@ def decide(
     :param elsewhere: another attempt of the campaign has a request in flight.
     :param complete: the whole table was read.
     :param sliced: a slice of a table was read, which says nothing about the phone column.
+    :param held_back: which of the rows that are not sent only wait for another moment.
     """
     counts = describe(summary) if complete else f"Rows that were not read yet are not counted. {describe(summary)}"
     if stopped:
@@ -62,6 +92,12 @@ def decide(
     if cause and (left or not unavailable):  # a retry that only hopes for the API would find nothing left to send
         what = "The API did not answer, and the attempt stopped" if unavailable else "The campaign stopped"
         return _end(End.RETRY, f"{what}: {cause} {counts}", unavailable or "the-campaign-stopped")
+    waiting = _by_moment(summary, held_back, counts)
+    return waiting or _by_counts(summary, counts, phone_column=phone_column, elsewhere=elsewhere, sliced=sliced)
+
+
+def _by_counts(summary: Summary, counts: str, *, phone_column: str, elsewhere: bool, sliced: bool) -> ExitDecision:
+    """The end of an attempt that nothing has stopped."""
     if summary[Status.NOT_SENT]:
         text = f"{_were(summary[Status.NOT_SENT])} not sent. {counts} A later attempt sends only these."
         return _end(End.RETRY, text, "not-sent")
@@ -75,14 +111,82 @@ def decide(
             "accepted, then run `airflow-uspeedo resolve`."
         )
         return _end(End.FAIL, text, "unknown")
-    if summary.rows and not (summary[Status.ACCEPTED] + summary[Status.REJECTED]) and not sliced:
+    if summary.rows and summary[Status.INVALID] == summary.rows and not sliced:
         text = (
             f"{'The only row cannot' if summary.rows == 1 else f'None of the {summary.rows:,} rows can'} be sent; is "
             f"{phone_column!r} the phone column?"
             f"{_first_reason(summary)} {counts}"
         )
         return _end(End.FAIL, text, "no-sendable-row")
+    if _all_suppressed(summary):
+        text = f"Every recipient is suppressed, so nothing was sent. {counts} See {RUNBOOK}#all-suppressed."
+        return ExitDecision(End.SUCCESS, text, warning=True)
     return ExitDecision(End.SUCCESS, counts)
+
+
+def _by_moment(summary: Summary, held_back: HeldBack, counts: str) -> ExitDecision | None:
+    """The end of an attempt that has left nothing but what hours and ``not_after`` hold back."""
+    left, waiting = summary[Status.NOT_SENT], held_back.hours
+    if not left or waiting + held_back.not_after < left:
+        return None  # there are others, for which an ordinary retry is worth while
+    if waiting:
+        if held_back.next_opening is None:
+            return None
+        text = (
+            f"{counted(waiting, 'recipient')} {'waits' if waiting == 1 else 'wait'} for the hours of the policy; the "
+            f"next window opens at {utc_text(held_back.next_opening)}. {counts}"
+        )
+        return ExitDecision(End.WAIT, text, until=held_back.next_opening)
+    deadline = f" ({utc_text(held_back.deadline)})" if held_back.deadline else ""
+    unknown = " Others are unknown: they need a decision." if summary[Status.UNKNOWN] else ""
+    text = f"{_were(left)} not sent: the policy's not_after{deadline} leaves no time. {counts}{unknown}"
+    return _end(End.FAIL, text, "not-after")
+
+
+def wait_for_retries(
+    decision: ExitDecision, *, now: datetime, retries: int, used: int, retry_delay: timedelta
+) -> ExitDecision:
+    """The same end for a task that cannot sleep until then: a failure that says which retries reach the time.
+
+    :param decision: one with ``End.WAIT``.
+    :param retries: of the task.
+    :param used: how many of them have been used.
+    :param retry_delay: of the task.
+    """
+    wait = max((decision.until or now) - now, timedelta())
+    left = max(retries - used, 0)
+    delay = timedelta(hours=1) if wait > timedelta(hours=2) else timedelta(minutes=10)
+    if left and left * retry_delay >= wait:
+        reach = f"The retries of this task reach it: {left} left, one every {_duration(retry_delay)}."
+    else:
+        needed = used + max(-(-wait // delay), 1)
+        minutes = int(delay.total_seconds() // 60)
+        reach = (
+            f"The retries of this task end before ({left} left, one every {_duration(retry_delay)}): set "
+            f"deferrable=True, or retries={needed} and retry_delay=timedelta(minutes={minutes})."
+        )
+    return _end(End.RETRY, f"{decision.message} That is in {_duration(wait)}. {reach}", "outside-hours")
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment to the minute, in UTC.
+
+    >>> utc_text(datetime.fromisoformat("2026-11-22T20:00+08:00"))
+    '2026-11-22 12:00 UTC'
+    """
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _duration(given: timedelta) -> str:
+    """Hours and minutes, rounded up."""
+    hours, minutes = divmod(int(-(-given.total_seconds() // 60)), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def _all_suppressed(summary: Summary) -> bool:
+    """Of the rows that could be read, every one is suppressed."""
+    suppressed = summary[Status.SUPPRESSED]
+    return bool(suppressed) and suppressed + summary[Status.DUPLICATE] + summary[Status.INVALID] == summary.rows
 
 
 def describe(summary: Summary, *, dry_run: bool = False) -> str:

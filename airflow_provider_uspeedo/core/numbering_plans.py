@@ -193,15 +193,16 @@ def _valid_numbers(code: str) -> str:
 
 
 def _assigned(metadata: PhoneMetadata) -> str:
-    kinds = (getattr(metadata, kind) for kind in _KINDS)
+    kinds = (getattr(metadata, kind) for kind in KINDS)
     patterns = "|".join(kind.national_number_pattern for kind in kinds if kind and kind.national_number_pattern)
     return f"(?=(?:{_pattern(metadata.general_desc).pattern})$)(?:{patterns})"
 
 
-_KINDS = (
+KINDS = (
     "mobile", "fixed_line", "toll_free", "premium_rate", "shared_cost", "voip", "personal_number", "pager", "uan",
     "voicemail",
 )  # fmt: skip
+"""The kinds of numbers that the metadata has patterns of, and that are assigned."""
 
 _PREFIXES = {"52": r"0(?:[12]|4[45])|1"}
 """Prefixes that the metadata has forgotten and tables have not: Mexico's, of the time before August 2019."""

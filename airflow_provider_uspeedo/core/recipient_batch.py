@@ -24,7 +24,7 @@ from airflow_provider_uspeedo.core.recipients import Recipient
 
 _WORD = pa.dictionary(pa.int32(), TEXT)
 """Few different texts, each of which is there once."""
-_WORDS = {"template_id": _WORD, "sender_id": _WORD}
+_WORDS = {"template_id": _WORD, "sender_id": _WORD, "time_zone": _WORD}
 _TYPES = {"row_number": pa.int64(), "key": pa.binary(KEY_BYTES), "phone": TEXT, "params": pa.large_list(TEXT)}
 SCHEMA = pa.schema([(name, (_TYPES | _WORDS).get(name, TEXT)) for name in Recipient._fields])
 

@@ -26,6 +26,8 @@ class Recipient(NamedTuple):
     extend_code: str
     template_id: str
     sender_id: str
+    time_zone: str = ""
+    """Whose clock the hours of a policy are read from; see :mod:`.zone_keys`. ``""`` where there are no hours."""
 
     def __repr__(self) -> str:
         return f"<recipient of row {self.row_number}>"

@@ -27,6 +27,7 @@ from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.zone_keys import zone_keys
 
 __all__ = ["Batch", "Columns", "RowReader", "in_order"]
 
@@ -46,16 +47,25 @@ class RowReader:
 
     :param template_id: for rows whose template is not in a column.
     :param sender_id: for rows whose sender is not in a column.
+    :param with_zones: each recipient gets its time zone: it is needed where a policy has hours.
     """
 
     def __init__(
-        self, columns: Columns, *, template_id: str, sender_id: str, phones: PhoneReader, keys: KeyMaker
+        self,
+        columns: Columns,
+        *,
+        template_id: str,
+        sender_id: str,
+        phones: PhoneReader,
+        keys: KeyMaker,
+        with_zones: bool = False,
     ) -> None:
         self._columns = columns
         self._template_id = template_id
         self._sender_id = sender_id
         self._phones = phones
         self._keys = keys
+        self._with_zones = with_zones
         self.variables: Mapping[str, int] = {}
         """How many variables the templates have, as far as that is known."""
 
@@ -67,10 +77,12 @@ class RowReader:
         phones = self._read_phones(batch, faults)
         keys = self._keys.of_phones(phones) if values_of_keys is None else self._keys.of_columns(values_of_keys)
         without_key = with_bad_key if values_of_keys is not None else set(faults)
+        written = column_of_texts(phones)
         columns = {
             "row_number": column_of_numbers(np.arange(batch.first_row, batch.first_row + batch.length)),
             "key": column_of_keys(keys),
-            "phone": column_of_texts(phones),
+            "phone": written,
+            "time_zone": self._read_zones(batch, written),
             **self._read_content(batch, faults),
         }
         read = RecipientBatch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
@@ -138,6 +150,13 @@ class RowReader:
                     faults.setdefault(index, f"{name}: {bad.reason}")
             found.append(phone)
         return found
+
+    def _read_zones(self, batch: Batch, phones: pa.Array) -> pa.DictionaryArray:
+        """Return whose clock counts for each row; a text that names no zone is no fault of the row."""
+        if not self._with_zones:
+            return _one_word("", batch.length)
+        cells = batch.columns[self._columns.time_zone] if self._columns.time_zone else None
+        return zone_keys(phones, None if cells is None else _encoded(cells))
 
     def _read_content(self, batch: Batch, faults: dict[int, str]) -> dict[str, pa.Array]:
         names = self._columns
@@ -220,8 +239,7 @@ def _words(
 ) -> pa.DictionaryArray:
     """Return a column of few different texts; each is judged once. What stands for all rows is good."""
     if name is None:
-        zeros = column_of_numbers(np.zeros(batch.length, int))
-        return column_of_texts([constant]).dictionary_encode().take(zeros)
+        return _one_word(constant, batch.length)
     words, which = _encoded(batch.columns[name])
     wrong = [rule(word) for word in words]
     if any(wrong):
@@ -229,6 +247,12 @@ def _words(
             faults.setdefault(index, str(wrong[which[index]]))
     texts = ["" if fault else trim(word or "") for word, fault in zip(words, wrong, strict=True)]
     return column_of_texts(texts).dictionary_encode().take(column_of_numbers(which))
+
+
+@lru_cache(maxsize=8)
+def _one_word(word: str, rows: int) -> pa.DictionaryArray:
+    """Return a column with one text in all rows, the same one for all batches."""
+    return column_of_texts([word]).dictionary_encode().take(column_of_numbers(np.zeros(rows, int)))
 
 
 def _encoded(values: Any) -> tuple[list[Any], np.ndarray[Any, Any]]:

@@ -8,12 +8,13 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -28,6 +29,8 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
+from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
@@ -39,10 +42,11 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.core.summary import Summary
+    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
+    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
-RESULTS_TABLE = "uspeedo_results"
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
     SourceNotFound: "docs/runbook.md#table-not-there",
@@ -105,8 +109,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
-        and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where all attempts run on one machine.
-    :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``.
+        and the results; ``None``: the setting ``[uspeedo] results_conn_id``, then a SQLite file in ``AIRFLOW_HOME``,
+        only where all attempts run on one machine.
+    :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``; ``None``: the
+        setting ``[uspeedo] results_table``, then ``uspeedo_results``.
     :param dry_run: reads the table and the ledger, sends and writes nothing; returns the same summary, and a ``plan``.
     :param plan: the output of a dry run of the same table, as a person has approved it: refused before the first
         message if what it covers has changed since.
@@ -169,7 +175,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         canary: int | str | None = None,
         slice: str | Sequence[int] | None = None,  # noqa: A002 - the best name for an argument that users map over
         results_conn_id: str | None = None,
-        results_table: str = RESULTS_TABLE,
+        results_table: str | None = None,
         dry_run: bool | str = False,
         plan: Any = NOTSET,
         prices: Any = None,
@@ -216,12 +222,15 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.prices = prices
         self.max_cost = max_cost
         self.max_segments = max_segments
+        self.has_policy = False
         self.policy = policy
         self.deferrable = deferrable
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
         self._query: TableQuery | None = None
+        self._location: LedgerLocation | None = None
+        self._list_query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
 
@@ -243,12 +252,33 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def parameters(self, given: Any) -> None:
         self._parameters = HiddenParameters.hiding(given)
 
+    @property
+    def policy(self) -> Any:
+        """The policy as a dict; phones in it that may not be texted are wrapped in the same way."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, given: Any) -> None:
+        self.has_policy |= given is not None
+        self._policy = hide_phones(given)
+
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
 
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
+        return self._attempt(context)
+
+    def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+        """Goes on once the hours allow it: reads the table again and checks everything again, as :meth:`execute` does.
+
+        :param event: the time that has come; it decides nothing.
+        """
+        return self._attempt(context)
+
+    def _attempt(self, context: Any) -> dict[str, Any]:
+        """One attempt, with each of its errors as what Airflow should do about it."""
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
@@ -269,7 +299,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+        from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
         self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
@@ -278,15 +308,18 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
         self._query = query_of(self)
-        ledger = open_ledger(
-            arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
-        )
+        self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
+        ledger = self._location.open_ledger()
         hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
+            self._location.refuse_left_behind(config.campaign_id, ledger)
             if self.rendered_natively:
                 refuse_native_name(config.campaign_id, ledger)
+            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.policy), self._run_list))
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
+            if self.deferrable and config.rules.windows:
+                time_trigger()  # what cannot sleep later must not begin
             with process_settings():
                 report = self._campaign(config, ledger, hook, self._stop_signal)
             return self._conclude(context, config, report)
@@ -335,6 +368,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             return HiddenRows.unwrap(self.recipients)
         return run_query(self._query, str(self.sql_conn_id), self._stop_signal)
 
+    def _run_list(self, query: TableQuery, conn_id: str) -> SpooledTable:
+        """The rows of a query that lists who may not be texted."""
+        self._list_query = query
+        return run_query(query, conn_id, self._stop_signal, argument="policy: suppress")
+
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
         found = self._with_connection(report.summary)
@@ -349,19 +387,30 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
+            held_back=report.held_back,
         )
         if decision.end is End.SUCCESS:
-            empty = not found.rows and config.slice_.is_whole
-            self.log.log(logging.WARNING if empty else logging.INFO, "%s", decision.message)
+            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
+            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
+        if decision.end is End.WAIT:
+            decision = self._wait(context, decision)
         raise (AirflowException if decision.end is End.RETRY else AirflowFailException)(decision.message)
+
+    def _wait(self, context: Any, decision: ExitDecision) -> ExitDecision:
+        """Sleeps in the triggerer until the next window opens, or returns the failure that a retry may follow."""
+        if self.deferrable and decision.until is not None:
+            self.log.info("%s The task sleeps until then.", decision.message)
+            moment = time_to_wake(decision.until, datetime.now(UTC))
+            self.defer(trigger=time_trigger()(moment=moment), method_name="execute_complete")
+        return retried(self, context["ti"], decision)
 
     def _with_connection(self, summary: Summary) -> Summary:
         """The summary, with the connection of the results, or the path of the local file."""
         from airflow_provider_uspeedo.hooks.ledger_connection import default_file
 
-        conn_id = arguments.text_or_none(self.results_conn_id)
+        conn_id = self._location.conn_id if self._location else None
         return replace(summary, results_conn_id=conn_id, ledger_file="" if conn_id else str(default_file()))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
@@ -387,8 +436,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
-        if self._query is not None:
-            self._query.stop()
+        for query in (self._list_query, self._query):
+            if query is not None:
+                query.stop()
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:

@@ -93,8 +93,11 @@ class Airflow:
 
 
 @contextmanager
-def started(home: Path, **environment: str) -> Iterator[Airflow]:
-    """A scheduler and what it needs; ended with all they started when the block is left."""
+def started(home: Path, *, triggerer: bool = False, **environment: str) -> Iterator[Airflow]:
+    """A scheduler and what it needs; ended with all they started when the block is left.
+
+    :param triggerer: tasks may sleep.
+    """
     port = free_port()
     settings = {
         "AIRFLOW_HOME": str(home),
@@ -113,6 +116,8 @@ def started(home: Path, **environment: str) -> Iterator[Airflow]:
     try:
         for name, command in services(port).items():
             airflow.start(name, command)
+        if triggerer:
+            airflow.start("triggerer", ["triggerer", "--skip-serve-logs"])
         yield airflow
     finally:
         airflow.end()

@@ -9,10 +9,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -123,15 +124,22 @@ def test_columns_can_take_the_place_of_fixed_values(
 
 
 def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
-    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, accepted: Accepted
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
 ) -> None:
-    """The whole of send_from_task.py in a DAG run of Airflow's own."""
+    """The whole of send_from_task.py in a DAG run of Airflow's own, with a ledger that the settings name."""
     runs = DagRuns(airflow_home)
-    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    settings = {"AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger", "AIRFLOW__USPEEDO__RESULTS_TABLE": "texted"}
+    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES), **settings)
     states = runs.states("send_from_task")
     assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
     assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
     assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
+    summary = runs.xcoms("send_from_task")["send"]
+    assert (summary["results_conn_id"], summary["results_table"]) == ("ledger", "texted")
+    with closing(sqlite3.connect(ledger)) as results:
+        kept = results.execute("SELECT campaign_id, count(*) FROM texted GROUP BY campaign_id").fetchall()
+    assert kept == [(summary["campaign_id"], 3)]
+    assert summary["campaign_id"].startswith("reminders ")
 
 
 def test_the_rows_of_a_query_are_pinned_and_sent_to(
@@ -161,6 +169,27 @@ def test_the_rows_of_a_query_are_pinned_and_sent_to(
     said = runs.output("send_from_query").read_text()
     assert "The query gave 3 rows; its connection is closed." in said
     assert not any(phone in said or phone.partition(")")[2] in said for phone in phones(rows))
+
+
+def test_the_policy_example_texts_only_those_who_may_be_texted(
+    sandbox: Sandbox, accepted: Accepted, tmp_path: Path, ledger: Path
+) -> None:
+    """Not those who opted out, and not those abroad; at a time of day that is allowed in Hong Kong."""
+    numbers = ["(852)55310001", "(852)55310002", "(853)62345678", "(1)2125550123"]
+    write(tmp_path / "people.parquet", [{"phone": phone, "name": "Ann", "amount": "5"} for phone in numbers])
+    write(tmp_path / "opt-outs" / "part-0.parquet", [{"phone": "+852 5531-0002"}])
+    now = datetime.now(ZoneInfo("Asia/Hong_Kong"))
+    form = {
+        "table": str(tmp_path / "people.parquet"),
+        "opt_outs": f"{tmp_path}/opt-outs",
+        "hours": [f"{now - timedelta(hours=2):%H:%M}", f"{now + timedelta(hours=2):%H:%M}"],
+        "not_after": f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M%z}",
+        "template_id": "UTA_REMINDER",
+    }
+    run = trigger(load("send_with_policy"), form)
+    assert (run.error, run.counts) == (None, {"accepted": 2, "suppressed": 2})
+    assert sorted(accepted()) == [numbers[0], numbers[2]]
+    assert trigger(load("send_with_policy"), {**form, "opt_outs": str(tmp_path / "none")}).error is not None
 
 
 SENT_IN_SLICES = ("recipients", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio")

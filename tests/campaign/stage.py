@@ -60,7 +60,7 @@ class Scene:
     folder: Path
     since: int
     api: str = "action"
-    sizes: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> Path:

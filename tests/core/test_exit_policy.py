@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, HeldBack, decide, describe, wait_for_retries
 from airflow_provider_uspeedo.core.summary import ListedFailure, Summary
 
 
@@ -43,10 +44,113 @@ def test_rejected_and_invalid_rows_alone_are_a_success(counts: dict[str, int]) -
     assert decision == ExitDecision(End.SUCCESS, describe(summary(**counts)))
 
 
-@pytest.mark.parametrize("counts", [{"invalid": 5}, {"invalid": 5, "duplicate": 1}, {"duplicate": 3, "suppressed": 1}])
-def test_a_table_of_which_nothing_can_be_sent_fails_for_good(counts: dict[str, int]) -> None:
+def test_a_table_of_which_every_row_is_invalid_fails_for_good() -> None:
     """No retry fixes a wrong phone column."""
-    assert end(summary(**counts)) == (End.FAIL, "no-sendable-row")
+    assert end(summary(invalid=5)) == (End.FAIL, "no-sendable-row")
+
+
+@pytest.mark.parametrize(
+    "counts", [{"suppressed": 5}, {"suppressed": 3, "duplicate": 1}, {"suppressed": 1, "invalid": 4}]
+)
+def test_a_table_of_which_all_recipients_are_suppressed_is_a_success_with_a_warning(counts: dict[str, int]) -> None:
+    """The rules were kept, and perhaps somebody has to look at the list."""
+    decision = decide(summary(**counts), phone_column="tel")
+    assert decision.end is End.SUCCESS
+    assert decision.warning
+    assert decision.message.startswith("Every recipient is suppressed, so nothing was sent. Of ")
+    assert decision.message.endswith("See docs/runbook.md#all-suppressed.")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"suppressed": 5, "accepted": 1},
+        {"suppressed": 5, "rejected": 1},
+        {"duplicate": 3},
+        {"invalid": 5, "duplicate": 1},
+    ],
+    ids=str,
+)
+def test_suppressed_and_duplicate_rows_beside_others_are_a_plain_success(counts: dict[str, int]) -> None:
+    decision = decide(summary(**counts), phone_column="tel")
+    assert (decision.end, decision.warning) == (End.SUCCESS, False)
+
+
+OPENING = datetime(2026, 11, 30, 1, tzinfo=UTC)
+WAITING = HeldBack(hours=2, next_opening=OPENING)
+
+
+def test_what_only_waits_for_its_hours_goes_on_at_a_known_time() -> None:
+    """Unknown outcomes do not keep it from that: they are left alone, and fail the task once nothing waits."""
+    decision = decide(summary(accepted=5, unknown=1, not_sent=2), phone_column="tel", held_back=WAITING)
+    assert (decision.end, decision.until) == (End.WAIT, OPENING)
+    assert decision.message.startswith(
+        "2 recipients wait for the hours of the policy; the next window opens at 2026-11-30 01:00 UTC. Of 8 rows: "
+    )
+
+
+def test_what_was_not_sent_for_another_reason_is_retried_at_once() -> None:
+    """A later attempt can send it before the window opens."""
+    assert end(summary(not_sent=3), held_back=WAITING) == (End.RETRY, "not-sent")
+    assert end(summary(not_sent=2), held_back=HeldBack(hours=2)) == (End.RETRY, "not-sent")
+    assert end(summary(not_sent=2), held_back=WAITING, cause="No balance.") == (End.RETRY, "the-campaign-stopped")
+    assert end(summary(not_sent=2), held_back=WAITING, stopped=True) == (End.RETRY, "stopped")
+
+
+def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
+    """As long as some recipients wait for hours that come before the deadline, it goes on for them."""
+    deadline = datetime(2026, 11, 22, 20, tzinfo=timezone(timedelta(hours=8)))
+    late = HeldBack(not_after=2, deadline=deadline)
+    decision = decide(summary(accepted=1, unknown=1, not_sent=2), phone_column="tel", held_back=late)
+    assert decision.end is End.FAIL
+    assert decision.message.startswith(
+        "2 recipients were not sent: the policy's not_after (2026-11-22 12:00 UTC) leaves no time. Of 4 rows: "
+    )
+    assert decision.message.endswith("Others are unknown: they need a decision. See docs/runbook.md#not-after.")
+    both = HeldBack(hours=1, not_after=2, next_opening=OPENING, deadline=deadline)
+    assert decide(summary(not_sent=3), phone_column="tel", held_back=both).end is End.WAIT
+    assert end(summary(not_sent=3), held_back=late) == (End.RETRY, "not-sent")
+
+
+@pytest.mark.parametrize(
+    ("before", "task", "says"),
+    [
+        (
+            timedelta(hours=10, minutes=20),
+            {"retries": 24, "used": 2, "retry_delay": timedelta(hours=1)},
+            "That is in 10 h 20 min. The retries of this task reach it: 22 left, one every 1 h 0 min.",
+        ),
+        (
+            timedelta(hours=10, minutes=20),
+            {"retries": 2, "used": 1, "retry_delay": timedelta(minutes=5)},
+            (
+                "That is in 10 h 20 min. The retries of this task end before (1 left, one every 5 min): set "
+                "deferrable=True, or retries=12 and retry_delay=timedelta(minutes=60)."
+            ),
+        ),
+        (
+            timedelta(minutes=25),
+            {"retries": 0, "used": 0, "retry_delay": timedelta(minutes=5)},
+            (
+                "That is in 25 min. The retries of this task end before (0 left, one every 5 min): set "
+                "deferrable=True, or retries=3 and retry_delay=timedelta(minutes=10)."
+            ),
+        ),
+        (
+            timedelta(seconds=-30),
+            {"retries": 1, "used": 0, "retry_delay": timedelta(seconds=300)},
+            "That is in 0 min. The retries of this task reach it: 1 left, one every 5 min.",
+        ),
+    ],
+    ids=["reached", "not reached", "no retries", "open meanwhile"],
+)
+def test_a_task_that_cannot_sleep_says_which_retries_reach_the_next_window(
+    before: timedelta, task: dict[str, Any], says: str
+) -> None:
+    decision = decide(summary(not_sent=2), phone_column="tel", held_back=WAITING)
+    failed = wait_for_retries(decision, now=OPENING - before, **task)
+    assert failed.end is End.RETRY
+    assert f"{says} See docs/runbook.md#outside-hours." in failed.message
 
 
 def test_a_slice_of_which_nothing_can_be_sent_is_a_success() -> None:

@@ -8,12 +8,13 @@ import inspect
 import itertools
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from airflow_provider_uspeedo import errors
 from airflow_provider_uspeedo.api.client_config import ClientConfig
-from airflow_provider_uspeedo.core.exit_policy import End, decide, describe
+from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, describe, wait_for_retries
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
@@ -40,10 +41,17 @@ def _endings():
         for cause, stopped, elsewhere in itertools.product(("", "It."), (False, True), (False, True)):
             yield decide(summary, phone_column="phone", cause=cause, stopped=stopped, elsewhere=elsewhere)
         yield decide(summary, phone_column="phone", cause="It.", unavailable=ApiUnavailable.section)
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    for left, unknown in itertools.product((1, 2), (0, 1)):
+        summary = Summary("c", {"not_sent": left, "unknown": unknown}, 0, 0)
+        waits = decide(summary, phone_column="phone", held_back=HeldBack(hours=left, next_opening=now))
+        yield wait_for_retries(waits, now=now, retries=0, used=0, retry_delay=timedelta(minutes=5))
+        yield decide(summary, phone_column="phone", held_back=HeldBack(not_after=left, deadline=now))
+    yield decide(Summary("c", {"suppressed": 1}, 0, 0), phone_column="phone")
 
 
 def _sections_in_code():
-    told = {ending.message for ending in _endings() if ending.end is not End.SUCCESS}
+    told = {ending.message for ending in _endings() if ending.end is not End.SUCCESS or ending.warning}
     told |= {path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
     named = r'(?:runbook\.md#|\bsection=")([a-z-]+)'
     return {section for text in told for section in re.findall(named, text)}
@@ -62,8 +70,8 @@ def test_every_operator_argument_is_described_with_its_default(name):
 
 def test_all_arguments_are_templates_as_the_page_says():
     """The page says it in one sentence, so it has to hold for each of them."""
-    assert "All arguments are templates" in read("operator.md")
-    assert set(SendBatchSMSOperator.template_fields) == set(_arguments())
+    assert "All arguments but `deferrable` are templates" in read("operator.md")
+    assert set(SendBatchSMSOperator.template_fields) == set(_arguments()) - {"deferrable"}
 
 
 @pytest.mark.parametrize("key", [*SUMMARY, *SUMMARY["failures"][0]])
@@ -116,8 +124,11 @@ def test_every_setting_is_described():
     from airflow_provider_uspeedo.get_provider_info import get_provider_info
 
     for section, about in get_provider_info()["config"].items():
-        for name, option in about["options"].items():
-            assert f"[{section}]\n{name} = {option['default']}" in read("results.md")
+        described = rows("results.md", "Settings")
+        assert f"`[{section}]`" in read("results.md")
+        assert {name: default.strip("`") for name, (default, _) in described.items()} == {
+            name: option["default"] for name, option in about["options"].items()
+        }
 
 
 @pytest.mark.parametrize("section", sorted(_sections_in_code()))
@@ -126,7 +137,9 @@ def test_every_section_that_a_message_names_is_in_the_runbook(section):
     assert section in anchors("runbook.md")
 
 
-@pytest.mark.parametrize("message", sorted({ending.message for ending in _endings() if ending.end is not End.SUCCESS}))
+@pytest.mark.parametrize(
+    "message", sorted({ending.message for ending in _endings() if ending.end is not End.SUCCESS or ending.warning})
+)
 def test_the_table_of_the_runbook_finds_the_section_of_every_message(message):
     """Its first column quotes the message, and no two rows do."""
     table = re.findall(r"^\| `(.+?)` \| \[[^\]]+\]\(#([\w-]+)\)", read("runbook.md"), re.MULTILINE)

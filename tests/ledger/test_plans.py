@@ -117,6 +117,7 @@ def counts_each_attempt(ledger: Ledger, campaign: str) -> None:
         attempt = attempt_at(ledger, campaign, number).attempt
         ledger.tally(attempt)
         ledger.failures(attempt, 20)
+        ledger.not_sent_by_rule(attempt, ("hours", "not after"))
         ledger.requests_sent(attempt)
 
 

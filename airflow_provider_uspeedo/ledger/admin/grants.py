@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.ledger.store.schema import NAMES, PREFIX, Tables
 
 READ, ADD, CHANGE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 WORKER: dict[str, tuple[str, ...]] = {
-    "ledger": (READ,),
+    "ledger": (READ, f"{CHANGE} (cap_days)"),
     # A column that never changes: inserting what is there, and locking a row, need the right to change some column.
     # So a worker sees that a person has stopped the campaign, and cannot let it go on.
     "campaigns": (READ, ADD, f"{CHANGE} (campaign_no)"),
@@ -29,6 +29,8 @@ WORKER: dict[str, tuple[str, ...]] = {
     "outcomes": (READ, ADD, DELETE),
     "past_requests": (READ, ADD),
     "receipts": (READ, ADD, CHANGE),
+    "suppressed": (READ,),
+    "contacts": (READ, ADD, CHANGE),
 }
 """What a worker does with each table: claim, send, settle; resolve, where a task does that; collect receipts."""
 ON_MYSQL: dict[str, tuple[str, ...]] = {
@@ -38,7 +40,9 @@ ON_MYSQL: dict[str, tuple[str, ...]] = {
     "past_requests": (READ, ADD, CHANGE),
 }
 """Where MySQL and MariaDB need more: inserting what may be there needs the right to change what is inserted."""
-ADMINISTRATOR: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, (READ, ADD, CHANGE, DELETE)) | {"ledger": (READ,)}
+ADMINISTRATOR: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, (READ, ADD, CHANGE, DELETE)) | {
+    "ledger": (READ, f"{CHANGE} (suppressions)"),  # counted up with every change of the suppression list, and locked
+}
 ROLES = ("worker", "reader", "administrator")
 SEQUENCES = {"campaigns": "campaign_no", "attempts": "attempt_no"}
 
