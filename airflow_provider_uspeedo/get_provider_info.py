@@ -28,7 +28,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "USpeedo", "python-modules": ["airflow_provider_uspeedo.hooks.uspeedo"]},
         ],
         "operators": [
-            {"integration-name": "USpeedo", "python-modules": ["airflow_provider_uspeedo.operators.sms"]},
+            {
+                "integration-name": "USpeedo",
+                "python-modules": [
+                    "airflow_provider_uspeedo.operators.sms",
+                    "airflow_provider_uspeedo.operators.receipts",
+                ],
+            },
         ],
         "connection-types": [
             {

@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-LARGE = ("uspeedo_recipients", "uspeedo_source_rows")
+LARGE = ("uspeedo_recipients", "uspeedo_source_rows", "uspeedo_receipts")
 _IN_THE_VIEW = {"r", "s", "bs"}
 """The names of the large tables there."""
 _FIRST_COLUMNS = re.compile(r"\b(campaign_no|attempt_no|first_attempt|request_id)\b")
@@ -140,7 +140,7 @@ def write_history(kind: str, cursor: Any, recipients: int) -> None:
 
 def _history(kind: str, recipients: int) -> Iterator[str]:
     if kind == "postgresql":
-        for name in ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes"):
+        for name in ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "receipts"):
             yield f"ALTER TABLE uspeedo_{name} SET (autovacuum_enabled = false)"
     each = _numbers(CAMPAIGNS)
     part = _hash(kind, "'part'")
@@ -178,6 +178,10 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         f"INSERT INTO uspeedo_source_rows (attempt_no, {number}, status, reason, phone, user_id, template_id, "
         f"sender_id) SELECT n % {CAMPAIGNS} + 1, {recipients} + n, 'invalid', 'phone is empty', '', '', 'UTA1', '' "
         f"FROM {_numbers(count // 10)}"
+    )
+    yield (
+        f"INSERT INTO uspeedo_receipts (request_id, {key_name}, result) "
+        f"SELECT {of_recipient}, {key}, 'Success' FROM {_numbers(count)}"
     )
     for status, remainder in (("rejected", 3), ("unknown", 5)):
         yield (

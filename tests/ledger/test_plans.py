@@ -11,8 +11,10 @@ from sqlalchemy.engine import URL
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import new_id
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
 from tests.docs.pages import DOCS, code
 from tests.ledger.acting import SPEC, Try, duplicate, invalid, people
 from tests.ledger.plans import CAMPAIGNS, complaints, planned, rows_read, write_history
@@ -24,7 +26,7 @@ NAME = "invoices 2026-11-22"
 """The name in the documents' examples."""
 PEOPLE = [f"p{number}" for number in range(1_000)]
 HEADINGS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL and MariaDB"}
-LARGE_TABLES = ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes")
+LARGE_TABLES = ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "receipts")
 
 
 @pytest.fixture(scope="module", params=["new", "analysed"])
@@ -126,6 +128,22 @@ def shares_rows(ledger: Ledger, campaign: str) -> None:
     ledger.share_reading(attempt.attempt, number)
 
 
+def collects_receipts(ledger: Ledger, campaign: str) -> None:
+    receipts = ReceiptLedger(ledger)
+    requests = receipts.sent_requests(campaign, None)
+    receipts.standings(requests)
+    receipts.reopened(requests)
+    members = receipts.members(requests)
+    assert members
+    number = requests[0].campaign_no
+    for result in ("Unknow", "Success"):
+        given = [MessageReceipt(one.request_id, one.key, result, "", "", None, 1, "accepted") for one in members]
+        receipts.record(number, given)
+    list(receipts.reasons(requests))
+    receipts.contradicted(requests)
+    receipts.not_to_be_asked(number)
+
+
 VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "tally and failures": counts_each_attempt,
     "results": lambda ledger, campaign: list(ledger.results(campaign)),
@@ -139,6 +157,7 @@ VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "resolve": lambda ledger, campaign: LedgerAdmin(ledger).resolve(
         campaign, as_sent=False, by="ann", in_flight=True
     ),
+    "collect receipts": collects_receipts,
 }  # fmt: skip
 
 

@@ -143,9 +143,9 @@ class LedgerQueries:
         others = rows.other_rows(*here, *named(row[ROW_NUMBER], *texts, rows.status, rows.reason))
         both = sa.union_all(first.where(rows.outcome.in_(_FAILED)), others.where(rows.status.in_(_FAILED))).subquery()
         number = both.c.number
-        return sa.select(
-            number.label("row_number"), both.c.phone, both.c.user_id, both.c.status, both.c.reason
-        ).order_by(number)
+        return sa.select(number.label(ROW_NUMBER), both.c.phone, both.c.user_id, both.c.status, both.c.reason).order_by(
+            number
+        )
 
     def outcomes(self, attempt: Attempt, keys: Sequence[bytes]) -> dict[bytes, RecipientStatus]:
         """What the ledger says of those of ``keys`` that are in it."""
