@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_uspeedo.api import connection_extras
 from airflow_provider_uspeedo.core.characters import refuse_unfit, texts_in
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.uspeedo.com"
@@ -35,6 +36,7 @@ class ClientConfig:
     :param proxies: URL scheme to proxy URL, optionally ``no_proxy``; ``None`` for those of the environment.
     :param allow_http: permit plain ``http`` to a host other than this machine.
     :param conn_id: names the connection in messages; ``""`` where there is none.
+    :param policy: the contact rules for everything that is sent with this connection.
     :raises ConfigurationError: if one of them is wrong; the message names the field of the connection.
     """
 
@@ -48,6 +50,7 @@ class ClientConfig:
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     allow_http: bool = False
     conn_id: str = ""
+    policy: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
@@ -99,6 +102,7 @@ class ClientConfig:
             proxies=connection_extras.proxies(given, "proxies"),
             allow_http=connection_extras.switch(given, "allow_http", default=False),
             conn_id=conn_id,
+            policy=connection_extras.policy(given, "policy"),
         )
 
     @property

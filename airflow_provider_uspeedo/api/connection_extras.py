@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 
+from airflow_provider_uspeedo.core.contact_policy import read_policy
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 _YES = frozenset({"true", "t", "1", "yes", "y", "on"})
@@ -84,6 +86,17 @@ def proxies(extra: Mapping[str, object], name: str) -> dict[str, str] | None:
             '{"https": "http://proxy.example:3128", "no_proxy": "localhost"}.'
         )
     return dict(given)
+
+
+def policy(extra: Mapping[str, object], name: str) -> ContactRules:
+    """Read a contact policy: an object, or JSON of one.
+
+    :raises ConfigurationError: if it is none, or a field of it is wrong; the message names the field.
+    """
+    given = extra.get(name)
+    if given is None or (isinstance(given, str) and given.strip().lower() in ("", "null")):
+        return NO_RULES
+    return read_policy(given, f"extra '{name}'")
 
 
 def _given(extra: Mapping[str, object], name: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import Any
 
 from airflow_provider_uspeedo import __version__
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
@@ -20,11 +21,16 @@ from airflow_provider_uspeedo.tables.digest import TableDigest
 
 
 def fingerprint(
-    config: CampaignConfig, spec: KeySpec, variables: Mapping[str, int], table: TableDigest
+    config: CampaignConfig,
+    spec: KeySpec,
+    variables: Mapping[str, int],
+    table: TableDigest,
+    exclusions: tuple[Any, ...] = (),
 ) -> bytes | None:
     """16 bytes, or ``None`` if the table has no digest.
 
     :param variables: the number of variables of each template, where it is known.
+    :param exclusions: what stands for the rules that suppress rows; see :class:`.row_exclusions.RowExclusions`.
     """
     digest = table.digest()
     if digest is None:
@@ -39,5 +45,6 @@ def fingerprint(
         "keys": spec.to_json(),
         "variables": sorted(variables.items()),
         "slice": str(config.slice_),
+        "exclusions": exclusions,
     }
     return blake2b(json.dumps(how).encode() + digest, digest_size=16, person=b"uspeedo.reading").digest()

@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
+from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
 from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
@@ -58,7 +59,8 @@ class TableReader:
     :param portion_rows: rows claimed in one transaction.
     :param batch_rows: rows read at a time.
     :param clock: the time in UTC, for the hours of a policy.
-    :raises TableError: a column is missing, or the phone column's type cannot hold phones.
+    :raises TableError: a column is missing, the phone column's type cannot hold phones, or a list of people who may not
+        be texted cannot be read.
     :raises ConfigurationError: there is no such default region.
     """
 
@@ -90,6 +92,7 @@ class TableReader:
                 column=config.columns.phone,
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
+        self._exclusions = RowExclusions(config.rules, config.default_region)
 
     def _use(self, spec: KeySpec) -> None:
         """From now on rows are read, and keys are made, as the spec says."""
@@ -146,7 +149,7 @@ class TableReader:
         return self._fingerprint(self._digest)
 
     def _fingerprint(self, table: TableDigest) -> bytes | None:
-        return fingerprint(self._config, self.spec, self._rows.variables, table)
+        return fingerprint(self._config, self.spec, self._rows.variables, table, self._exclusions.described())
 
     def _names(self) -> list[str]:
         return [*self._columns.texts(), *self._columns.lists(), *(self._columns.keys or ())]
@@ -244,7 +247,8 @@ class TableReader:
         if not slice_.is_whole:
             bad = list(filter(slice_.holds, bad))
             good = good.only(np.fromiter(map(slice_.holds_key, good.keys()), bool, len(good)))
-        return good, BadRows.of(bad)
+        good, excluded = self._exclusions.split(good)
+        return good, BadRows.joined([BadRows.of(bad), excluded])
 
     def _begin(self) -> None:
         self.moment.begin()

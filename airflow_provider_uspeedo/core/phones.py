@@ -161,6 +161,26 @@ class PhoneReader:
         phones = {self._with_ninth_digit(phone) for phone in found if phone} - {phone}
         return next((phone for phone in phones if _is_likely(phone)), "")
 
+    def readings(self, text: str) -> tuple[str, ...]:
+        """Return every phone that a text can mean, in the same form: by other rules, or another ``bare_digits``.
+
+        :raises BadPhone: it can mean none; the reason never quotes it.
+        """
+        text = plain(text)
+        digits = _without_separators(text)
+        if digits[0] == "+":
+            found: list[str | None] = [_international(digits[1:])]
+        else:
+            found = [_attempt(self._national, digits), _attempt(_international, digits)]
+            if digits[:2] == "00":
+                found += [_attempt(_international, digits[2:]), _attempt(_ask_library, digits, self.default_region)]
+        phones = dict.fromkeys(phone for phone in found if phone)
+        if not phones:
+            return (self.read(text),)  # which says what is wrong with it
+        if any(phone.startswith("(55)") for phone in phones):
+            phones = dict.fromkeys(one for phone in phones for one in spellings_of(_with_ninth_digit(phone)))
+        return tuple(phones)
+
     @property
     def has_two_readings(self) -> bool:
         """Whether bare digits can be read in two ways."""
@@ -172,10 +192,7 @@ class PhoneReader:
         return self._home.code if self._home else ""
 
     def _with_ninth_digit(self, phone: str) -> str:
-        if self.rules == FIRST_RULES or phone[:4] != "(55)":
-            return phone
-        number = phone[4:]
-        return f"(55){number[:2]}9{number[2:]}" if _OLD_BRAZILIAN_MOBILE.fullmatch(number) else phone
+        return phone if self.rules == FIRST_RULES else _with_ninth_digit(phone)
 
     def _bare(self, digits: str) -> str:
         """Read digits without ``+``."""
@@ -283,6 +300,11 @@ class PhoneReader:
         if first and first_wins and _is_likely(first):
             return first
         return _choose(first, _attempt(self._national, digits), first_wins=first_wins) or _international(digits)
+
+
+def _with_ninth_digit(phone: str) -> str:
+    number = phone[4:] if phone[:4] == "(55)" else ""
+    return f"(55){number[:2]}9{number[2:]}" if _OLD_BRAZILIAN_MOBILE.fullmatch(number) else phone
 
 
 def _without_separators(ascii_text: str) -> str:

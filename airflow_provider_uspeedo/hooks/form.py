@@ -54,5 +54,10 @@ CONNECTION_FIELDS: dict[str, Any] = {
         "description": "Plain http to another machine: keys and phones travel unencrypted.",
         "schema": {"type": ["boolean", "null"], "default": False},
     },
+    "policy": {
+        "label": "Contact policy",
+        "description": 'JSON, such as {"countries": ["HK"], "hours": ["09:00", "20:00"]}. DAGs can only tighten it.',
+        "schema": {"type": ["string", "null"]},
+    },
 }
 """The extra fields of the connection form, for Airflow 3."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook
 
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES
 from airflow_provider_uspeedo.core.content import Target, TaskContent
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import CallError, ConfigurationError, Refused, USpeedoError
@@ -30,7 +31,8 @@ class USpeedoHook(BaseHook):
     """Talks to USpeedo with an Airflow connection.
 
     :param uspeedo_conn_id: a connection of type ``uspeedo``: login is the AccessKeyId, password the AccessKeySecret,
-        host the base URL, extra may hold ``account_id``, ``api``, ``timeout``, ``verify``, ``proxies``, ``allow_http``.
+        host the base URL, extra may hold ``account_id``, ``api``, ``timeout``, ``verify``, ``proxies``, ``allow_http``,
+        ``policy``.
     """
 
     conn_name_attr = "uspeedo_conn_id"
@@ -94,13 +96,19 @@ class USpeedoHook(BaseHook):
 
         :param task_content: groups of targets, each with one template and one sender; at most 1000 phones over all
             groups, none twice. :class:`.TaskContent`, or mappings as the API's documents write them.
-        :raises ConfigurationError: the content must not be sent.
+        :raises ConfigurationError: the content must not be sent, or the connection has a contact policy: who was texted
+            when, and who may not be texted, is known only to the operator.
         :raises NotSent: no message was sent, after several attempts; it is safe to repeat the call.
         :raises Refused: the API refused the call as a whole; no message was sent.
         :raises OutcomeUnknown: it may have been accepted: do not repeat it.
         """
         from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 
+        if self.config.policy != NO_RULES:
+            raise ConfigurationError(
+                f"Connection {self.uspeedo_conn_id!r} has a contact policy, and send_batch has no ledger to keep it "
+                "by. Nothing was sent: use SendBatchSMSOperator, or a connection without the extra 'policy'."
+            )
         answer: SendAnswer = retry_not_sent()(self.client.send_batch, task_content)
         return answer
 

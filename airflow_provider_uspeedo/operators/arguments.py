@@ -48,6 +48,8 @@ NOTSET = NotSet()
 class HiddenRows:
     """Rows passed by value, hidden from everything that Airflow writes: its text has only their number."""
 
+    what = "recipients"
+
     def __init__(self, rows: Any) -> None:
         self.rows = rows
 
@@ -69,9 +71,9 @@ class HiddenRows:
 
     def __str__(self) -> str:
         try:
-            return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} recipients>"
+            return "<rows as text>" if isinstance(self.rows, str) else f"<{len(self.rows):,} {self.what}>"
         except Exception:  # noqa: BLE001 - Airflow must be able to write any object down
-            return f"<recipients in a {type(self.rows).__name__}>"
+            return f"<{self.what} in a {type(self.rows).__name__}>"
 
     __repr__ = __str__
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hides rows, and parameters of a query, that a mapped task is given by value.
+"""Hides rows, parameters of a query, and phones of a policy, that a mapped task is given by value.
 
 Airflow writes ``partial`` and ``expand`` into the serialized DAG.
 
@@ -13,13 +13,18 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.policy_arguments import hide_phones
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
 
-_HIDING: dict[str, Callable[[Any], Any]] = {"recipients": HiddenRows.hiding, "parameters": HiddenParameters.hiding}
+_HIDING: dict[str, Callable[[Any], Any]] = {
+    "recipients": HiddenRows.hiding,
+    "parameters": HiddenParameters.hiding,
+    "policy": hide_phones,
+}
 
 
 class HidesMappedRows:
-    """A base of operators with the arguments ``recipients`` and ``parameters``."""
+    """A base of operators with the arguments ``recipients``, ``parameters`` and ``policy``."""
 
     @classmethod
     def partial(cls, **arguments: Any) -> Any:

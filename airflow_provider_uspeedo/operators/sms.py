@@ -30,6 +30,7 @@ from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
+from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
+    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 RESULTS_TABLE = "uspeedo_results"
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
@@ -218,12 +220,14 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.prices = prices
         self.max_cost = max_cost
         self.max_segments = max_segments
+        self.has_policy = False
         self.policy = policy
         self.deferrable = deferrable
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
         self._query: TableQuery | None = None
+        self._list_query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
 
@@ -244,6 +248,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     @parameters.setter
     def parameters(self, given: Any) -> None:
         self._parameters = HiddenParameters.hiding(given)
+
+    @property
+    def policy(self) -> Any:
+        """The policy as a dict; phones in it that may not be texted are wrapped in the same way."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, given: Any) -> None:
+        self.has_policy |= given is not None
+        self._policy = hide_phones(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
@@ -298,6 +312,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         try:
             if self.rendered_natively:
                 refuse_native_name(config.campaign_id, ledger)
+            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.policy), self._run_list))
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
             if self.deferrable and config.rules.windows:
@@ -349,6 +364,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         if self._query is None:
             return HiddenRows.unwrap(self.recipients)
         return run_query(self._query, str(self.sql_conn_id), self._stop_signal)
+
+    def _run_list(self, query: TableQuery, conn_id: str) -> SpooledTable:
+        """The rows of a query that lists who may not be texted."""
+        self._list_query = query
+        return run_query(query, conn_id, self._stop_signal, argument="policy: suppress")
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -413,8 +433,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._killed_before_start = True
         else:
             self._stop_signal.stop()
-        if self._query is not None:
-            self._query.stop()
+        for query in (self._list_query, self._query):
+            if query is not None:
+                query.stop()
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:

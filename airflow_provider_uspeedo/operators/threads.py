@@ -21,14 +21,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-def run_query(query: TableQuery, conn_id: str, stop_signal: StopSignal | None) -> SpooledTable:
+def run_query(
+    query: TableQuery, conn_id: str, stop_signal: StopSignal | None, *, argument: str = "sql"
+) -> SpooledTable:
     """Runs a query in its own thread: the main thread waits for it and can be reached by a termination.
 
     :param conn_id: names the connection in the log.
+    :param argument: names what the query is of.
     """
     if stop_signal:
         query.stop()
-    log.info("Running the query of sql on connection %r.", conn_id)
+    log.info("Running the query of %s on connection %r.", argument, conn_id)
     with ThreadPoolExecutor(1, thread_name_prefix="uspeedo-query") as thread:
         running = thread.submit(query.read)
         try:
