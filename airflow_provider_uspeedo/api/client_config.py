@@ -36,7 +36,7 @@ class ClientConfig:
     :param proxies: URL scheme to proxy URL, optionally ``no_proxy``; ``None`` for those of the environment.
     :param allow_http: permit plain ``http`` to a host other than this machine.
     :param conn_id: names the connection in messages; ``""`` where there is none.
-    :param rules: the contact policy of everything that is sent with this connection.
+    :param policy: the contact rules for everything that is sent with this connection.
     :raises ConfigurationError: if one of them is wrong; the message names the field of the connection.
     """
 
@@ -50,7 +50,7 @@ class ClientConfig:
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
     allow_http: bool = False
     conn_id: str = ""
-    rules: ContactRules = NO_RULES
+    policy: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _checked_url(self.base_url, allow_http=self.allow_http))
@@ -102,7 +102,7 @@ class ClientConfig:
             proxies=connection_extras.proxies(given, "proxies"),
             allow_http=connection_extras.switch(given, "allow_http", default=False),
             conn_id=conn_id,
-            rules=connection_extras.policy(given, "policy"),
+            policy=connection_extras.policy(given, "policy"),
         )
 
     @property

@@ -15,7 +15,6 @@ from airflow_provider_uspeedo.campaign.suppress_lists import read_lists
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.contact_rules import ContactRules
-from airflow_provider_uspeedo.core.numbering_plans import country_of
 from airflow_provider_uspeedo.core.phone_countries import (
     NO_COUNTRY,
     NON_GEOGRAPHIC,
@@ -86,9 +85,7 @@ class RowExclusions:
                 if country == NO_COUNTRY and allowed.issuperset(countries_of_code(code) or {NO_COUNTRY}):
                     mask[of_code] = True  # whichever of them it is
                 else:
-                    excluded.append(
-                        _excluded(recipients.take(of_code), f"{country_of(code)}, of no country known here")
-                    )
+                    excluded.append(_excluded(recipients.take(of_code), f"a number of +{code} that is of no country"))
         return recipients.only(mask), excluded
 
 

@@ -104,7 +104,7 @@ class USpeedoHook(BaseHook):
         """
         from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 
-        if self.config.rules != NO_RULES:
+        if self.config.policy != NO_RULES:
             raise ConfigurationError(
                 f"Connection {self.uspeedo_conn_id!r} has a contact policy, and send_batch has no ledger to keep it "
                 "by. Nothing was sent: use SendBatchSMSOperator, or a connection without the extra 'policy'."

@@ -312,7 +312,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         try:
             if self.rendered_natively:
                 refuse_native_name(config.campaign_id, ledger)
-            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.rules), self._run_list))
+            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.policy), self._run_list))
             if arguments.switch("dry_run", self.dry_run):
                 return self._finish(context, self._run_dry(config, ledger, hook))
             if self.deferrable and config.rules.windows:

@@ -9,10 +9,11 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -161,6 +162,27 @@ def test_the_rows_of_a_query_are_pinned_and_sent_to(
     said = runs.output("send_from_query").read_text()
     assert "The query gave 3 rows; its connection is closed." in said
     assert not any(phone in said or phone.partition(")")[2] in said for phone in phones(rows))
+
+
+def test_the_policy_example_texts_only_those_who_may_be_texted(
+    sandbox: Sandbox, accepted: Accepted, tmp_path: Path, ledger: Path
+) -> None:
+    """Not those who opted out, and not those abroad; at a time of day that is allowed in Hong Kong."""
+    numbers = ["(852)55310001", "(852)55310002", "(853)62345678", "(1)2125550123"]
+    write(tmp_path / "people.parquet", [{"phone": phone, "name": "Ann", "amount": "5"} for phone in numbers])
+    write(tmp_path / "opt-outs" / "part-0.parquet", [{"phone": "+852 5531-0002"}])
+    now = datetime.now(ZoneInfo("Asia/Hong_Kong"))
+    form = {
+        "table": str(tmp_path / "people.parquet"),
+        "opt_outs": f"{tmp_path}/opt-outs",
+        "hours": [f"{now - timedelta(hours=2):%H:%M}", f"{now + timedelta(hours=2):%H:%M}"],
+        "not_after": f"{now + timedelta(hours=2):%Y-%m-%dT%H:%M%z}",
+        "template_id": "UTA_REMINDER",
+    }
+    run = trigger(load("send_with_policy"), form)
+    assert (run.error, run.counts) == (None, {"accepted": 2, "suppressed": 2})
+    assert sorted(accepted()) == [numbers[0], numbers[2]]
+    assert trigger(load("send_with_policy"), {**form, "opt_outs": str(tmp_path / "none")}).error is not None
 
 
 SENT_IN_SLICES = ("recipients", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio")

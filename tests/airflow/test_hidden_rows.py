@@ -11,6 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from airflow_provider_uspeedo.policy import ContactPolicy
+
 pytestmark = pytest.mark.airflow
 
 ROWS = [{"phone": "+85255311111", "name": "Ann Lee"}, {"phone": "+85255311112", "name": "Bo Chan"}]
@@ -155,3 +157,52 @@ def test_a_mapped_query_gets_its_parameters() -> None:
     task = each.unmap({"parameters": each.expand_input.value["parameters"][1]})
     task.render_template_fields({"ds": "2026-11-22"})
     assert HiddenParameters.unwrap(task.parameters) == ["2026-11-22"]
+
+
+POLICIES: dict[str, Callable[[], Any]] = {
+    "phones": lambda: {"suppress": [row["phone"] for row in ROWS]},
+    "rows": lambda: {"suppress": ROWS},
+    "a frame": lambda: {"suppress": {"table": pd.DataFrame(ROWS), "column": "phone"}},
+    "the class": lambda: ContactPolicy(suppress=[row["phone"] for row in ROWS], countries=["HK"]),
+    "JSON": lambda: json.dumps({"suppress": ROWS}),
+    "a literal": lambda: str({"suppress": ["+85255311111"]}),
+}
+
+
+@pytest.mark.parametrize("given", POLICIES)
+def test_phones_of_a_policy_are_hidden(given: str) -> None:
+    """In a plain task, in ``partial``, ``expand`` and ``expand_kwargs``."""
+    policy, common = POLICIES[given], {"task_id": "send", "template_id": "UTA_REMINDER", "recipients": "/lake/due"}
+    for make in (
+        lambda sms: sms(policy=policy(), **common),
+        lambda sms: sms.partial(policy=policy(), **common).expand(slice=["1/2", "2/2"]),
+        lambda sms: sms.partial(**common).expand(policy=[policy(), policy()]),
+        lambda sms: sms.partial(**common).expand_kwargs([{"policy": policy()}]),
+    ):
+        assert_hidden(serialized(make))
+
+
+def test_the_rest_of_a_policy_can_be_seen() -> None:
+    """Paths, queries, countries: they show nobody, and Airflow renders the templates in them."""
+    policy = ContactPolicy(suppress=["s3://lake/{{ ds }}/", "+85255311111"], countries=["HK"], hours=["09:00", "20:00"])
+    text = serialized(lambda sms: sms(task_id="send", template_id="UTA_REMINDER", recipients="/lake", policy=policy))
+    assert_hidden(text)
+    assert all(part in text for part in ("s3://lake/{{ ds }}/", "HK", "09:00"))
+
+
+def test_the_tasks_before_a_list_come_before_the_sending_task() -> None:
+    """Airflow finds the output of another task inside a policy, as a dict or as the class."""
+    from airflow.providers.common.compat.sdk import DAG, task
+
+    from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+
+        @task
+        def opt_outs() -> list[str]:
+            return []
+
+        policy = ContactPolicy(suppress=[opt_outs(), "/lake/opt-outs"])
+        sends = [SendBatchSMSOperator(task_id="a", recipients="/lake", policy=policy, template_id="T")]
+        sends.append(SendBatchSMSOperator(task_id="b", recipients="/lake", policy=policy.to_dict(), template_id="T"))
+    assert [send.upstream_task_ids for send in sends] == [{"opt_outs"}, {"opt_outs"}]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import phonenumbers
@@ -440,3 +441,39 @@ def test_a_phone_given_as_the_default_region_is_not_repeated() -> None:
     with pytest.raises(ConfigurationError) as caught:
         PhoneReader("+85255311111")
     assert "5531" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "phones"),
+    [
+        ("+852 5531 1111", "HK", {"(852)55311111"}),
+        ("5531 1111", "HK", {"(852)55311111"}),
+        ("85255311111", None, {"(852)55311111"}),
+        ("85255311111", "HK", {"(852)55311111"}),
+        ("4915112345678", "DE", {"(49)15112345678"}),
+        ("(220) 555-0100", "US", {"(1)2205550100", "(220)5550100"}),
+        ("+55 11 8765-4321", None, {"(55)11987654321", "(55)1187654321"}),
+        ("+55 11 98765-4321", None, {"(55)11987654321", "(55)1187654321"}),
+        ("00852 5531 1111", "HK", {"(852)55311111"}),
+    ],
+)
+def test_every_phone_that_a_text_can_mean(text: str, region: str | None, phones: set[str]) -> None:
+    """Whatever ``bare_digits`` says, and by the first rules, too."""
+    assert phones <= set(PhoneReader(region).readings(text))
+
+
+@pytest.mark.parametrize("text", ["nobody", "", "12", "+999 12345678"])
+def test_what_can_be_no_phone_has_no_reading(text: str) -> None:
+    with pytest.raises(BadPhone):
+        PhoneReader("HK").readings(text)
+
+
+@given(st.sampled_from(REGIONS), st.from_regex(r"\+?[0-9]{4,15}", fullmatch=True), st.sampled_from([1, 2]))
+def test_whatever_is_read_is_one_of_the_readings(region: str, text: str, rules: int) -> None:
+    """A list of phones that may not be texted then has it, however the table's own phones are read."""
+    readings: set[str] = set()
+    with contextlib.suppress(BadPhone):
+        readings = set(PhoneReader(region).readings(text))
+    for way in (None, "national", "international"):
+        with contextlib.suppress(BadPhone):
+            assert PhoneReader(region, way, rules=rules).read(text) in readings
