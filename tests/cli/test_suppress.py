@@ -152,4 +152,25 @@ def test_a_process_prints_no_phone(command, warehouse):
     words = ("suppress", "add", "-", "--reason", "called from 50000001", "--by", "Ann")
     said = command.process(*words, stdin=f"{PHONE}\n")
     assert (said.code, said.err) == (0, "")
-    assert "5000" not in "".join(warehouse.dump())
+    assert "50000001" not in "".join(warehouse.dump())
+
+
+def test_forgetting_says_that_a_phone_stays_on_the_list(command, warehouse):
+    """As a hash: whoever wants no text must be remembered."""
+    warehouse.run(people(3))
+    command("suppress", "add", *WHY, stdin=PHONE)
+    said = command("forget", "--yes", stdin=PHONE).out.splitlines()
+    assert said[-2].startswith("Blanked in 1 campaign")
+    assert said[-1].startswith("It stays on the suppression list, as a keyed hash")
+    assert "suppression" not in command("forget", "--yes", stdin=OTHER).out
+    assert command("suppress", "check", stdin=PHONE).out.startswith("On the list")
+
+
+def test_nobody_on_the_list_is_texted(command, warehouse):
+    """By a campaign that knows of no policy; taken off again, its next attempt texts them."""
+    command("suppress", "add", *WHY, stdin=f"{PHONE}\n")
+    assert warehouse.run(people(3)).summary["suppressed"] == 1
+    assert len(warehouse.texted()) == 2
+    command("suppress", "remove", stdin=PHONE)
+    assert warehouse.run(people(3)).summary["accepted"] == 3
+    assert set(warehouse.texted().values()) == {1}
