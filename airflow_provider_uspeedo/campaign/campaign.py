@@ -306,7 +306,9 @@ class Campaign:
 
         :raises CampaignHalted: it is too large.
         """
-        found = self._reading.invalid_rows() if portion.is_last else self._reading.invalid_rows_at_preflight
+        survey = self._reading.survey
+        at_preflight = None if survey is None else survey.invalid
+        found = self._reading.invalid_rows() if portion.is_last else at_preflight
         if not self._judge_invalid or found is None:
             return
         self._complete = portion.is_last  # it is, should this end the attempt here

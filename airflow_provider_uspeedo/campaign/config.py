@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 
 from airflow_provider_uspeedo.core.chunks import MAX_RECIPIENTS_PER_REQUEST
 from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.core.keys import BARE_DIGITS, NATIONAL
+from airflow_provider_uspeedo.core.prices import Prices
 from airflow_provider_uspeedo.core.row_rules import MAX_SENDER_ID_CHARACTERS, MAX_TEMPLATE_ID_CHARACTERS
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -41,6 +43,10 @@ class CampaignConfig:
         nothing is held back.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
+    :param plan: the fingerprint of the plan that was approved; ``None``: there is none.
+    :param prices: of a segment, by country; ``None``: not known.
+    :param max_cost: a campaign that would cost more is refused before the first message; in the currency of the prices.
+    :param max_segments: a table with a longer message is refused before the first message.
     :param rules: who may be sent to, when, and how often.
     :raises ConfigurationError: an argument is out of range, or two contradict each other.
     """
@@ -62,6 +68,10 @@ class CampaignConfig:
     slice_: Slice = WHOLE
     part: str = ""
     attempt_name: str = ""
+    plan: str | None = field(default=None, repr=False)
+    prices: Prices | None = None
+    max_cost: Decimal | None = None
+    max_segments: int | None = None
     rules: ContactRules = NO_RULES
 
     def __post_init__(self) -> None:
@@ -122,6 +132,15 @@ class CampaignConfig:
         _require(
             self.max_unknown_requests is None or self.max_unknown_requests >= 1,
             "max_unknown_requests must be 1 or more, or None for no limit.",
+        )
+        _require(
+            self.max_segments is None or self.max_segments >= 1,
+            "max_segments must be 1 or more, or left out for no limit.",
+        )
+        _require(self.max_cost is None or self.max_cost >= 0, "max_cost must be 0 or more, or left out for no limit.")
+        _require(
+            self.max_cost is None or self.prices is not None,
+            "max_cost needs prices: give the price of a segment in each country, such as prices={'HK': 0.05}.",
         )
         if self.canary is not None:
             _require(self.canary >= 1, "canary must be 1 or more, or left out for none.")

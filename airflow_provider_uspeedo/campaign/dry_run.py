@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the table without sending or writing, for a dry run and for ``max_recipients``.
+"""Reads the table without sending or writing, for a dry run.
 
 The recipients seen so far are kept in a temporary SQLite file: memory stays flat, and the ledger is only read.
 """
@@ -9,134 +9,205 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.guards import InvalidRows
+from airflow_provider_uspeedo.campaign.make_plan import make_plan
+from airflow_provider_uspeedo.campaign.plan_counts import PlanCounts
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient, duplicate_of
-from airflow_provider_uspeedo.core.slices import WHOLE
-from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.contact_rules import Exclusion
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
+from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
-from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.records import RecipientStatus
+from airflow_provider_uspeedo.ledger.store.records import Attempt, RecipientStatus
+
+_JUDGED_AGAIN = (Status.NOT_SENT, Status.SUPPRESSED)
+"""What the ledger may say of recipients who can still be sent to."""
 
 
-def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None) -> Summary:
-    """Returns the summary of a run that sends nothing: what is in the ledger, and *not_sent* for what it would send.
+Exclusions = Callable[[RecipientBatch], Sequence[Exclusion]]
+"""Says which recipients may not be sent to at this moment, and why."""
+
+
+def dry_run(
+    config: CampaignConfig, reading: TableReader, ledger: Ledger | None, *, exclusions: Exclusions | None = None
+) -> Summary:
+    """Returns the summary of a run that sends nothing, with its plan.
+
+    It has what is in the ledger, and *not_sent* for what it would send.
 
     :param ledger: ``None`` if none exists yet.
+    :param exclusions: of the rules that the ledger decides: its list, and the caps; ``None``: there are none.
     """
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
     reading.continue_campaign(attempt.spec if attempt else None)
-    counts: Counter[str] = Counter()
-    sessions: dict[str, None] = {}
-    failures: list[ListedFailure] = []
     with _temporary_index() as seen:
-        for batch in _without_duplicates(reading.rows(), seen):
-            keys = [row.key for row in batch if row.key is not None and not _is_duplicate(row)]
-            known_statuses = ledger.outcomes(attempt, keys) if ledger and attempt else {}
-            texted = {key for key, known in known_statuses.items() if known.status != Status.NOT_SENT}
-            new = [row for row in batch if isinstance(row, Recipient) and row.key not in texted]
-            others, why = reading.other_keys(new)
-            if ledger and attempt and others:
-                taken = ledger.outcomes(attempt, list(set(others.values())))
-                others = {number: key for number, key in others.items() if key in taken}
-                known_statuses |= {
-                    row.key: RecipientStatus(Status.INVALID, why, None) for row in new if row.row_number in others
-                }
-            for row in batch:
-                found = _status_of(row, known_statuses, seen)
-                counts[found.status] += 1
-                sessions.update(dict.fromkeys(found.session_no.split(",") if found.session_no else ()))
-                if found.status in (Status.INVALID, Status.REJECTED, Status.UNKNOWN) and len(failures) < MAX_FAILURES:
-                    failures.append(_listed(row, found))
-    reading.remarks.warn(last=True)
+        judge = _Judge(reading, seen, ledger, attempt, exclusions)
+        for good, bad in reading.rows():
+            judge.take(good, bad)
+    remarks, survey = reading.remarks, reading.survey
+    remarks.warn(last=True)
     reading.moment.warn(waiting=True)
+    plan = make_plan(
+        config,
+        judge.plan,
+        fit=remarks.region_fit(),
+        missing=remarks.missing,
+        waiting=judge.waiting,
+        next_opening=reading.moment.next_opening,
+        fingerprint=str(survey.fingerprint) if survey and survey.fingerprint else None,
+    )
     return Summary(
         campaign_id=config.campaign_id,
-        counts=counts,
+        counts=judge.counts,
         accepted_now=0,
         requests=0,
-        session_nos=list(sessions),
-        failures=failures,
+        session_nos=list(judge.sessions),
+        failures=judge.failures,
         results_table=str(ledger.results_name) if ledger else "",
-        countries=dict(reading.remarks.countries),
+        countries=dict(remarks.countries),
+        plan=plan,
     )
 
 
-def refuse_too_many(maximum: int, rows_at_most: int | None, reading: TableReader) -> None:
-    """Checks ``max_recipients`` before the first message.
+class _Judge:
+    """Decides what would become of the rows of a table, a batch at a time.
 
-    Where that needs the whole table to be read, the invalid rows are counted at once.
-
-    :param rows_at_most: rows in the table, if its metadata has it.
-    :raises ConfigurationError: the table holds more recipients.
+    :param seen: see :func:`_temporary_index`.
+    :param attempt: what the ledger has of the campaign; ``None`` for nothing.
     """
-    if rows_at_most is not None and rows_at_most <= maximum:
-        return
-    found = InvalidRows()
-    with _temporary_index() as seen:
-        rows = _counted(_without_duplicates(reading.rows(WHOLE), seen), found)
-        recipients = (row for batch in rows for row in batch if isinstance(row, Recipient))
-        too_many = next(islice(recipients, maximum, None), None) is not None
-    reading.invalid_rows_at_preflight = found
-    if too_many:
-        raise ConfigurationError(
-            f"The table holds more than max_recipients={maximum:,} recipients; nothing was sent. Check that it is the "
-            "right table, or raise max_recipients."
-        )
+
+    def __init__(
+        self,
+        reading: TableReader,
+        seen: sqlite3.Connection,
+        ledger: Ledger | None,
+        attempt: Attempt | None,
+        exclusions: Exclusions | None,
+    ) -> None:
+        self._reading = reading
+        self._seen = seen
+        self._ledger = ledger
+        self._attempt = attempt
+        self._exclusions = exclusions
+        self.plan = PlanCounts(reading.template_texts)
+        self.counts: Counter[str] = Counter()
+        self.sessions: dict[str, None] = {}
+        self.failures: list[ListedFailure] = []
+        self.waiting = 0
+        """Those who would be sent to, though not at this moment."""
+        self._failed: list[ListedFailure] = []
+
+    def take(self, recipients: RecipientBatch, bad: BadRows) -> None:
+        """Judges some rows."""
+        recipients, repeated = self._without_repeated(recipients)
+        bad = BadRows.joined([bad, repeated])
+        self._failed = []
+        known = self._outcomes([*recipients.keys(), *_keys_of(bad)])
+        sent = recipients.having([key for key, one in known.items() if one.status not in _JUDGED_AGAIN])
+        new = recipients.only(~sent)
+        new, ambiguous = self._without_ambiguous(new)
+        new, excluded = self._without_excluded(new)
+        self._note_known(recipients.only(sent), known)
+        self._note_bad(BadRows.joined([bad, ambiguous, excluded]), known)
+        self.failures += sorted(self._failed, key=lambda one: one.row_number)[: MAX_FAILURES - len(self.failures)]
+        self.counts[Status.NOT_SENT] += len(new)
+        self.plan.note(new)
+        moment = self._reading.moment
+        self.waiting += len(new) - int(moment.allowed(new, moment.now()).sum())
+
+    def _without_repeated(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
+        """Those who are there for the first time, and the further rows of recipients as duplicates."""
+        numbers = numbers_of(recipients.column("row_number"))
+        first = _first_rows(recipients.keys(), numbers, self._seen)
+        again = first != numbers
+        return recipients.only(~again), BadRows.duplicates(recipients.only(again), first[again])
+
+    def _outcomes(self, keys: list[bytes]) -> dict[bytes, RecipientStatus]:
+        return self._ledger.outcomes(self._attempt, keys) if self._ledger and self._attempt else {}
+
+    def _without_ambiguous(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
+        """The recipients, and as invalid those whose digits could mean another recipient of the campaign."""
+        if not (self._ledger and self._attempt):
+            return recipients, BadRows.of(())
+        others, why = self._reading.other_keys(recipients)
+        taken = self._outcomes(list(set(others.values())))
+        numbers = [number for number, key in others.items() if key in taken]
+        mask = np.isin(numbers_of(recipients.column("row_number")), numbers)
+        return recipients.only(~mask), BadRows.invalid(recipients.only(mask), why)
+
+    def _without_excluded(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
+        """The recipients, and as rows that are not sent those whom the ledger's rules leave out now."""
+        if self._exclusions is None or not len(recipients):
+            return recipients, BadRows.of(())
+        numbers = numbers_of(recipients.column("row_number"))
+        left, found = np.ones(len(recipients), bool), []
+        for one in self._exclusions(recipients):
+            mask = np.isin(numbers, one.row_numbers) & left
+            found.append(BadRows.excluded(recipients.only(mask), Status(one.status), one.reason))
+            left &= ~mask
+        return recipients.only(left), BadRows.joined(found)
+
+    def _note_known(self, recipients: RecipientBatch, known: Mapping[bytes, RecipientStatus]) -> None:
+        for row in recipients:
+            self._note(row, known[row.key])
+
+    def _note_bad(self, bad: BadRows, known: Mapping[bytes, RecipientStatus]) -> None:
+        """Bad rows, but as sent those that an earlier attempt has sent and that no other row stands for."""
+        sent = [key for key, one in known.items() if one.status not in _JUDGED_AGAIN]
+        stands = np.zeros(len(bad), bool)
+        for place in np.flatnonzero(bad.having_keys(sent) & ~bad.having(Status.DUPLICATE)).tolist():
+            row = bad[place]
+            if row.key and _first_rows([row.key], np.array([row.row_number]), self._seen)[0] == row.row_number:
+                stands[place] = True
+                self._note(row, known[row.key])
+        bad = bad.only(~stands)
+        for status in STATUSES:
+            self.counts[status] += int(bad.having(status).sum())
+        self.plan.exclude_all(bad)
+        invalid = bad.only(bad.having(Status.INVALID))
+        for row in invalid[: MAX_FAILURES - len(self.failures)]:
+            self._list(row, RecipientStatus(row.status, row.reason, None))
+
+    def _note(self, row: Recipient | BadRow, found: RecipientStatus) -> None:
+        """One row that an earlier attempt has sent."""
+        self.counts[found.status] += 1
+        self.sessions.update(dict.fromkeys(found.session_no.split(",") if found.session_no else ()))
+        self.plan.exclude(found.status, found.reason or "")
+        if found.status in (Status.REJECTED, Status.UNKNOWN):
+            self._list(row, found)
+
+    def _list(self, row: Recipient | BadRow, found: RecipientStatus) -> None:
+        reason = found.reason or ""
+        self._failed.append(ListedFailure.masked(row.row_number, row.phone, row.user_id, found.status, reason))
 
 
-def _counted(batches: Iterable[list[Recipient | BadRow]], found: InvalidRows) -> Iterator[list[Recipient | BadRow]]:
-    for batch in batches:
-        invalid = (row.reason for row in batch if isinstance(row, BadRow) and row.status == Status.INVALID)
-        found.add(len(batch), Counter(invalid))
-        yield batch
+def _keys_of(bad: BadRows) -> list[bytes]:
+    """Of those that are no duplicates and have one."""
+    keys: list[bytes | None] = bad.only(~bad.having(Status.DUPLICATE)).column("key").to_pylist()
+    return [key for key in keys if key is not None]
 
 
-def _status_of(
-    row: Recipient | BadRow, known_statuses: dict[bytes, RecipientStatus], seen: sqlite3.Connection
-) -> RecipientStatus:
-    known = known_statuses.get(row.key) if row.key is not None else None
-    if isinstance(row, Recipient):
-        return known or RecipientStatus(Status.NOT_SENT, None, None)
-    if known and known.status != Status.NOT_SENT and not _is_duplicate(row) and _first_row(row, seen) == row.row_number:
-        return known  # invalid now, but an earlier attempt sent to it, and no other row has the same recipient
-    return RecipientStatus(row.status, row.reason, None)
+def _first_rows(keys: Sequence[bytes], numbers: np.ndarray[Any, Any], seen: sqlite3.Connection) -> np.ndarray[Any, Any]:
+    """For each row the first row with the same key: this one, if there was none before.
 
-
-def _listed(row: Recipient | BadRow, found: RecipientStatus) -> ListedFailure:
-    return ListedFailure.masked(row.row_number, row.phone, row.user_id, found.status, found.reason or "")
-
-
-def _is_duplicate(row: Recipient | BadRow) -> bool:
-    return isinstance(row, BadRow) and row.status == Status.DUPLICATE
-
-
-def _without_duplicates(
-    batches: Iterable[list[Recipient | BadRow]], seen: sqlite3.Connection
-) -> Iterator[list[Recipient | BadRow]]:
-    """The same batches, with every further row of a recipient as a duplicate."""
-    for batch in batches:
-        yield [_unless_seen(row, seen) for row in batch]
-
-
-def _unless_seen(row: Recipient | BadRow, seen: sqlite3.Connection) -> Recipient | BadRow:
-    if isinstance(row, BadRow) or (first := _first_row(row, seen)) == row.row_number:
-        return row
-    return duplicate_of(row, first)
-
-
-def _first_row(row: Recipient | BadRow, seen: sqlite3.Connection) -> int:
-    """The first row of this row's recipient: this one, if there was none before."""
-    seen.execute("INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING", (row.key, row.row_number))
-    (first,) = seen.execute("SELECT row_number FROM seen WHERE key = ?", (row.key,)).fetchone()
-    return int(first)
+    :param keys: all different.
+    """
+    before = seen.total_changes
+    seen.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", zip(keys, numbers.tolist(), strict=True))
+    if seen.total_changes - before == len(keys):
+        return numbers
+    found = (seen.execute("SELECT row_number FROM seen WHERE key = ?", (key,)).fetchone()[0] for key in keys)
+    return np.fromiter(found, np.int64, len(keys))
 
 
 @contextmanager
@@ -145,6 +216,7 @@ def _temporary_index() -> Iterator[sqlite3.Connection]:
         connection = sqlite3.connect(Path(folder) / "seen.db", isolation_level=None)
         try:
             connection.execute("PRAGMA synchronous=OFF")
+            connection.execute("PRAGMA cache_size=-32768")  # KiB: keys come in no order
             connection.execute("CREATE TABLE seen (key BLOB PRIMARY KEY, row_number INTEGER) WITHOUT ROWID")
             connection.execute("BEGIN")
             yield connection

@@ -26,10 +26,13 @@ def fingerprint(
     variables: Mapping[str, int],
     table: TableDigest,
     exclusions: tuple[Any, ...] = (),
+    *,
+    by_content: bool = False,
 ) -> bytes | None:
     """16 bytes, or ``None`` if the table has no digest.
 
     :param variables: the number of variables of each template, where it is known.
+    :param by_content: the content of a recipient's rows decides which of them is sent, not their order.
     :param exclusions: what stands for the rules that suppress rows; see :class:`.row_exclusions.RowExclusions`.
     """
     digest = table.digest()
@@ -45,6 +48,7 @@ def fingerprint(
         "keys": spec.to_json(),
         "variables": sorted(variables.items()),
         "slice": str(config.slice_),
+        **({"by_content": True} if by_content else {}),
         "exclusions": exclusions,
     }
     return blake2b(json.dumps(how).encode() + digest, digest_size=16, person=b"uspeedo.reading").digest()

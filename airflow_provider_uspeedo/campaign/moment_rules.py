@@ -92,6 +92,13 @@ class MomentRules:
             mask[held] = False
         return mask
 
+    def ever_allowed(self, recipients: RecipientBatch, moment: datetime) -> np.ndarray[Any, Any]:
+        """For each recipient whether it may be sent to at the moment, or only waits for its hours."""
+        mask = np.ones(len(recipients), bool)
+        for ruling, held in self._held(recipients, moment):
+            mask[held] = ruling.opens_at is not None
+        return mask
+
     def split(
         self, recipients: RecipientBatch, moment: datetime, *, waiting: bool = True
     ) -> tuple[RecipientBatch, BadRows]:

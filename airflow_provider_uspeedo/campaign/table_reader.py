@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
 from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
+from airflow_provider_uspeedo.campaign.survey import Survey
 from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
@@ -24,10 +25,11 @@ from airflow_provider_uspeedo.core.chunks import cut
 from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
-from airflow_provider_uspeedo.core.rows import RowReader, in_order
+from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.core.rows import RowReader
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.template_text import TemplateText
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.protocol.portion import OtherKeys, Portion
 from airflow_provider_uspeedo.ledger.store.records import Request, new_id
@@ -74,10 +76,12 @@ class TableReader:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._table = table
+        self.template_texts: Mapping[str, TemplateText | None] = {}
         self._variables: Mapping[str, int] = {}
         self._digest = TableDigest()
         self._invalid = InvalidRows()
-        self.invalid_rows_at_preflight: InvalidRows | None = None
+        self.survey: Survey | None = None
+        """What is known of the whole table; with it, the content of a recipient's rows may decide which is sent."""
         self._config = config
         self.moment = MomentRules(config.rules, clock)
         zones = config.rules.time_zone_column if self.moment.needs_zones else None
@@ -120,12 +124,14 @@ class TableReader:
         if spec is not None and spec != self.spec:
             self._use(spec)
 
-    def expect(self, variables: Mapping[str, int]) -> None:
+    def expect(self, texts: Mapping[str, TemplateText | None]) -> None:
         """From now on rows must have as many parameters as their template has variables.
 
-        :param variables: by template, as far as they are known.
+        :param texts: template -> its text, or ``None`` where it is not known.
         """
-        self._variables = self._rows.variables = variables
+        self.template_texts = texts
+        self._variables = {template: text.variables for template, text in texts.items() if text is not None}
+        self._rows.variables = self._variables
 
     def _spec(self, phones: PhoneReader) -> KeySpec:
         keys = self._columns.keys
@@ -149,15 +155,17 @@ class TableReader:
         return self._fingerprint(self._digest)
 
     def _fingerprint(self, table: TableDigest) -> bytes | None:
-        return fingerprint(self._config, self.spec, self._rows.variables, table, self._exclusions.described())
+        by_content = self.survey is not None and self.survey.digests is not None
+        rules = self._exclusions.described()
+        return fingerprint(self._config, self.spec, self._rows.variables, table, rules, by_content=by_content)
 
     def _names(self) -> list[str]:
         return [*self._columns.texts(), *self._columns.lists(), *(self._columns.keys or ())]
 
     # -- rows ---------------------------------------------------------------------------------------------------
 
-    def rows(self, slice_: Slice | None = None) -> Iterator[list[Recipient | BadRow]]:
-        """The rows of a slice in order, a batch at a time; a second row of a key *in one batch* is a duplicate already.
+    def rows(self, slice_: Slice | None = None) -> Iterator[tuple[RecipientBatch, BadRows]]:
+        """The rows of a slice, a batch at a time; a second row of a key *in one batch* is a duplicate already.
 
         A row that waits for its hours is a recipient like others: it is sent in the end.
 
@@ -169,7 +177,7 @@ class TableReader:
             good, excluded = self.moment.split(good, self.moment.now(), waiting=False)
             bad = BadRows.joined([bad, excluded])
             self.remarks.note(good)
-            yield in_order(good, bad)
+            yield good, bad
 
     def other_keys(self, recipients: Sequence[Recipient]) -> tuple[dict[int, bytes], str]:
         """The keys of what else the digits of rows could mean, by row number; and why such a row may not be sent.
@@ -181,6 +189,15 @@ class TableReader:
             return {}, ""
         found = others(True)
         return dict(zip(found.row_numbers.tolist(), key_cells(found.keys).tolist(), strict=True)), found.reason
+
+    def whole_table(self) -> Iterator[tuple[int, RecipientBatch, BadRows]]:
+        """Every row of the whole table, a batch at a time, with the number of its first row.
+
+        No row is a duplicate yet, and no rule of the moment is applied.
+        """
+        self._begin()
+        for batch in self._batches():
+            yield batch.first_row, *self._judged(batch)
 
     def portions(
         self, unavailable: Unavailable | None = None, first_request: FirstRequest = FirstRequest.ORDINARY
@@ -240,15 +257,22 @@ class TableReader:
         if good:
             yield good, bad, last_row, True
 
-    def _read(self, batch: TextBatch, slice_: Slice) -> tuple[RecipientBatch, BadRows]:
+    def _judged(self, batch: TextBatch) -> tuple[RecipientBatch, BadRows]:
+        """The rows of a batch by all rules that need the row alone."""
         good, bad = self._rows.read(batch)
+        good, excluded = self._exclusions.split(good)
+        return good, BadRows.joined([BadRows.of(bad), excluded])
+
+    def _read(self, batch: TextBatch, slice_: Slice) -> tuple[RecipientBatch, BadRows]:
+        good, bad = self._judged(batch)
+        if self.survey is not None:
+            good, bad = self.survey.apart(batch.first_row, good, bad)
         if self._phones.has_two_readings and self._columns.keys is None:
             self._written.append(WrittenColumn.of(batch, self._columns.phone))
         if not slice_.is_whole:
-            bad = list(filter(slice_.holds, bad))
+            bad = BadRows.of(list(filter(slice_.holds, bad)))
             good = good.only(np.fromiter(map(slice_.holds_key, good.keys()), bool, len(good)))
-        good, excluded = self._exclusions.split(good)
-        return good, BadRows.joined([BadRows.of(bad), excluded])
+        return good, bad
 
     def _begin(self) -> None:
         self.moment.begin()

@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.core.countries import countries_of, describe_count
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.core.region_fit import RegionFit
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ class TableRemarks:
         self._columns = columns
         self._phones = phones
         phones.bare_numbers = phones.not_valid_there = 0
+        phones.not_valid_digits = []
         self.countries: Counter[str] = Counter()
         """Country code -> recipients."""
         self.missing: Counter[str] = Counter()
@@ -67,6 +69,10 @@ class TableRemarks:
         if self._columns.params_list:
             return f"parameter {{{position + 1}}} (column {self._columns.params_list!r})"
         return f"parameter {{{position + 1}}} (column {self._columns.params[position]!r})"
+
+    def region_fit(self) -> RegionFit | None:
+        """How well the default region fits; ``None`` if it decided nothing."""
+        return RegionFit.of(self._phones, self.countries)
 
     def warn(self, *, last: bool) -> None:
         """Logs what is new; called before the rows that were noted are sent.

@@ -14,6 +14,7 @@ from airflow_provider_uspeedo.api.response.codes import is_out_of_order, may_not
 from airflow_provider_uspeedo.api.response.templates import Template
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.template_text import TemplateText
 from airflow_provider_uspeedo.errors import ApiUnavailable, CallError, ConfigurationError, NotSent, Refused
 from airflow_provider_uspeedo.tables import Table
 
@@ -27,8 +28,8 @@ MAX_TEMPLATES = 1000
 
 def check_templates(
     query: Callable[[Sequence[str]], list[Template]], config: CampaignConfig, table: Table
-) -> dict[str, int]:
-    """Returns the number of variables of each template, where the API says it.
+) -> dict[str, TemplateText | None]:
+    """Returns the text of each template of the table; ``None`` where the API does not say it.
 
     :raises ConfigurationError: a template is not approved, or has another number of variables than the columns fill;
         or the API refuses key, account or template for good.
@@ -50,10 +51,11 @@ def check_templates(
                 f"USpeedo could not be asked for the templates, so nothing was sent to anybody: {error}"
             ) from None
         log.warning("The templates could not be checked before sending: %s", error)
-        return {}
+        return dict.fromkeys(ids)
     for template in templates:
         _check(template, config)
-    return {template.template_id: template.variables for template in templates if template.text}
+    found = {template.template_id: TemplateText(template.text) for template in templates if template.text}
+    return dict.fromkeys(ids) | found
 
 
 def _is_an_answer(error: CallError) -> bool:

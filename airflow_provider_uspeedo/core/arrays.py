@@ -59,6 +59,13 @@ def numbers_of(column: pa.Array) -> np.ndarray[Any, Any]:
     return np.frombuffer(column.buffers()[1] or b"", f"i{width}", len(column), column.offset * width)
 
 
+def mask_of(column: pa.Array) -> np.ndarray[Any, Any]:
+    """A column of truth values as an array; a null is false."""
+    mask = np.zeros(len(column), bool)
+    mask[np.asarray(pc.indices_nonzero(column).to_pylist(), np.int64)] = True
+    return mask
+
+
 def column_of_lists(columns: Sequence[pa.Array], rows: int) -> pa.Array:
     """One column of lists: for each row the list of its texts in these columns."""
     width = len(columns)

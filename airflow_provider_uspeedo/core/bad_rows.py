@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -15,6 +15,7 @@ from airflow_provider_uspeedo.core.arrays import (
     column_of_keys,
     column_of_numbers,
     column_of_texts,
+    mask_of,
     side_by_side,
 )
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
@@ -102,9 +103,22 @@ class BadRows(Sequence[BadRow]):
 
     def reasons(self, status: str) -> dict[str, int]:
         """How many rows of a status have which reason."""
-        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
-        counts = pc.value_counts(self.column("reason").filter(pc.equal(self.column("status"), meant)))
+        counts = pc.value_counts(self.column("reason").filter(self._has(status)))
         return dict(zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True))
+
+    def having(self, status: str) -> np.ndarray[Any, Any]:
+        """Of each whether it has the status."""
+        return mask_of(self._has(status))
+
+    def having_keys(self, keys: Collection[bytes]) -> np.ndarray[Any, Any]:
+        """Of each whether its key is one of ``keys``."""
+        if not keys:
+            return np.zeros(len(self), bool)
+        return mask_of(pc.is_in(self.column("key"), column_of_keys(list(keys))))
+
+    def _has(self, status: str) -> pa.Array:
+        meant = column_of_texts([str(status)])[0]  # given as a Python string, Arrow would import pandas for it
+        return pc.equal(self.column("status"), meant)
 
     def __len__(self) -> int:
         return int(self.batch.num_rows)

@@ -56,6 +56,8 @@ _SEPARATORS = b" \t-()"
 _HEADS = frozenset("+(0123456789")
 _NO_REGION_OF_THEIR_OWN = {"UK": "GB", "EL": "GR"}
 _MAX_SHOWN = 4
+MAX_NOT_VALID = 1000
+"""Bare digits, not valid in the default region, that are kept to see in which other one they are."""
 _AMBIGUOUS = "can be read as two different numbers; write it as +, country code, number"
 _NO_COUNTRY_CODE = "no country code; write it as +, country code, number, or set default_region"
 _OPEN = (
@@ -121,6 +123,8 @@ class PhoneReader:
         """Bare digits read so far with a default region."""
         self.not_valid_there = 0
         """How many of these are no valid numbers of that region."""
+        self.not_valid_digits: list[str] = []
+        """The first :data:`MAX_NOT_VALID` of these."""
         self._home = plan_of_region(self.default_region) if self.default_region else None
         # Regions that share a country code share its lengths; the rest is specific to the region.
         self._main = plan_of_code(self._home.code) if self._home else None
@@ -217,7 +221,7 @@ class PhoneReader:
         if self.bare_digits == INTERNATIONAL and self._beginnings and not self._beginnings.match(digits):
             plan = _plan_of(digits)  # the quick way for what is valid abroad and nothing else
             if plan and plan.reads_as_valid(number := digits[len(plan.code) :]):
-                self.not_valid_there += 1
+                self._note_not_valid(digits)
                 return plan.head + number
         return self._unless_international(home, digits)
 
@@ -236,7 +240,7 @@ class PhoneReader:
         abroad = "" if self.bare_digits == NATIONAL else self._valid_abroad(digits)
         if abroad.startswith(home.head):  # valid there, too: its country code is before it
             return abroad
-        self.not_valid_there += 1
+        self._note_not_valid(digits)
         if abroad and abroad != national:
             if self.bare_digits == INTERNATIONAL:
                 return abroad
@@ -244,6 +248,11 @@ class PhoneReader:
         if fault:
             raise BadPhone(fault)
         return national
+
+    def _note_not_valid(self, digits: str) -> None:
+        self.not_valid_there += 1
+        if self.not_valid_there <= MAX_NOT_VALID:
+            self.not_valid_digits.append(digits)
 
     def _valid_abroad(self, digits: str) -> str:
         """Read digits as if ``+`` were before them; ``""`` if that gives no valid number."""
@@ -392,14 +401,15 @@ def _known_region(text: str) -> str:
     region = text.strip().upper()
     if region in phonenumbers.SUPPORTED_REGIONS:
         return region
-    near = _regions_meant(region)
+    near = regions_meant(region)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     # A longer text may be a phone: it is not quoted.
     given = f", not {region!r}" if len(region) <= _MAX_SHOWN else ""
     raise ConfigurationError(f"default_region must be a country as two letters (ISO 3166), such as 'HK'{given}.{hint}")
 
 
-def _regions_meant(region: str) -> list[str]:
+def regions_meant(region: str) -> list[str]:
+    """Return the countries that a text in capitals may stand for that is no country as two letters."""
     if region in _NO_REGION_OF_THEIR_OWN:
         return [_NO_REGION_OF_THEIR_OWN[region]]
     code = region.strip("+()").removeprefix("00")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
+from airflow_provider_uspeedo.core.plan import Plan
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
 MAX_SESSIONS = 1000
@@ -66,6 +67,7 @@ class Summary:
     :param requests: the number of requests that this attempt sent.
     :param ledger_file: the path of the local SQLite ledger, for messages; not in the XCom.
     :param countries: country code -> recipients of the table, as far as this attempt has read it; not in the XCom.
+    :param plan: of a dry run.
     """
 
     campaign_id: str
@@ -78,6 +80,7 @@ class Summary:
     results_table: str = ""
     ledger_file: str = ""
     countries: Mapping[str, int] = field(default_factory=dict)
+    plan: Plan | None = None
 
     def __getitem__(self, status: str) -> int:
         return self.counts.get(status, 0)
@@ -115,4 +118,5 @@ class Summary:
             "truncated": self.truncated,
             "results_conn_id": self.results_conn_id,
             "results_table": self.results_table,
+            **({} if self.plan is None else {"plan": self.plan.to_xcom()}),
         }

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
     from airflow_provider_uspeedo.core.slices import Slice
 
-N = TypeVar("N", int, float, str)
+N = TypeVar("N", int, float, str, Decimal)
 _PAIR = re.compile(r"\s*[\[(]\s*['\"]?(\d{1,4})['\"]?\s*,\s*['\"]?(\d{1,4})['\"]?\s*[\])]\s*", re.ASCII)
 NOTHING = ("", "none", "null")
 """The renderings of an empty field of a form, and of ``None`` in a template."""
@@ -58,7 +59,7 @@ class HiddenRows:
         """Rows are wrapped; paths and outputs of other tasks stay as they are, for Airflow to render and resolve."""
         if isinstance(given, str):
             return cls(given) if is_rows_as_text(given) and not _is_template(given) else given
-        return given if given is None or isinstance(given, (os.PathLike, cls, *_references())) else cls(given)
+        return given if given is None or isinstance(given, (os.PathLike, cls, *references())) else cls(given)
 
     @staticmethod
     def unwrap(given: Any) -> Any:
@@ -85,7 +86,7 @@ def _is_template(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def _references() -> tuple[type, ...]:
+def references() -> tuple[type, ...]:
     """References to a table that Airflow resolves later."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath, XComArg
 
@@ -98,8 +99,10 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
     :raises ConfigurationError: an argument is wrong; the message names it.
     """
     from airflow_provider_uspeedo.campaign.config import DEFAULT_MAX_RATIO, MAX_UNKNOWN_REQUESTS, CampaignConfig
+    from airflow_provider_uspeedo.campaign.price_list import read_prices
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
+    from airflow_provider_uspeedo.operators.plan_argument import fingerprint_of
 
     task_instance = context["ti"]
     task = f"{task_instance.dag_id}/{task_instance.task_id}"
@@ -131,6 +134,10 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
             whole_number, "max_unknown_requests", operator.max_unknown_requests, MAX_UNKNOWN_REQUESTS
         ),
         canary=_unless_empty(whole_number, "canary", operator.canary),
+        plan=fingerprint_of(operator.plan),
+        prices=read_prices(HiddenRows.unwrap(operator.prices)),
+        max_cost=_unless_empty(exact_number, "max_cost", operator.max_cost),
+        max_segments=_unless_empty(whole_number, "max_segments", operator.max_segments),
         slice_=slice_ or WHOLE,
         # All slices of one table are one part; other mapped instances read their own tables.
         part=f"{task}/{map_index if slice_ is None else -1}",
@@ -199,6 +206,16 @@ def number(argument: str, given: Any) -> float:
     if not _is_number(given):
         raise ConfigurationError(f"{argument} must be a number.")
     return float(given)
+
+
+def exact_number(argument: str, given: Any) -> Decimal:
+    """A number as it is written: 0.1 is a tenth.
+
+    :raises ConfigurationError: it is not one.
+    """
+    if not _is_number(given):
+        raise ConfigurationError(f"{argument} must be a number.")
+    return Decimal(str(given).strip())
 
 
 def whole_number(argument: str, given: Any) -> int:

@@ -13,12 +13,14 @@ from functools import cache
 from typing import Any
 
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.policy_arguments import hide_phones
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
 
 _HIDING: dict[str, Callable[[Any], Any]] = {
     "recipients": HiddenRows.hiding,
     "parameters": HiddenParameters.hiding,
+    "prices": HiddenPrices.hiding,
     "policy": hide_phones,
 }
 

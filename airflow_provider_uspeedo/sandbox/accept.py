@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import NamedTuple
 
 from .call import Call
+from .charged_segments import segments
 from .inbox import Message
 from .journal import Entry
 from .magic_numbers import BLACK_LIST, ReasonPlace, Treatment, treatment_of
 from .receipt_store import Sent, Session
-from .segments import segments
 from .state import State
 from .submission import Group, SubmittedTarget
 from .template_store import TEXT_LENGTH

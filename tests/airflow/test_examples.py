@@ -124,15 +124,22 @@ def test_columns_can_take_the_place_of_fixed_values(
 
 
 def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
-    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, accepted: Accepted
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
 ) -> None:
-    """The whole of send_from_task.py in a DAG run of Airflow's own."""
+    """The whole of send_from_task.py in a DAG run of Airflow's own, with a ledger that the settings name."""
     runs = DagRuns(airflow_home)
-    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    settings = {"AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger", "AIRFLOW__USPEEDO__RESULTS_TABLE": "texted"}
+    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES), **settings)
     states = runs.states("send_from_task")
     assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
     assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
     assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
+    summary = runs.xcoms("send_from_task")["send"]
+    assert (summary["results_conn_id"], summary["results_table"]) == ("ledger", "texted")
+    with closing(sqlite3.connect(ledger)) as results:
+        kept = results.execute("SELECT campaign_id, count(*) FROM texted GROUP BY campaign_id").fetchall()
+    assert kept == [(summary["campaign_id"], 3)]
+    assert summary["campaign_id"].startswith("reminders ")
 
 
 def test_the_rows_of_a_query_are_pinned_and_sent_to(
@@ -162,6 +169,37 @@ def test_the_rows_of_a_query_are_pinned_and_sent_to(
     said = runs.output("send_from_query").read_text()
     assert "The query gave 3 rows; its connection is closed." in said
     assert not any(phone in said or phone.partition(")")[2] in said for phone in phones(rows))
+
+
+def test_a_plan_is_made_and_sent_and_refused_once_its_table_has_changed(
+    sandbox: Sandbox, people: People, airflow_home: Path, tmp_path: Path, accepted: Accepted
+) -> None:
+    """The whole of plan_and_approve.py but for the approval, which a test with a scheduler has; then by hand."""
+    rows = people.table(tmp_path / "due.parquet", 4)
+    form = {
+        "table": str(tmp_path / "due.parquet"), "campaign": str(tmp_path), "template_id": "UTA_REMINDER",
+        "prices": {"CN": 0.05, "HK": 0.05}, "max_cost": 1,
+    }  # fmt: skip
+    runs = DagRuns(airflow_home)
+    runs.test("plan_and_approve", form, skip="approve", AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    states = {task: state for task, (state, _) in runs.states("plan_and_approve").items()}
+    assert {states["plan"], states["send"], states.get("approve", "success")} == {"success"}
+    planned, sent = (runs.xcoms("plan_and_approve")[task] for task in ("plan", "send"))
+    assert planned["plan"]["recipients"] == 4
+    assert (planned["campaign_id"], planned["accepted"]) == (sent["campaign_id"], 0) == (str(tmp_path), 0)
+    assert sorted(accepted()) == phones(rows)
+    said = runs.output("plan_and_approve").read_text()
+    assert not any(phone in said or phone.partition(")")[2] in said for phone in phones(rows))
+
+    people.table(tmp_path / "due.parquet", 5)
+    arguments = {name: getattr(load("plan_and_approve").task_dict["send"], name) for name in PLANNED}
+    refused = try_task({**arguments, "plan": planned}, params=form)
+    assert "Changed since: the table" in str(refused.error)
+    assert "earlier ones sent to 4 recipients of the campaign" in str(refused.error)
+    assert len(accepted()) == 4
+
+
+PLANNED = ("recipients", "template_id", "param_columns", "prices", "max_cost", "max_segments", "campaign_id")
 
 
 def test_the_policy_example_texts_only_those_who_may_be_texted(

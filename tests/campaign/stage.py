@@ -24,6 +24,8 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.dry_run import dry_run
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.campaign.survey import Account
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.core.summary import Summary
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -31,6 +33,7 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.sandbox.journal import Entry
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 
+ACCOUNT = Account("sandbox-secret", 1)
 CAMPAIGN = "due/2026-11-22"
 TIMEOUT = 20.0
 """Seconds after which the client gives an answer up: more than a busy machine takes."""
@@ -61,6 +64,7 @@ class Scene:
     since: int
     api: str = "action"
     sizes: dict[str, Any] = field(default_factory=dict)
+    account: Account = ACCOUNT
 
     @property
     def file(self) -> Path:
@@ -115,7 +119,7 @@ class Scene:
         """One attempt with another way of sending."""
         config = config or make_order()
         with self.ledger() as ledger:
-            reading = prepare(config, table, query, **self.sizes)
+            reading = prepare(config, table, query, ledger=ledger, account=self.account, **self.sizes)
             ledger.prepare()
             return Campaign(
                 config,
@@ -132,7 +136,19 @@ class Scene:
         """A dry run."""
         config = config or make_order()
         with self.ledger() as ledger, self.client() as client:
-            return dry_run(config, prepare(config, table, client.query_templates, **self.sizes), ledger)
+            return dry_run(config, self._planned(config, table, ledger, client), ledger)
+
+    def plan(self, table: Any, config: CampaignConfig | None = None) -> str:
+        """The fingerprint of a plan."""
+        with self.ledger() as ledger, self.client() as client:
+            survey = self._planned(config or make_order(), table, ledger, client).survey
+        assert survey is not None
+        return str(survey.fingerprint)
+
+    def _planned(self, config: CampaignConfig, table: Any, ledger: Ledger, client: USpeedoClient) -> TableReader:
+        return prepare(
+            config, table, client.query_templates, ledger=ledger, account=self.account, planning=True, **self.sizes
+        )
 
     # -- what is known afterwards -------------------------------------------------------------------------------
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.sandbox.charged_segments import segments
 from airflow_provider_uspeedo.sandbox.receipt_store import Receipts, Sent, Session
-from airflow_provider_uspeedo.sandbox.segments import segments
 
 
 def _results(answer):
@@ -93,6 +93,8 @@ def test_templates_tell_text_and_status(client):
         ("好" * 135, 3),
         ("🎉" * 35, 1),
         ("🎉" * 36, 2),
+        ("a" * 152 + "€" + "a" * 152, 3),  # 306 units, and none cut in two
+        ("好" * 66 + "🎉" + "好" * 66, 3),
     ],
 )
 def test_segments_follow_the_alphabet(text, count):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Final
 
 from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.response.json_values import listed, moment, text, whole_number
+from airflow_provider_uspeedo.core.template_text import TemplateText
 
 APPROVED: Final = 2
 
@@ -22,8 +22,6 @@ STATUS_NAMES: Final = {
     4: "disabled",
 }
 PURPOSE_NAMES: Final = {1: "verification", 2: "notification", 3: "promotion"}
-
-_VARIABLE = re.compile(r"\{(\d{1,4})\}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,7 @@ class Template:
     @property
     def variables(self) -> int:
         """How many parameters each message needs: the highest variable, or their number if that is more."""
-        found = {int(number) for number in _VARIABLE.findall(self.text)}
-        return max(len(found), max(found, default=0))
+        return TemplateText(self.text).variables
 
     @property
     def approved(self) -> bool:
