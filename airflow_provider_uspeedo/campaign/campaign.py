@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -38,7 +39,7 @@ from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, S
 from airflow_provider_uspeedo.errors import CampaignHalted, LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally, new_id
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Campaign:
         self._complete = False
         self._begun = False
         self._judge_invalid = True
+        self._left_out: Counter[str] = Counter()
 
     def run(self) -> Report:
         """Sends what has not been sent yet; returns when this attempt has nothing in flight.
@@ -108,6 +110,7 @@ class Campaign:
             part=self._config.part,
             slice_=self._config.slice_,
             name=self._config.attempt_name,
+            rules=self._config.rules,
         )
         self._reading.continue_campaign(attempt.spec)
         earlier = self._unchanged(attempt)
@@ -170,8 +173,18 @@ class Campaign:
     def _send_all(self, attempt: Attempt) -> None:
         rate_limiter = RateLimiter(self._config.requests_per_second)
         breaker = CircuitBreaker(self._config.max_unknown_requests, self._stop_signal)
+        moment = self._reading.moment
         sender = Sender(
-            self._ledger, attempt, self._send, self._stop_signal, rate_limiter, self._guards, breaker, self._backoff
+            self._ledger,
+            attempt,
+            self._send,
+            self._stop_signal,
+            rate_limiter,
+            self._guards,
+            breaker,
+            self._backoff,
+            rules=self._config.rules,
+            judge=moment.exclusions if moment.decides else None,
         )
         with (
             ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="uspeedo-send") as threads,
@@ -192,13 +205,9 @@ class Campaign:
                 slots.release()
 
         canary: list[Future[None]] = []
-        waiting = self._config.canary is not None
         alone = self._config.max_unknown_requests is not None
         try:
-            for request in self._claimed(attempt):
-                if waiting and not request.canary:
-                    waiting = False
-                    self._await_canary(canary)
+            for request in self._in_turn(attempt, sender, canary):
                 if not self._acquire(slots):
                     return
                 delivery = threads.submit(deliver, request, writer.submit(write, request))
@@ -207,8 +216,6 @@ class Campaign:
                 if alone:  # the first request: nothing else is sent before it is answered
                     alone = False
                     wait([delivery])
-            if waiting and canary:
-                self._await_canary(canary)
         except USpeedoError as error:
             self._stop_signal.stop_for(error)
         except BaseException as error:
@@ -222,15 +229,41 @@ class Campaign:
                 return False
         return True
 
-    def _await_canary(self, deliveries: list[Future[None]]) -> None:
-        """Waits until the canary is answered, and continues only if it has passed.
+    def _in_turn(self, attempt: Attempt, sender: Sender, canary: list[Future[None]]) -> Iterator[Request]:
+        """The requests that are ours, those after the canary once it has passed.
+
+        Where rules left out all of the canary, the next recipients take its place: nobody else is sent to before some
+        canary has passed.
+
+        :param canary: the deliveries of the canary so far.
+        """
+        size = self._config.canary or 0
+        waiting = bool(size)
+        for request in self._claimed(attempt):
+            while waiting and not request.canary and len(request.recipients):
+                waiting = not self._canary_passed(canary, sender)
+                if waiting:
+                    first, request = self._ledger.split(attempt, request, size, new_id())  # noqa: PLW2901
+                    if len(first.recipients):
+                        yield replace(first, canary=True)
+            if len(request.recipients):
+                yield request
+        if waiting and canary:
+            self._canary_passed(canary, sender)
+
+    def _canary_passed(self, deliveries: list[Future[None]], sender: Sender) -> bool:
+        """Waits until the canary is answered; false if rules left nobody of it to be sent to.
 
         :raises CampaignHalted: it did not pass.
         :raises USpeedoError: another attempt has taken all of it.
         """
         wait(deliveries)
-        if not self._stop_signal:
-            self._guards.check_canary()
+        if self._stop_signal:
+            return True  # nothing more is sent anyway
+        if not self._guards.has_answers and self._left_out + sender.left_out:
+            return False
+        self._guards.check_canary()
+        return True
 
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
         """The requests that are ours, claimed a portion at a time."""
@@ -243,7 +276,11 @@ class Campaign:
             if self._stop_signal:
                 return
             release_memory()
-            requests = self._ledger.claim(attempt, portion)
+            left_out: Counter[str] = Counter()
+            requests = self._ledger.claim(attempt, portion, self._config.rules, left_out=left_out)
+            self._left_out += left_out
+            for reason, number in sorted(left_out.items()):
+                log.info("Left out %s: %s.", counted(number, "recipient"), reason)
             if requests and not self._begun:
                 self._begun = True
                 self._check_before_sending(portion)

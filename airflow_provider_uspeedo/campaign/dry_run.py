@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.campaign.plan_counts import PlanCounts
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.contact_rules import ContactRules
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
@@ -43,7 +44,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
     reading.continue_campaign(attempt.spec if attempt else None)
     with _temporary_index() as seen:
-        judge = _Judge(reading, seen, ledger, attempt)
+        judge = _Judge(reading, seen, ledger, attempt, config.rules)
         for good, bad in reading.rows():
             judge.take(good, bad)
     remarks, survey = reading.remarks, reading.survey
@@ -56,6 +57,7 @@ def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None)
         missing=remarks.missing,
         waiting=judge.waiting,
         next_opening=reading.moment.next_opening,
+        uncounted_texts=ledger is not None and not ledger.counts_all_texts(config.rules.caps),
         fingerprint=str(survey.fingerprint) if survey and survey.fingerprint else None,
     )
     return Summary(
@@ -79,12 +81,18 @@ class _Judge:
     """
 
     def __init__(
-        self, reading: TableReader, seen: sqlite3.Connection, ledger: Ledger | None, attempt: Attempt | None
+        self,
+        reading: TableReader,
+        seen: sqlite3.Connection,
+        ledger: Ledger | None,
+        attempt: Attempt | None,
+        rules: ContactRules,
     ) -> None:
         self._reading = reading
         self._seen = seen
         self._ledger = ledger
         self._attempt = attempt
+        self._rules = rules
         self.plan = PlanCounts(reading.template_texts)
         self.counts: Counter[str] = Counter()
         self.sessions: dict[str, None] = {}
@@ -102,8 +110,9 @@ class _Judge:
         sent = recipients.having([key for key, one in known.items() if one.status not in _JUDGED_AGAIN])
         new = recipients.only(~sent)
         new, ambiguous = self._without_ambiguous(new)
+        new, excluded = self._without_excluded(new)
         self._note_known(recipients.only(sent), known)
-        self._note_bad(BadRows.joined([bad, ambiguous]), known)
+        self._note_bad(BadRows.joined([bad, ambiguous, excluded]), known)
         self.failures += sorted(self._failed, key=lambda one: one.row_number)[: MAX_FAILURES - len(self.failures)]
         self.counts[Status.NOT_SENT] += len(new)
         self.plan.note(new)
@@ -129,6 +138,18 @@ class _Judge:
         numbers = [number for number, key in others.items() if key in taken]
         mask = np.isin(numbers_of(recipients.column("row_number")), numbers)
         return recipients.only(~mask), BadRows.invalid(recipients.only(mask), why)
+
+    def _without_excluded(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
+        """The recipients, and as rows that are not sent those whom the ledger's rules leave out now."""
+        if self._ledger is None:
+            return recipients, BadRows.of(())
+        numbers = numbers_of(recipients.column("row_number"))
+        left, found = np.ones(len(recipients), bool), []
+        for one in self._ledger.exclusions(recipients, self._rules):
+            mask = np.isin(numbers, one.row_numbers) & left
+            found.append(BadRows.excluded(recipients.only(mask), Status(one.status), one.reason))
+            left &= ~mask
+        return recipients.only(left), BadRows.joined(found)
 
     def _note_known(self, recipients: RecipientBatch, known: Mapping[bytes, RecipientStatus]) -> None:
         for row in recipients:

@@ -123,6 +123,12 @@ class Guards:
             )
 
     @property
+    def has_answers(self) -> bool:
+        """True if anything is known of a recipient that this attempt has sent to: accepted, rejected or unknown."""
+        with self._lock:
+            return bool(self._answered + self._counts[Status.UNKNOWN])
+
+    @property
     def _answered(self) -> int:
         return self._counts[Status.ACCEPTED] + self._counts[Status.REJECTED]
 

@@ -9,9 +9,12 @@ says; of a request that may not go as a whole, one recipient goes as a request o
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
+from functools import partial
 from typing import cast
 
 from airflow_provider_uspeedo.api.http.backoff import Backoff, retry_not_sent
@@ -26,6 +29,8 @@ from airflow_provider_uspeedo.campaign.guards import Guards
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules, Exclusion
+from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import Contact, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import Status
@@ -47,6 +52,8 @@ log = logging.getLogger(__name__)
 Send = Callable[[WrittenContent], SendAnswer]
 """One call to the API: at most one HTTP request, or an error that says what may be done next."""
 
+JudgeRecipients = Callable[[RecipientBatch, datetime], Sequence[Exclusion]]
+"""Those of some recipients who may not be sent to at a moment (UTC)."""
 
 MAX_MARK_AGE = MAY_STILL_ARRIVE.total_seconds() / 2
 """Seconds between the mark *sending* and the first byte. ``resolve`` takes a request for dead ``MAY_STILL_ARRIVE``
@@ -54,7 +61,11 @@ after its mark, and lets a person say *not sent*: one whose worker was frozen fo
 
 
 class Sender:
-    """Sends the requests of one attempt; safe to share between threads."""
+    """Sends the requests of one attempt; safe to share between threads.
+
+    :param rules: by which its requests are marked.
+    :param judge: says whom of a request hours and a deadline forbid to send to at a moment; ``None``: nobody.
+    """
 
     def __init__(
         self,
@@ -66,6 +77,9 @@ class Sender:
         guards: Guards,
         breaker: CircuitBreaker,
         backoff: Backoff,
+        *,
+        rules: ContactRules = NO_RULES,
+        judge: JudgeRecipients | None = None,
     ) -> None:
         self._ledger = ledger
         self._attempt = attempt
@@ -75,6 +89,11 @@ class Sender:
         self._guards = guards
         self._breaker = breaker
         self._backoff = backoff
+        self._rules = rules
+        self._judge = judge
+        self._lock = threading.Lock()
+        self.left_out: Counter[str] = Counter()
+        """Why recipients were left out by their marks, and how many so far."""
 
     def deliver(self, request: Request, writing: Future[WrittenContent]) -> None:
         """Sends one claimed request, in parts where only probes may go, and stops the campaign on errors.
@@ -136,8 +155,14 @@ class Sender:
     def _send_once(self, request: Request, content: WrittenContent, turn: Turn) -> None:
         """Sends a request if it is still ours. Raises if it was surely not accepted, or nothing may follow."""
         marked_at = elapsed()
-        if self._stop_signal or not self._mark_sending(request):
+        if self._stop_signal:
             return
+        marked = self._mark_sending(request)
+        if len(marked.recipients) < len(request.recipients):
+            self._note_left_out(request, marked)
+            if not marked.recipients:
+                return  # the turn is given back: nothing left, so nothing is known of the API
+            request, content = marked, write(marked)  # never what was written with those who may not be sent to
         try:
             with starting_before(marked_at + MAX_MARK_AGE):
                 answer = self._send(content)
@@ -158,14 +183,26 @@ class Sender:
         else:
             self._settle(request, content, answer, turn)
 
-    def _mark_sending(self, request: Request) -> bool:
+    def _mark_sending(self, request: Request) -> Request:
+        """The request with what may be sent now; without recipients if it is not ours any more, or nothing may."""
+        judge = None
+        if self._judge is not None:
+            judge = partial(self._judge, request.recipients)
         try:
-            return self._ledger.mark_sending(self._attempt, request.id)
+            return self._ledger.mark_sending(self._attempt, request, self._rules, judge)
         except LedgerUnavailable as error:
             # The mark may have been committed, but nothing was sent: it must not look like a lost answer.
             self._stop_signal.stop_for(error)
             self._release(request, error)
             raise
+
+    def _note_left_out(self, request: Request, marked: Request) -> None:
+        for reason, number in marked.left_out:
+            log.info(
+                "Left out %s of a request of %d: %s.", counted(number, "recipient"), len(request.recipients), reason
+            )
+        with self._lock:
+            self.left_out.update(dict(marked.left_out))
 
     def _settle(self, request: Request, content: WrittenContent, answer: SendAnswer, turn: Turn) -> None:
         session_no = ",".join(answer.session_nos) or None

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MAX_UNREADABLE = 0.01
 """The share of the rows of one list that may be no phones."""
+BATCH_ROWS = 5_000
+"""Rows read at a time."""
 MAX_ROWS_SHOWN = 10
 REASONS = 3
 WHERE = "policy: suppress"
@@ -42,7 +44,7 @@ def read_lists(sources: Sequence[SuppressSource], default_region: str | None) ->
     :raises SourceUnavailable: there is no room for a list that can be read only once.
     """
     reader = PhoneReader(default_region)
-    return PhoneSet([numbers for source in sources for numbers in _read(source, reader)])
+    return PhoneSet(numbers for source in sources for numbers in _read(source, reader))
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ def _read(source: SuppressSource, reader: PhoneReader) -> list[np.ndarray[Any, A
     unreadable = _Unreadable()
     column = source.column
     try:
-        for batch in _open(source).batches([column]):
+        for batch in _open(source).batches([column], batch_rows=BATCH_ROWS):
             phones: list[str] = []
             for index, text in enumerate(batch.columns[column]):
                 reason = _read_phone(text, reader, phones)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -25,12 +25,12 @@ class PhoneSet:
 
     __slots__ = ("_numbers",)
 
-    def __init__(self, numbers: Sequence[np.ndarray[Any, Any]] = ()) -> None:
-        whole = np.concatenate(numbers) if len(numbers) else np.zeros(0, np.uint64)
+    def __init__(self, numbers: Iterable[np.ndarray[Any, Any]] = ()) -> None:
+        whole = np.concatenate([np.zeros(0, np.uint64), *numbers])
         whole.sort()
         kept = np.ones(len(whole), bool)
         kept[1:] = whole[1:] != whole[:-1]
-        self._numbers = whole[kept]
+        self._numbers = whole if kept.all() else whole[kept]
 
     def holds(self, phones: pa.Array) -> np.ndarray[Any, Any]:
         """Return for each phone of a column whether it is one of the set."""

@@ -170,10 +170,14 @@ class PhoneReader:
 
         :raises BadPhone: it can mean none; the reason never quotes it.
         """
-        text = plain(text)
-        digits = _without_separators(text)
+        digits = _without_separators(text) if text.isascii() else ""
+        if not _is_plain(text, digits):
+            digits = _without_separators(plain(text))
         if digits[0] == "+":
-            found: list[str | None] = [_international(digits[1:])]
+            phone = _international(digits[1:])
+            if phone[:4] != "(55)":
+                return (phone,)
+            found: list[str | None] = [phone]
         else:
             found = [_attempt(self._national, digits), _attempt(_international, digits)]
             if digits[:2] == "00":

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, numbers_of, side_by_side
+from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_texts, numbers_of, side_by_side
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 
@@ -46,7 +46,8 @@ class RowDigests:
         params = recipients.column("params")
         cells: list[Any] = [recipients.column("key").cast(_BYTES), *(field.cast(_BYTES) for field in fields)]
         cells += [side_by_side([pc.list_value_length(params).cast(TEXT), ":"]).cast(_BYTES), _joined(params)]
-        rows = pc.binary_join_element_wise(*cells, pa.scalar(b"", _BYTES))
+        nothing = column_of_texts([""]).cast(_BYTES)[0]  # given as Python bytes, Arrow would import pandas for it
+        rows = pc.binary_join_element_wise(*cells, nothing)
         return _digests(self._good, rows.to_pylist())
 
     def of_bad(self, rows: BadRows) -> _Digests:

@@ -25,14 +25,19 @@ from airflow_provider_uspeedo.core.columns import Batch, Columns
 from airflow_provider_uspeedo.core.keys import KeyMaker
 from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
-from airflow_provider_uspeedo.core.recipients import BadRow
+from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.zone_keys import zone_keys
 
-__all__ = ["Batch", "Columns", "RowReader"]
+__all__ = ["Batch", "Columns", "RowReader", "in_order"]
 
 Rule: TypeAlias = Callable[[Any], str | None]
 """One of :mod:`.row_rules` for one column."""
+
+
+def in_order(recipients: Iterable[Recipient], bad_rows: Iterable[BadRow]) -> list[Recipient | BadRow]:
+    """Return all rows as the table has them."""
+    return sorted([*recipients, *bad_rows], key=lambda row: row.row_number)
 
 
 class RowReader:

@@ -42,7 +42,7 @@ class Newer:
 
     def _mark(self) -> None:
         if self._left:
-            assert self._ledger.mark_sending(self._attempt, self._left[0].id)
+            assert self._ledger.mark_sending(self._attempt, self._left[0]).recipients
 
 
 class Meanwhile(threading.Event):

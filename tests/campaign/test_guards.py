@@ -358,13 +358,13 @@ def test_a_canary_that_another_attempt_claimed_meanwhile_holds_everybody_back(sc
         campaign = Campaign(config, reading, ledger, client.send_written, StopSignal(), in_flight_timeout=0.0)
         real = ledger.claim
 
-        def claim_late(attempt: Any, portion: Any) -> Any:
+        def claim_late(attempt: Any, portion: Any, *given: Any, **named: Any) -> Any:
             newer = ledger.open_attempt(config.campaign_id, reading.spec, part="another")
             first = portion.requests[0]
             other = Request(new_id(), first.recipients)
             assert real(newer, portion_of([other], read_to=1))
-            assert ledger.mark_sending(newer, other.id)
-            return real(attempt, portion)
+            assert ledger.mark_sending(newer, other).recipients
+            return real(attempt, portion, *given, **named)
 
         ledger.claim = claim_late  # type: ignore[method-assign]
         report = campaign.run()

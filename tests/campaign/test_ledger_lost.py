@@ -23,7 +23,7 @@ from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
-from airflow_provider_uspeedo.ledger.store.records import Attempt
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
 from tests.campaign.stage import Scene, make_order, people
 
 PEOPLE = 30
@@ -133,8 +133,8 @@ class Forgetful(Ledger):
         super().__init__(open_engine(f"sqlite:///{scene.file}"), timeout=0.2, settle_timeout=0.2)
         self._left = at
 
-    def mark_sending(self, attempt: Attempt, request_id: bytes) -> bool:
-        marked = super().mark_sending(attempt, request_id)
+    def mark_sending(self, attempt: Attempt, request: Request, *given: Any) -> Request:
+        marked = super().mark_sending(attempt, request, *given)
         self._left -= 1
         if not self._left:
             raise LedgerUnavailable("The ledger's database is away.")

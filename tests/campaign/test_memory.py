@@ -19,6 +19,7 @@ MEGABYTES = 40
 CHILD = """
 import json, resource, sys
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+from airflow_provider_uspeedo.api.response.templates import Template
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
@@ -35,8 +36,12 @@ config = CampaignConfig("c", Columns("phone", ("name", "text")), template_id="T"
 def send(content):
     return SendAnswer(0, ("s",), sum(len(group.targets) for group in content.groups), (), "r")
 
-reading = prepare(config, table, lambda ids: [])
-dry_run(config, reading, ledger)
+def query(ids):
+    return [Template(one, "", "Dear {1}, it is {2}.", 2, 2) for one in ids]
+
+plan = dry_run(config, prepare(config, table, query, planning=True), ledger).plan
+assert plan.total.segments == plan.total.recipients
+reading = prepare(config, table, query)
 ledger.prepare()
 for _ in range(tries):
     summary = Campaign(config, reading, ledger, send, StopSignal()).run().summary

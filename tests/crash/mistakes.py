@@ -18,9 +18,13 @@ from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.errors import NotSent, OutcomeUnknown
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol import claims
+from airflow_provider_uspeedo.ledger.protocol import claims, moves
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.states import RequestState
+
+
+def _as_it_is(_self: Ledger, _attempt: Any, request: Any, *_: Any) -> Any:
+    return request
 
 
 @contextmanager
@@ -30,19 +34,19 @@ def claim_after_send() -> Iterator[None]:
     waiting: dict[bytes, Any] = {}
     empty = Portion((), RecipientBatch.of(()), BadRows.of(()), 0)
 
-    def claim_later(self: Ledger, attempt: Any, portion: Any) -> list[Any]:
+    def claim_later(self: Ledger, attempt: Any, portion: Any, *_: Any, **__: Any) -> list[Any]:
         waiting.update({request.id: request for request in portion.requests})
         claim(self, attempt, replace(portion, requests=()))
         return list(portion.requests)
 
     def settle_all(self: Ledger, attempt: Any, request_id: bytes, answer: Any) -> bool:
-        claim(self, attempt, replace(empty, requests=[waiting.pop(request_id)]))
-        mark_sending(self, attempt, request_id)
+        (claimed,) = claim(self, attempt, replace(empty, requests=[waiting.pop(request_id)]))
+        mark_sending(self, attempt, claimed)
         return settle(self, attempt, request_id, answer)
 
     with (
         patch.object(Ledger, "claim", claim_later),
-        patch.object(Ledger, "mark_sending", lambda *_: True),
+        patch.object(Ledger, "mark_sending", _as_it_is),
         patch.object(Ledger, "settle", settle_all),
     ):
         yield
@@ -64,12 +68,17 @@ def lost_answer_is_not_sent() -> Iterator[None]:
 def mark_sending_after_send() -> Iterator[None]:
     """*Sending* is marked together with the answer, to save a transaction."""
     mark_sending, settle = Ledger.mark_sending, Ledger.settle
+    waiting: dict[bytes, Any] = {}
+
+    def mark_later(self: Ledger, attempt: Any, request: Any, *_: Any) -> Any:
+        waiting[request.id] = request
+        return request
 
     def settle_all(self: Ledger, attempt: Any, request_id: bytes, answer: Any) -> bool:
-        mark_sending(self, attempt, request_id)
+        mark_sending(self, attempt, waiting.pop(request_id))
         return settle(self, attempt, request_id, answer)
 
-    with patch.object(Ledger, "mark_sending", lambda *_: True), patch.object(Ledger, "settle", settle_all):
+    with patch.object(Ledger, "mark_sending", mark_later), patch.object(Ledger, "settle", settle_all):
         yield
 
 
@@ -78,7 +87,7 @@ def sending_may_be_taken() -> Iterator[None]:
     """What a dead try marked *sending* is taken over like what it only claimed."""
     taken = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SENDING)
     available = patch.object(claims.Claims, "unavailable", lambda _self, _c, _a, given: np.zeros(len(given), bool))
-    with patch.object(claims, "MAY_BE_TAKEN", taken), available:
+    with patch.object(moves, "MAY_BE_TAKEN", taken), available:
         yield
 
 
@@ -86,11 +95,11 @@ def sending_may_be_taken() -> Iterator[None]:
 def claim_is_not_looked_at_again() -> Iterator[None]:
     """*Sending* is not tested for being still ours: whoever claimed first sends, taken over or not."""
 
-    def mark(self: Ledger, attempt: Any, request_id: bytes) -> bool:
+    def mark(self: Ledger, attempt: Any, request: Any, *_: Any) -> Any:
         requests = self.tables.requests
-        change = requests.update().where(requests.c.id == request_id).values(state=RequestState.SENDING)
+        change = requests.update().where(requests.c.id == request.id).values(state=RequestState.SENDING)
         self.database.write(lambda connection: connection.execute(change).rowcount)
-        return True
+        return request
 
     with patch.object(Ledger, "mark_sending", mark):
         yield

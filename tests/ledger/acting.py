@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.core.keys import KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
@@ -18,6 +19,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
+from airflow_provider_uspeedo.ledger.protocol.marks import Judge
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
@@ -79,10 +81,21 @@ class Vendor:
 class Try:
     """One attempt at a campaign, as the campaign loop makes it, one step at a time."""
 
-    def __init__(self, ledger: Ledger, campaign: str, *, part: str = "", vendor: Vendor | None = None) -> None:
+    rules: ContactRules = NO_RULES
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        campaign: str,
+        *,
+        part: str = "",
+        vendor: Vendor | None = None,
+        rules: ContactRules = NO_RULES,
+    ) -> None:
         self.ledger = ledger
         self.vendor = vendor or Vendor()
-        self.attempt: Attempt = ledger.open_attempt(campaign, SPEC, part=part, name="a test")
+        self.rules = rules
+        self.attempt: Attempt = ledger.open_attempt(campaign, SPEC, part=part, name="a test", rules=rules)
 
     def claim(
         self, rows: Sequence[Recipient | BadRow], *, size: int = 1000, read_to: int | None = None
@@ -99,20 +112,26 @@ class Try:
             BadRows.of([row for row in rows if isinstance(row, BadRow)]),
             last if read_to is None else read_to,
         )
-        return self.ledger.claim(self.attempt, portion)
+        return self.ledger.claim(self.attempt, portion, self.rules)
 
     def split(self, request: Request, size: int = 1) -> tuple[Request, Request]:
         """Cuts a claimed request in two."""
         return self.ledger.split(self.attempt, request, size, new_id())
 
     def mark(self, request: Request) -> bool:
-        return self.ledger.mark_sending(self.attempt, request.id)
+        """True if some of it may be sent now."""
+        return bool(self.marked(request).recipients)
+
+    def marked(self, request: Request, judge: Judge | None = None) -> Request:
+        """The request with what may be sent now."""
+        return self.ledger.mark_sending(self.attempt, request, self.rules, judge)
 
     def send(self, request: Request, *refused: str) -> bool:
         """Marks, sends and settles; ``refused`` are rejected by the vendor. False if it was not ours any more."""
-        if not self.mark(request):
+        marked = self.marked(request)
+        if not marked.recipients:
             return False
-        self.vendor.take(request)
+        self.vendor.take(marked)
         return self.settle(request, *refused)
 
     def settle(self, request: Request, *refused: str, status: str = "rejected") -> bool:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN
 
 OWNER = (r"(uspeedo_requests\.attempt_no) = (%s(?:::\w+)?|\?)", r"0 < \2")
@@ -80,10 +80,10 @@ def planted_on(target: Any, mistake: tuple[str, str], *, only: str = "") -> Iter
         pytest.fail(f"no statement has {pattern!r}: the mistake was not planted")
 
 
-class RecipientsFirst(Claims):
+class RecipientsFirst(Moves):
     """Moves recipients of requests that look free, before it touches the requests."""
 
-    def _take_requests(self, connection: Any, attempt: Any, ids: Any) -> list[bytes]:
+    def take_requests(self, connection: Any, attempt: Any, ids: Any) -> list[bytes]:
         q = self._t.requests.c
         free = (q.id.in_(sorted(ids)), q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number)
         return list(connection.execute(sa.select(q.id).where(*free)).scalars())

@@ -163,7 +163,7 @@ def test_the_printed_ddl_makes_a_whole_ledger(open_ledger: OpenLedger, empty_url
     sa.event.listen(
         ledger.database.engine,
         "before_cursor_execute",
-        lambda _c, _cursor, statement, *_: created.append(statement) if "CREATE" in statement else None,
+        lambda _c, _cursor, statement, *_: created.append(statement) if statement.startswith("CREATE") else None,
     )
     ledger.prepare()
     assert created == []

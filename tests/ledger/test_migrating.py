@@ -188,4 +188,50 @@ def test_the_keys_of_older_versions_are_the_keys_of_today(version: int) -> None:
 
 def test_the_printed_ddl_names_its_version() -> None:
     """The script and the package agree."""
-    assert "VALUES (4)" in creation.script("sqlite")
+    assert "VALUES (4, x'" in creation.script("sqlite")
+
+
+def test_each_printed_ddl_makes_a_key_of_its_own() -> None:
+    """A key that everybody could read in the documents would be none."""
+    assert creation.script("sqlite") != creation.script("sqlite")
+
+
+def made_before_there_was_a_policy(url: URL) -> None:
+    """What version 4 was before its release."""
+    connection = plain_connection(url)
+    cursor = connection.cursor()
+    on = " ON uspeedo_requests" if url.get_backend_name() == "mysql" else ""
+    for statement in (
+        "DROP TABLE uspeedo_suppressed",
+        "DROP TABLE uspeedo_contacts",
+        f"DROP INDEX uspeedo_requests_unrecorded{on}",
+        "ALTER TABLE uspeedo_requests DROP COLUMN contacts",
+        *(f"ALTER TABLE uspeedo_ledger DROP COLUMN {name}" for name in ("phone_key", "suppressions", "cap_days")),
+    ):
+        cursor.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_a_ledger_without_tables_for_a_policy_is_refused_until_it_is_migrated(
+    open_ledger: OpenLedger, empty_url: URL
+) -> None:
+    """Its key is random, and a second migration leaves it."""
+    prepared = open_ledger(empty_url)
+    prepared.prepare()
+    Try(prepared, "invoices").text(people("ab"))
+    prepared.close()
+    made_before_there_was_a_policy(empty_url)
+    ledger = open_ledger(empty_url)
+    for way_in in (ledger.prepare, ledger.exists, lambda: ledger.peek("invoices", SPEC)):
+        with pytest.raises(LedgerError, match=r"before there was a contact policy.*airflow-uspeedo migrate"):
+            way_in()
+    assert LedgerAdmin(ledger).migrate() == Migration(4, 4)
+    keys = select(empty_url, "SELECT phone_key, suppressions, cap_days FROM uspeedo_ledger")
+    assert [(len(key), *rest) for key, *rest in keys] == [(32, 0, None)]
+    LedgerAdmin(ledger).migrate()
+    assert select(empty_url, "SELECT phone_key, suppressions, cap_days FROM uspeedo_ledger") == keys
+    ledger.prepare()
+    rerun = Try(ledger, "invoices")
+    rerun.text(people("abc"))
+    rerun.vendor.assert_texted("c")

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 
-from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from tests.ledger import scenarios
 from tests.ledger.acting import OpenLedger, Try, Vendor, people, resolve
@@ -89,8 +89,8 @@ def test_the_mask_must_name_the_right_rows(
     open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch, off_by: int
 ) -> None:
     """Otherwise a recipient of another attempt is texted in place of one's own."""
-    numbers = Claims._row_numbers
-    monkeypatch.setattr(Claims, "_row_numbers", lambda *given: numbers(*given) + off_by)
+    numbers = Moves.row_numbers
+    monkeypatch.setattr(Moves, "row_numbers", lambda *given: numbers(*given) + off_by)
     with pytest.raises(AssertionError):
         scenarios.only_what_is_ours_is_sent(open_ledger(), campaign)
 

@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.ledger.store.schema import NAMES, PREFIX, Tables
 
 READ, ADD, CHANGE, DELETE = "SELECT", "INSERT", "UPDATE", "DELETE"
 WORKER: dict[str, tuple[str, ...]] = {
-    "ledger": (READ,),
+    "ledger": (READ, f"{CHANGE} (cap_days)"),
     # A column that never changes: inserting what is there, and locking a row, need the right to change some column.
     # So a worker sees that a person has stopped the campaign, and cannot let it go on.
     "campaigns": (READ, ADD, f"{CHANGE} (campaign_no)"),
@@ -29,6 +29,8 @@ WORKER: dict[str, tuple[str, ...]] = {
     "outcomes": (READ, ADD, DELETE),
     "past_requests": (READ, ADD),
     "receipts": (READ,),
+    "suppressed": (READ,),
+    "contacts": (READ, ADD, CHANGE),
 }
 """What a worker does with each table: claim, send, settle; and resolve, where a task does that."""
 ON_MYSQL: dict[str, tuple[str, ...]] = {

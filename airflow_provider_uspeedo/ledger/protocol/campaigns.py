@@ -66,8 +66,17 @@ class Campaigns:
             attempts.c.campaign_no == found.campaign_no, attempts.c.attempt_no != number
         )
         first = connection.execute(others).scalar_one() == 0
+        key = connection.execute(sa.select(self._t.ledger.c.phone_key)).scalar()
         return Attempt(
-            found.campaign_no, campaign_id, number, first, part_hash(part), slice_, kept, found.phone_metadata
+            found.campaign_no,
+            campaign_id,
+            number,
+            first,
+            part_hash(part),
+            slice_,
+            kept,
+            found.phone_metadata,
+            key and bytes(key),
         )
 
     def is_only(self, connection: Connection, attempt: Attempt) -> bool:

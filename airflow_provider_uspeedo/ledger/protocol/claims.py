@@ -9,8 +9,8 @@ request first, its recipients second**. A recipient is ours when the ledger says
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,21 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.contact_rules import ContactRules
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.protocol.portion import Portion, keys_to_look_up
+from airflow_provider_uspeedo.ledger.protocol.contacts import Contacts
+from airflow_provider_uspeedo.ledger.protocol.moves import Moves, names_of
+from airflow_provider_uspeedo.ledger.protocol.own_requests import OwnRequests
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion
+from airflow_provider_uspeedo.ledger.protocol.screening import Screening
 from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAIGN, SourceRows
-from airflow_provider_uspeedo.ledger.store.bulk import new_only
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
-from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, utc_now
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
 from airflow_provider_uspeedo.ledger.store.schema import Tables
-from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows, staged_table
+from airflow_provider_uspeedo.ledger.store.staged_rows import staged_table
 from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, RequestState
 
 _KEPT = ("phone", "user_id", "template_id", "sender_id")
@@ -46,8 +50,13 @@ class Claims:
         self._campaigns = Campaigns(tables)
         self._staged = staged = staged_table(dialect.staged_schema(tables.metadata.schema)).alias("s")
         self._source_rows = SourceRows(tables, dialect, staged)
+        self._moves = Moves(tables, dialect, staged)
+        self.contacts = Contacts(tables, staged)
+        self.screening = Screening(dialect, self.contacts, self._moves)
+        self.own_requests = OwnRequests(tables, dialect, self._moves)
         r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c
         self._insert = self._insertion(staged)
+        self._insert_contacts = self._insertion_of_contacts(staged)
         here = looked_up(staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
         self._known = sa.select(s.row_no).select_from(here)
         to_send = s.request_id.is_not(None)
@@ -83,28 +92,35 @@ class Claims:
 
     def unavailable(self, connection: Connection, attempt: Attempt, recipients: RecipientBatch) -> np.ndarray[Any, Any]:
         """For each recipient whether this attempt cannot have it now: worth knowing before requests are cut."""
-        mask = np.zeros(len(recipients), bool)
-        table = self._stage(connection, keys_to_look_up(recipients.column("key")))
-        mask[self._row_numbers(connection, self._unavailable, attempt)] = True
-        self._dialect.drop_staged(connection, table)
-        return mask
+        return self._moves.found(connection, attempt, recipients.column("key"), self._unavailable)
 
-    def claim(self, connection: Connection, attempt: Attempt, portion: Portion) -> list[Request]:
-        """Records a portion; returns the requests with what is really ours, without empty ones."""
+    def claim(
+        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules
+    ) -> tuple[list[Request], Counter[str]]:
+        """Records a portion; returns the requests with what is really ours, without empty ones.
+
+        :returns: and why rows of its requests are left out: reasons, and how many rows each.
+        """
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
         portion = self._without_other_readings(connection, attempt, portion)
-        table = self._stage(connection, portion.staged()) if _has_rows(portion) else None
+        portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable)
+        recorded = any(request.recorded for request in portion.requests)
+        hasher = attempt.hasher() if recorded else None
+        table = self._moves.stage(connection, portion.staged(hasher)) if _has_rows(portion) else None
         requests: list[Request] = []
         if table is not None:
-            self._insert_requests(connection, attempt, [request.id for request in portion.requests])
+            ids = [request.id for request in portion.requests]
+            self._moves.insert_requests(connection, attempt, ids, recorded=recorded)
             if portion.requests:
-                self._insert.insert(connection, _names(attempt))
+                self._insert.insert(connection, names_of(attempt))
+            if recorded:  # also of those that are taken over
+                self._insert_contacts.insert(connection, names_of(attempt))
             all_new = self._hold_all(connection, attempt, portion.requests)
             self._source_rows.record(connection, attempt, portion, only_others=all_new)
             requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
             self._dialect.drop_staged(connection, table)
-        return requests
+        return requests, why
 
     def _without_other_readings(self, connection: Connection, attempt: Attempt, portion: Portion) -> Portion:
         """The portion without new recipients whose digits, read otherwise, are a recipient of the campaign already.
@@ -117,67 +133,14 @@ class Claims:
         others = portion.other_keys(not self._campaigns.is_only(connection, attempt))
         if not len(others.row_numbers):
             return portion
-        recipients = RecipientBatch.joined([request.recipients for request in portion.requests])
+        recipients = portion.recipients()
         here = pa.concat_arrays([recipients.column("key"), portion.known.column("key")])
-        taken = self._found(connection, attempt, others.keys, self._known)
+        taken = self._moves.found(connection, attempt, others.keys, self._known)
         taken |= np.array(pc.is_in(others.keys, here).to_pylist(), bool)
         refused = others.row_numbers[taken]
         of_refused = recipients.only(np.isin(numbers_of(recipients.column("row_number")), refused))
-        kept = self._found(connection, attempt, of_refused.column("key"), self._unavailable)
+        kept = self._moves.found(connection, attempt, of_refused.column("key"), self._unavailable)
         return portion.without(numbers_of(of_refused.column("row_number"))[~kept], others.reason)
-
-    def _found(self, connection: Connection, attempt: Attempt, keys: pa.Array, query: Any) -> np.ndarray[Any, Any]:
-        """For each key whether a query on staged rows finds it."""
-        mask = np.zeros(len(keys), bool)
-        if len(keys):
-            table = self._stage(connection, keys_to_look_up(keys))
-            mask[self._row_numbers(connection, query, attempt)] = True
-            self._dialect.drop_staged(connection, table)
-        return mask
-
-    def renew(self, connection: Connection, attempt: Attempt, old: Request, new_id: bytes) -> Request:
-        """A new request for what one's own ``released`` one held, to be sent after a back-off."""
-        q = self._t.requests
-        self._campaigns.refuse_halted(connection, attempt)
-        self._insert_requests(connection, attempt, [new_id])
-        released = (q.c.id == old.id, q.c.state == RequestState.RELEASED, q.c.attempt_no == attempt.number)
-        connection.execute(sa.update(q).where(*released).values(state=RequestState.SUPERSEDED))
-        batch = old.recipients
-        rows = {"row_no": batch.column("row_number"), "hash": batch.column("key"), "request_id": new_id}
-        table = self._stage(connection, StagedRows((rows,)))
-        if self._superseded(connection, attempt, [old.id], of_itself=True):
-            self._move(connection, attempt, [old.id], ("request_id",))
-        renewed = replace(old, id=new_id)
-        owned = self._kept(connection, [renewed], self._row_numbers(connection, self._not_moved(), attempt))
-        self._dialect.drop_staged(connection, table)
-        return owned[0] if owned else replace(renewed, recipients=batch[:0])
-
-    def split(
-        self, connection: Connection, attempt: Attempt, request: Request, size: int, new_id: bytes
-    ) -> tuple[Request, Request]:
-        """Cuts one's own claimed request in two: a new one with its first recipients, and itself with the others.
-
-        The request first, its recipients second: it is held as *claimed* and ours until the transaction ends, so that
-        nobody takes it over, or marks it, in between. Only recipients that still point at it are moved.
-        """
-        q, r = self._t.requests, self._t.recipients
-        self._campaigns.refuse_halted(connection, attempt)
-        claimed = (q.c.id == request.id, q.c.state == RequestState.CLAIMED, q.c.attempt_no == attempt.number)
-        held = connection.execute(sa.update(q).where(*claimed).values(state=RequestState.CLAIMED)).rowcount
-        first, others = request.recipients[:size], request.recipients[size:]
-        these = sa.and_(r.c.campaign_no == attempt.campaign_no, r.c.key.in_(sorted(first.keys())))
-        if held:
-            self._insert_requests(connection, attempt, [new_id])
-            of_it = (r.c.request_id == request.id, r.c.proven_request_id.is_(None))
-            connection.execute(sa.update(r).where(these, *of_it).values(request_id=new_id))
-        mine = sa.select(r.c.key).where(these, r.c.request_id == new_id)
-        owned = {bytes(key) for key in connection.execute(mine).scalars()}
-        if held and not owned:
-            connection.execute(sa.delete(q).where(q.c.id == new_id, q.c.state == RequestState.CLAIMED))
-        return (
-            replace(request, id=new_id, recipients=first.only(first.having(owned))),
-            replace(request, recipients=others if held or owned else others[:0]),
-        )
 
     # -- what is ours -------------------------------------------------------------------------------------------
 
@@ -187,76 +150,23 @@ class Claims:
         if not sizes:
             return True
         if not self._dialect.counts_own_rows:
-            return not len(self._row_numbers(connection, self._not_ours, attempt))
+            return not len(self._moves.row_numbers(connection, self._not_ours, attempt))
         held = connection.execute(self._held, {"attempt": attempt.number, "ids": sorted(sizes)})
         return {bytes(request_id): count for request_id, count in held} == sizes
 
     def _owned(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> list[Request]:
         """Takes over what may be taken, then asks the ledger whose the recipients are."""
-        not_ours = self._row_numbers(connection, self._not_ours, attempt)
+        not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
         if len(not_ours):
-            holders = list(connection.execute(self._holders, _names(attempt)).scalars())
-            if free := self._take_requests(connection, attempt, holders):
-                self._move(connection, attempt, free, ("request_id", *_KEPT), self._source_rows.stands(connection))
-                not_ours = self._row_numbers(connection, self._not_ours, attempt)
-        return self._kept(connection, requests, not_ours)
-
-    def _take_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> list[bytes]:
-        """Makes requests of older attempts *superseded* if they may be; returns those whose recipients are free."""
-        q = self._t.requests
-        free = (q.c.id.in_(sorted(ids)), q.c.state.in_(MAY_BE_TAKEN), q.c.attempt_no < attempt.number)
-        connection.execute(sa.update(q).where(*free).values(state=RequestState.SUPERSEDED))
-        return self._superseded(connection, attempt, ids)
-
-    def _superseded(
-        self, connection: Connection, attempt: Attempt, ids: Sequence[bytes], *, of_itself: bool = False
-    ) -> list[bytes]:
-        """Those of the requests that are superseded: a last state, so that reading it is enough."""
-        q = self._t.requests.c
-        older = q.attempt_no == attempt.number if of_itself else q.attempt_no < attempt.number
-        query = sa.select(q.id).where(q.id.in_(sorted(ids)), q.state == RequestState.SUPERSEDED, older)
-        return list(connection.execute(query).scalars())
-
-    def _move(
-        self, connection: Connection, attempt: Attempt, old: Sequence[bytes], values: Sequence[str], only: str = ""
-    ) -> None:
-        """Moves recipients from superseded requests to the staged one of each.
-
-        :param only: one more condition.
-        """
-        quoted = connection.dialect.identifier_preparer.quote
-        conditions = (
-            "r.campaign_no = :campaign AND r.request_id IN :old AND r.proven_request_id IS NULL "
-            f"AND s.request_id IS NOT NULL{only}"
-        )
-        staged = staged_table(self._dialect.staged_schema(self._t.metadata.schema))
-        recipients, rows = (self._dialect.quoted_table(connection, one) for one in (self._t.recipients, staged))
-        statement = self._dialect.move_recipients(recipients, rows, quoted, values, conditions)
-        text = sa.text(statement).bindparams(sa.bindparam("old", expanding=True))
-        given: dict[str, object] = {"campaign": attempt.campaign_no, "old": list(old)}
-        connection.execute(text, given | ({"attempt": attempt.number} if only else {}))
-
-    def _not_moved(self) -> Any:
-        s, r = self._staged.c, self._t.recipients.alias("r")
-        here = looked_up(self._staged, r, sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash))
-        return sa.select(s.row_no).select_from(here).where(r.c.request_id != s.request_id)
-
-    def _kept(
-        self, connection: Connection, requests: Sequence[Request], not_ours: np.ndarray[Any, Any]
-    ) -> list[Request]:
-        """The requests without the rows that are not ours; those that are empty then are deleted."""
-        if not len(not_ours):
-            return list(requests)
-        left = [request.only(~np.isin(_numbers(request), not_ours)) for request in requests]
-        if empty := sorted(request.id for request in left if not len(request.recipients)):
-            q = self._t.requests
-            connection.execute(sa.delete(q).where(q.c.id.in_(empty), q.c.state == RequestState.CLAIMED))
-        return [request for request in left if len(request.recipients)]
+            holders = list(connection.execute(self._holders, names_of(attempt)).scalars())
+            if free := self._moves.take_requests(connection, attempt, holders):
+                self._moves.move(
+                    connection, attempt, free, ("request_id", *_KEPT), self._source_rows.stands(connection)
+                )
+                not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
+        return self._moves.kept(connection, requests, not_ours)
 
     # -- statements ---------------------------------------------------------------------------------------------
-
-    def _stage(self, connection: Connection, rows: StagedRows) -> sa.Table:
-        return self._dialect.stage(connection, rows, self._t.metadata.schema)
 
     def _insertion(self, staged: Any) -> NewRows:
         s, there = staged.c, self._t.recipients.alias("there")
@@ -271,31 +181,19 @@ class Claims:
             taken=(there, sa.and_(there.c.campaign_no == CAMPAIGN, there.c.key == s.hash)),
         )
 
-    def _insert_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> None:
-        now = utc_now()
-        rows = [
-            {
-                "id": one,
-                "campaign_no": attempt.campaign_no,
-                "attempt_no": attempt.number,
-                "state": RequestState.CLAIMED,
-                "claimed_at": now,
-            }
-            for one in sorted(ids)
-        ]
-        if rows:
-            connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
-
-    def _row_numbers(self, connection: Connection, query: Any, attempt: Attempt) -> np.ndarray[Any, Any]:
-        return np.fromiter(connection.execute(query, _names(attempt)).scalars(), np.int64)
-
-
-def _names(attempt: Attempt) -> dict[str, object]:
-    return {"campaign": attempt.campaign_no, "attempt": attempt.number}
-
-
-def _numbers(request: Request) -> np.ndarray[Any, Any]:
-    return numbers_of(request.recipients.column("row_number"))
+    def _insertion_of_contacts(self, staged: Any) -> NewRows:
+        s, there = staged.c, self._t.contacts.alias("there")
+        found = (there.c.phone_hash == s.phone_hash, there.c.campaign_no == CAMPAIGN, there.c.key == s.hash)
+        return NewRows(
+            self._dialect,
+            self._t.contacts,
+            ("phone_hash", "campaign_no", "key"),
+            (s.phone_hash, CAMPAIGN, s.hash),
+            source=staged,
+            where=s.request_id.is_not(None),
+            order_by=(s.phone_hash, s.hash),
+            taken=(there, sa.and_(*found)),
+        )
 
 
 def _has_rows(portion: Portion) -> bool:

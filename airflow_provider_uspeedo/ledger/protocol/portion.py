@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from airflow_provider_uspeedo.core.arrays import column_of_cells, column_of_numbers, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.store.records import Request
 from airflow_provider_uspeedo.ledger.store.staged_rows import StagedRows
 
@@ -57,28 +59,39 @@ class Portion:
         """The numbers of the rows that are known or bad."""
         return np.concatenate([numbers_of(rows.column("row_number")) for rows in (self.known, self.bad_rows)])
 
-    def without(self, row_numbers: np.ndarray[Any, Any], reason: str) -> Portion:
-        """The same rows, with these ones, which are in requests, invalid for that reason."""
+    def without(self, row_numbers: np.ndarray[Any, Any], reason: str, status: Status = Status.INVALID) -> Portion:
+        """The same rows, with these ones, which are in requests, not sent for that reason.
+
+        :param status: what they are.
+        """
         if not len(row_numbers):
             return self
         requests, refused = [], []
         for request in self.requests:
             bad = np.isin(numbers_of(request.recipients.column("row_number")), row_numbers)
             requests.append(request.only(~bad))
-            refused.append(BadRows.invalid(request.recipients.only(bad), reason))
+            refused.append(BadRows.excluded(request.recipients.only(bad), status, reason))
         requests = [request for request in requests if len(request.recipients)]
         return replace(self, requests=requests, bad_rows=BadRows.joined([self.bad_rows, *refused]), other_keys=None)
 
-    def staged(self) -> StagedRows:
-        """All rows by column, as a claim stages them."""
-        return StagedRows(tuple(self._parts()))
+    def recipients(self) -> RecipientBatch:
+        """All recipients of the requests, one request after the other."""
+        return RecipientBatch.joined([request.recipients for request in self.requests])
 
-    def _parts(self) -> Iterator[dict[str, Any]]:
+    def staged(self, hasher: PhoneHasher | None = None) -> StagedRows:
+        """All rows by column, as a claim stages them.
+
+        :param hasher: with the hashes of the phones in the requests.
+        """
+        return StagedRows(tuple(self._parts(hasher)))
+
+    def _parts(self, hasher: PhoneHasher | None) -> Iterator[dict[str, Any]]:
         if self.requests:
             batches = [request.recipients for request in self.requests]
             sizes = [len(request.recipients) for request in self.requests]
             ids = np.repeat(np.frombuffer(b"".join(request.id for request in self.requests), "V16"), sizes)
-            yield {**_recipients(batches), "request_id": column_of_cells(ids.tobytes(), 16)}
+            columns = {**_recipients(batches), "request_id": column_of_cells(ids.tobytes(), 16)}
+            yield columns if hasher is None else {**columns, "phone_hash": hasher.of_column(columns["phone"])}
         if len(self.known):
             yield _recipients([self.known])
         if len(self.bad_rows):
@@ -89,6 +102,13 @@ class Portion:
 def keys_to_look_up(keys: pa.Array) -> StagedRows:
     """Keys alone; ``row_no`` is the place of each, from 0."""
     return StagedRows(({"row_no": column_of_numbers(np.arange(len(keys))), "hash": keys},))
+
+
+def phones_to_look_up(recipients: RecipientBatch, hasher: PhoneHasher) -> StagedRows:
+    """The phones of recipients; ``row_no`` is the place of each, from 0."""
+    phones = recipients.column("phone")
+    numbers = column_of_numbers(np.arange(len(recipients)))
+    return StagedRows(({"row_no": numbers, "phone": phones, "phone_hash": hasher.of_column(phones)},))
 
 
 def _recipients(batches: Sequence[RecipientBatch]) -> dict[str, Any]:

@@ -101,9 +101,10 @@ class SourceRows:
         r, q = self._t.recipients.alias("r"), self._t.requests.alias("q")
         found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
         source = looked_up(looked_up(self._staged, r, found, isouter=True), q, q.c.id == r.c.request_id, isouter=True)
-        # A row that is wrong or excluded today, and whose recipient an earlier attempt may have texted: that counts.
+        # A row that is wrong today, or left out by a rule, and whose recipient an earlier attempt may have texted:
+        # that is what counts.
         texted = sa.and_(
-            s.status.in_([Status.INVALID.value, Status.SUPPRESSED.value, Status.NOT_SENT.value]),
+            s.status.in_((Status.INVALID, Status.SUPPRESSED, Status.NOT_SENT)),
             r.c.first_attempt != ATTEMPT,
             sa.or_(q.c.state.in_(MAY_HAVE_ARRIVED), r.c.proven_request_id.is_not(None)),
         )

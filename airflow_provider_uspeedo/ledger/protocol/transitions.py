@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to one request once it is claimed: sending, then settled, released or unknown. Never back.
+"""What happens to one request once it is marked *sending*: settled, released or unknown. Never back.
 
 Each is a conditional update by the request's owner; whatever the update touched, the row is read afterwards and the
 answer is what it says. So each may be repeated after a commit whose acknowledgement was lost.
@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
@@ -25,18 +24,13 @@ class Transitions:
 
     def __init__(self, tables: Tables) -> None:
         self._t = tables
-        self._campaigns = Campaigns(tables)
         q, outcomes = tables.requests.c, tables.outcomes.c
-        going_on = self._campaigns.is_going_on(sa.bindparam("campaign"))
         not_decided_as_sent = ~sa.exists(sa.select(outcomes.key).where(outcomes.request_id == sa.bindparam("request")))
         answer: dict[str, Any] = {
             name: sa.bindparam(f"answer_{name}") for name in ("session_no", "ret_code", "request_id")
         }
         cause: dict[str, Any] = {name: sa.bindparam(f"answer_{name}") for name in ("ret_code", "request_id", "reason")}
         at: Any = sa.bindparam("at")
-        self._mark_sending = self._move(
-            q.state == RequestState.CLAIMED, going_on, state=RequestState.SENDING, sent_at=at
-        )
         self._settle, self._settle_unknown = (
             self._move(q.state == before, state=RequestState.SETTLED, settled_at=at, reason=None, **answer)
             for before in (RequestState.SENDING, RequestState.UNKNOWN)
@@ -45,19 +39,6 @@ class Transitions:
         unanswered = q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
         self._release = self._move(unanswered, not_decided_as_sent, state=RequestState.RELEASED, **cause)
         self._state = sa.select(q.state).where(*self._mine())
-
-    def mark_sending(self, connection: Connection, attempt: Attempt, request_id: bytes) -> bool:
-        """True if the request is *sending* and ours: it may now be given to the socket, once.
-
-        :raises CampaignHalted: a person has stopped or pruned the campaign.
-        """
-        mine = _whose(attempt, request_id)
-        marked = connection.execute(self._mark_sending, {**mine, "campaign": attempt.campaign_no, "at": utc_now()})
-        # By a repetition it touches nothing, and what the ledger says counts.
-        if marked.rowcount or self._is(connection, mine, RequestState.SENDING):
-            return True
-        self._campaigns.refuse_halted(connection, attempt)
-        return False
 
     def settle(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer with each recipient's outcome; true if that is what the ledger now says."""

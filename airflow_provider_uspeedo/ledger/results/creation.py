@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from airflow_provider_uspeedo.core.phone_hashes import PHONE_KEY_BYTES
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerRightMissing
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
@@ -95,7 +97,21 @@ def version_found(connection: Connection, tables: Tables) -> int | None:
             f"The ledger in this database has version {version}; this package works with version {VERSION}. Run "
             "`airflow-uspeedo migrate`, as a user who may change its tables, then try again."
         )
+    if not _has_key(connection, tables):
+        raise LedgerError(
+            "The ledger in this database was made before there was a contact policy, and lacks tables for it. Run "
+            "`airflow-uspeedo migrate`, as a user who may change its tables, then try again."
+        )
     return version
+
+
+def _has_key(connection: Connection, tables: Tables) -> bool:
+    """The key of phones is what a migration makes last."""
+    table = tables.ledger
+    columns = sa.inspect(connection).get_columns(table.name, schema=table.schema)
+    if not any(column["name"] == table.c.phone_key.name for column in columns):
+        return False
+    return connection.execute(sa.select(table.c.version).where(table.c.phone_key.is_not(None))).first() is not None
 
 
 def _version_in(connection: Connection, tables: Tables) -> int | None:
@@ -140,9 +156,11 @@ def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iter
     view = _view(dialect, ResultRows(tables), results)
     # Our drivers take a per cent sign twice, a SQL client once.
     yield view.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else view
-    yield str(
-        tables.ledger.insert().values(version=VERSION).compile(dialect=dialect, compile_kwargs={"literal_binds": True})
-    )
+    # Whoever has the script has the key, which is as secret as the phones in the ledger: not more, not less.
+    key = os.urandom(PHONE_KEY_BYTES).hex()
+    literal = f"decode('{key}', 'hex')" if dialect.name == "postgresql" else f"x'{key}'"
+    first: dict[str, Any] = {"version": sa.literal_column(str(VERSION)), "phone_key": sa.literal_column(literal)}
+    yield str(tables.ledger.insert().values(first).compile(dialect=dialect))
 
 
 def _is_complete(connection: Connection, tables: Tables, results: RelationName) -> bool:
@@ -178,7 +196,8 @@ def _create(connection: Connection, tables: Tables, rows: ResultRows, results: R
     if version_found(connection, tables) is None:
         tables.metadata.create_all(connection)
         complete(connection, tables)  # an older version may have died here before it had noted its number
-        connection.execute(new_only(connection.dialect.name, tables.ledger), [{"version": VERSION}])
+        first = {"version": VERSION, "phone_key": os.urandom(PHONE_KEY_BYTES)}
+        connection.execute(new_only(connection.dialect.name, tables.ledger), [first])
     if not _has_view(connection, results):
         connection.exec_driver_sql(_view(connection.dialect, rows, results))
 
@@ -192,6 +211,8 @@ def _upgrade(connection: Connection, tables: Tables, rows: ResultRows, results: 
     drop_what_is_left(connection, tables)
     table = tables.ledger
     connection.execute(sa.update(table).where(table.c.version < VERSION).values(version=VERSION))
+    no_key = table.c.phone_key.is_(None)
+    connection.execute(sa.update(table).where(no_key).values(phone_key=os.urandom(PHONE_KEY_BYTES)))
     return created
 
 

@@ -14,6 +14,9 @@ from airflow_provider_uspeedo.ledger.store.records import Attempt, CompleteReadi
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, Tables
 from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
 
+JUDGED_AGAIN = (Status.NOT_SENT, Status.SUPPRESSED)
+"""Rows that a later attempt may send."""
+
 
 class Rerun:
     """The statements that find such an earlier attempt, and note that its rows are shared."""
@@ -72,18 +75,17 @@ class Rerun:
         return True
 
     def _leaves_recipients(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
+        """True if some row was not sent, or was kept back by a rule: rules are judged again by every attempt."""
         requests, rows = self._t.requests.c, self._t.source_rows.c
-        excluded = sa.select(rows.attempt_no).where(
-            rows.attempt_no == earlier, rows.status.in_((Status.NOT_SENT.value, Status.SUPPRESSED.value))
-        )
-        if connection.execute(excluded.limit(1)).first():
-            return True  # by a rule of a policy, which may say something else now
         open_ones = sa.exists(
             sa.select(requests.id).where(
                 requests.campaign_no == attempt.campaign_no, requests.state.not_in(MAY_HAVE_ARRIVED)
             )
         )
-        if not connection.execute(sa.select(sa.literal(1)).where(open_ones)).first():
+        left_out = sa.exists(
+            sa.select(rows.attempt_no).where(rows.attempt_no == earlier, rows.status.in_(JUDGED_AGAIN))
+        )
+        if not connection.execute(sa.select(sa.literal(1)).where(sa.or_(open_ones, left_out))).first():
             return False  # every recipient of this campaign was texted, or may have been: no row needs to be asked
         tally = tally_query(self._rows, attempt.campaign_no, earlier)
-        return any(row.status == Status.NOT_SENT for row in connection.execute(tally))
+        return any(row.status in JUDGED_AGAIN for row in connection.execute(tally))

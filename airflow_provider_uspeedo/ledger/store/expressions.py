@@ -10,6 +10,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import Join
 
+from airflow_provider_uspeedo.ledger.store.schema import TIME
+
 
 class hex_text(FunctionElement[str]):  # noqa: N801 - named like the SQL functions it stands for
     """Bytes as lower-case hexadecimal text."""
@@ -27,6 +29,28 @@ def _hex(element: hex_text, compiler: Any, **options: Any) -> str:
 @compiles(hex_text, "postgresql")
 def _hex_on_postgresql(element: hex_text, compiler: Any, **options: Any) -> str:
     return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
+
+
+class database_now(FunctionElement[Any]):  # noqa: N801 - named like the SQL functions it stands for
+    """The database's own time as this statement runs: UTC, without a zone. No worker's clock decides."""
+
+    type = TIME
+    inherit_cache = True
+
+
+@compiles(database_now, "sqlite")
+def _now_on_sqlite(_element: database_now, _compiler: Any, **_options: Any) -> str:
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"  # as SQLAlchemy writes times there
+
+
+@compiles(database_now, "postgresql")
+def _now_on_postgresql(_element: database_now, _compiler: Any, **_options: Any) -> str:
+    return "timezone('utc', clock_timestamp())"  # now() would be the time at which the transaction began
+
+
+@compiles(database_now, "mysql", "mariadb")
+def _now_on_mysql(_element: database_now, _compiler: Any, **_options: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
 
 
 class in_order(Join):  # noqa: N801

@@ -12,8 +12,10 @@ from typing import Any, TypedDict
 import numpy as np
 
 from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
+from airflow_provider_uspeedo.errors import LedgerError
 
 MAX_REQUEST_ID = 128
 MAX_TEXT = 10_000
@@ -32,6 +34,7 @@ class Attempt:
     :param slice_: which slice of that table.
     :param spec: how the campaign reads phones and makes keys, as it was when it began; ``None``: as the caller does.
     :param phone_metadata: the version of the phone metadata that it began with; ``None``: not recorded.
+    :param phone_key: the ledger's key of phones.
     """
 
     campaign_no: int
@@ -42,6 +45,13 @@ class Attempt:
     slice_: Slice = WHOLE
     spec: KeySpec | None = None
     phone_metadata: str | None = None
+    phone_key: bytes | None = field(default=None, repr=False)
+
+    def hasher(self) -> PhoneHasher:
+        """Makes the hashes by which the ledger knows phones."""
+        if self.phone_key is None:
+            raise LedgerError("The ledger has no phone_key: run `airflow-uspeedo migrate`, then try again.")
+        return PhoneHasher(self.phone_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +72,18 @@ class Request:
     :param id: 16 bytes made by the client, so that a claim repeated after a lost acknowledgement finds itself.
     :param canary: it goes before all others, and they only if it passes.
     :param sole: it is all that its attempt has to send.
+    :param list_version: the number of the ledger's list by which its phones were looked at; -1: by none.
+    :param recorded: the ledger has the contacts of its recipients.
+    :param left_out: what its mark left out: reasons, and how many recipients each.
     """
 
     id: bytes
     recipients: RecipientBatch = field(repr=False)
     canary: bool = False
     sole: bool = False
+    list_version: int = -1
+    recorded: bool = False
+    left_out: tuple[tuple[str, int], ...] = ()
 
     def only(self, mask: np.ndarray[Any, Any]) -> Request:
         """The same request with those of its recipients that the mask says ``True`` of."""

@@ -10,6 +10,8 @@
         └──< recipients >────────┤             one per recipient: its first row, and the one request that may text it
                                  ├──< outcomes        only where a recipient's outcome differs from its request's
                                  └──< past_requests   requests that a recipient left by a person's decision
+    suppressed                                  phones that nobody may text, as keyed hashes
+    contacts ──< recipients                     which recipients a phone is, as far as caps are in use
 
 Nothing here is ever derived from the clock: numbers come from the database, identities from the client.
 """
@@ -35,6 +37,8 @@ def _on_mysql(generic: Any, special: Any) -> Any:
 
 HASH = _on_mysql(sa.LargeBinary(16), mysql.BINARY(16))
 """16 bytes, compared byte by byte: a text key would be merged by MySQL's collations."""
+PHONE_HASH = _on_mysql(sa.LargeBinary(32), mysql.BINARY(32))
+"""A phone as a keyed hash; see :mod:`.core.phone_hashes`."""
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TIME = _on_mysql(sa.DateTime(), mysql.DATETIME(fsp=6))
 """UTC, without a zone: the one form that all three databases keep alike."""
@@ -42,6 +46,7 @@ LONG_TEXT = _on_mysql(sa.Text(), mysql.TEXT(charset="utf8mb4", collation="utf8mb
 
 NAMES = (
     "ledger", "campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "past_requests", "receipts",
+    "suppressed", "contacts",
 )  # fmt: skip
 PREFIX = "uspeedo_"
 
@@ -72,7 +77,15 @@ class Tables:
         self.metadata = sa.MetaData(schema=schema)
         column, table = sa.Column, _table
         self.ledger = table(
-            self.metadata, "ledger", column("version", sa.Integer, primary_key=True, autoincrement=False)
+            self.metadata,
+            "ledger",
+            column("version", sa.Integer, primary_key=True, autoincrement=False),
+            # The random key of all hashes of phones, made with the ledger and never changed; null: not made yet.
+            column("phone_key", PHONE_HASH),
+            # Another number after every change of the list of suppressed phones: what a mark compares.
+            column("suppressions", NUMBER, nullable=False, server_default="0"),
+            # The longest cap that an attempt has ever asked for, in days; null: none did, and no contact is recorded.
+            column("cap_days", sa.Integer),
         )
         self.campaigns = table(
             self.metadata,
@@ -129,7 +142,17 @@ class Tables:
             column("ret_code", NUMBER),
             column("request_id", sa.String(128)),
             column("reason", LONG_TEXT),
+            # 1: the contacts of its recipients are recorded. Null: they are not; a cap must record them first.
+            column("contacts", sa.SmallInteger),
             sa.Index("uspeedo_requests_of_campaign", "campaign_no", "attempt_no"),
+            # What a cap must record first.
+            sa.Index(
+                "uspeedo_requests_unrecorded",
+                "contacts",
+                "sent_at",
+                sqlite_where=sa.text("contacts IS NULL AND sent_at IS NOT NULL"),
+                postgresql_where=sa.text("contacts IS NULL AND sent_at IS NOT NULL"),
+            ),
             # What may have arrived, in all campaigns: few requests, and fewer the longer ago.
             sa.Index(
                 "uspeedo_requests_open",
@@ -212,4 +235,21 @@ class Tables:
             column("description", LONG_TEXT),
             column("received_at", TIME),
             column("cost_count", sa.Integer),
+        )
+        self.suppressed = table(
+            self.metadata,
+            "suppressed",
+            column("phone_hash", PHONE_HASH, primary_key=True),
+            column("reason", LONG_TEXT),
+            column("added_by", LONG_TEXT),
+            column("added_at", TIME, nullable=False),
+        )
+        self.contacts = table(
+            self.metadata,
+            "contacts",
+            column("phone_hash", PHONE_HASH, primary_key=True),
+            column("campaign_no", NUMBER, primary_key=True, autoincrement=False),
+            column("key", HASH, primary_key=True),
+            # Of a recipient that the ledger has forgotten since: when it was texted. Null: its request knows.
+            column("sent_at", TIME),
         )

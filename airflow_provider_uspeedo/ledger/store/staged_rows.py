@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_uspeedo.ledger.store.schema import HASH, LONG_TEXT, NUMBER, PREFIX
+from airflow_provider_uspeedo.ledger.store.schema import HASH, LONG_TEXT, NUMBER, PHONE_HASH, PREFIX
 
 STAGED = f"{PREFIX}staged"
 
@@ -23,7 +23,7 @@ class StagedRows:
     """Rows by column, in parts.
 
     :param parts: for each part its columns: name to an Arrow array with one value for each row, or one value for all.
-        A column that is left out is null (``key``, ``request_id``) or ``""``. No part is empty.
+        A column that is left out is null (``hash``, ``phone_hash``, ``request_id``) or ``""``. No part is empty.
     """
 
     parts: Sequence[Mapping[str, Any]] = field(repr=False)
@@ -41,6 +41,7 @@ def staged_table(schema: str | None = None) -> sa.Table:
         # The row's number in its table, or its place in a list of keys.
         sa.Column("row_no", NUMBER, nullable=False),
         sa.Column("hash", HASH),  # the recipient's key; null: none could be made
+        sa.Column("phone_hash", PHONE_HASH),  # null: not asked for
         sa.Column("request_id", HASH),  # the request that is to send it; null: none
         sa.Column("status", sa.String(10), nullable=False, server_default=""),  # "": the row itself is good
         sa.Column("reason", LONG_TEXT),

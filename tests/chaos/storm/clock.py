@@ -10,13 +10,18 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 from unittest.mock import patch
+
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.ledger.protocol import resolution, transitions
 from airflow_provider_uspeedo.ledger.store import records
 
+SQLITE_NOW = "%Y-%m-%d %H:%M:%f000"
 FROZEN = 600.0
 """Seconds that are skipped while a process is frozen: more than ``resolve`` waits."""
 STALE = resolution.MAY_STILL_ARRIVE.total_seconds()
@@ -47,4 +52,15 @@ class StormClock:
                 patches.enter_context(patch.object(module, "elapsed", self.now))
             for module in (transitions, resolution):
                 patches.enter_context(patch.object(module, "utc_now", self.utc_now))
+            event.listen(Engine, "before_cursor_execute", self._on_statement, retval=True)
+            patches.callback(event.remove, Engine, "before_cursor_execute", self._on_statement)
             yield
+
+    def _on_statement(self, _c: Any, _cursor: Any, statement: str, parameters: Any, _x: Any, _many: bool) -> Any:
+        """The databases' clocks jump as well: they say when a request was marked."""
+        seconds = int(self._skipped)
+        if seconds:
+            statement = statement.replace("clock_timestamp()", f"(clock_timestamp() + INTERVAL '{seconds} seconds')")
+            statement = statement.replace("UTC_TIMESTAMP(6)", f"(UTC_TIMESTAMP(6) + INTERVAL {seconds} SECOND)")
+            statement = statement.replace(f"'{SQLITE_NOW}', 'now'", f"'{SQLITE_NOW}', 'now', '+{seconds} seconds'")
+        return statement, parameters

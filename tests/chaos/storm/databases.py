@@ -175,14 +175,14 @@ class StormLedger(Ledger):
         self._storm.people[request.id] = people = dict(zip(keys, names, strict=True))
         self.now.journal.claimed_(self.now.name, request.id.hex(), people.values(), began, old)
 
-    def mark_sending(self, attempt: Attempt, request_id: bytes, *given: Any, **named: Any) -> bool:
-        actor, request = self.now, request_id.hex()
+    def mark_sending(self, attempt: Attempt, one: Request, *given: Any, **named: Any) -> Request:
+        actor, request = self.now, one.id.hex()
         self._marked.request = request
         actor.journal.begins_to_mark(actor.name, request)
-        marked = super().mark_sending(attempt, request_id, *given, **named)
-        if not marked:
+        marked = super().mark_sending(attempt, one, *given, **named)
+        if not marked.recipients:
             actor.journal.cannot_arrive(actor.name, request, "may not send")
-            return False
+            return marked
         actor.journal.note("has marked", actor.name, request)
         pause = actor.pauses.get(actor.next("mark"), 0.0)
         if pause < 0:
@@ -195,7 +195,7 @@ class StormLedger(Ledger):
         elif pause:
             actor.journal.note("stands still before the socket", actor.name, request)
             actor.stand_still(pause)
-        return True
+        return marked
 
     def settle(self, attempt: Attempt, request_id: bytes, answer: Answer, *given: Any, **named: Any) -> bool:
         settled = super().settle(attempt, request_id, answer, *given, **named)

@@ -15,8 +15,9 @@ from sqlalchemy.engine import Engine
 
 from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.campaign.sending import Sender
-from airflow_provider_uspeedo.ledger.protocol import claims, transitions
-from airflow_provider_uspeedo.ledger.protocol.claims import Claims
+from airflow_provider_uspeedo.ledger.protocol import moves
+from airflow_provider_uspeedo.ledger.protocol.marks import Marks
+from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results.rerun import Rerun
@@ -55,14 +56,15 @@ def _ignore_conflict(kind: str) -> AbstractContextManager[None]:
 
 @contextmanager
 def _take_what_is_sending(_kind: str) -> Iterator[None]:
-    with patch.object(claims, "MAY_BE_TAKEN", (*claims.MAY_BE_TAKEN, RequestState.SENDING)):
+    with patch.object(moves, "MAY_BE_TAKEN", (*moves.MAY_BE_TAKEN, RequestState.SENDING)):
         yield
 
 
-def _mark_whatever_is_said(self: Transitions, connection: Any, attempt: Any, request_id: bytes) -> bool:
-    mine = {"request": request_id, "attempt": attempt.number, "campaign": attempt.campaign_no}
-    connection.execute(self._mark_sending, {**mine, "at": transitions.utc_now()})
-    return True
+def _mark_whatever_is_said(self: Marks, connection: Any, attempt: Any, request: Any, *_: Any) -> Any:
+    mine = {"request": request.id, "attempt": attempt.number, "campaign": attempt.campaign_no}
+    as_claimed = {"list_version": request.list_version, "recorded": int(request.recorded)}
+    connection.execute(self._mark, {**mine, **as_claimed})
+    return request
 
 
 def _release_what_was_sent(self: Sender, request: Any, error: Any) -> None:
@@ -79,19 +81,19 @@ def _look_then_share(self: Rerun, connection: Any, attempt: Any, earlier: int) -
     return True
 
 
-def _keep_all(_self: Claims, _connection: Any, requests: Any, _not_ours: Any) -> list[Any]:
+def _keep_all(_self: Moves, _connection: Any, requests: Any, _not_ours: Any) -> list[Any]:
     return list(requests)
 
 
 MISTAKES = {
     "a conflict is ignored": Mistake(_ignore_conflict),
     "marking does not test the state": _statement(STATE, "sent_at"),
-    "marking tests neither state nor owner": _method(Transitions, "mark_sending", _mark_whatever_is_said),
+    "marking tests neither state nor owner": _method(Marks, "mark", _mark_whatever_is_said),
     "recipients are taken by a sub-select on state": _method(
-        Claims, "_take_requests", RecipientsFirst._take_requests, SERVERS
+        Moves, "take_requests", RecipientsFirst.take_requests, SERVERS
     ),
     "what is being sent may be taken": Mistake(_take_what_is_sending),
-    "what is ours is not asked of the ledger": _method(Claims, "_kept", _keep_all),
+    "what is ours is not asked of the ledger": _method(Moves, "kept", _keep_all),
     "the leftovers of a superseded request stay taken": Mistake(lambda _kind: planted_on(Engine, LEFTOVERS)),
     "settling is forced": _statement(STATE, "settled_at"),
     "a late proof is forgotten": _method(Transitions, "_prove", lambda *_: None),

@@ -128,7 +128,7 @@ class DatabaseDialect(ABC):
     def _pieces(self, columns: Columns) -> Iterator[Columns]:
         """The same columns in the order of their keys, so many rows at a time."""
         rows = next(len(cells) for cells in columns.values() if isinstance(cells, pa.Array))
-        order = _order(columns.get("hash"), rows)
+        order = _order(columns.get("hash", columns.get("phone_hash")), rows)
         for start in range(0, rows, self.rows_at_once):
             places = column_of_numbers(order[start : start + self.rows_at_once])
             yield {name: _taken(cells, places) for name, cells in columns.items()}
@@ -217,12 +217,13 @@ class DatabaseDialect(ABC):
 def _order(keys: Any, rows: int) -> np.ndarray[Any, Any]:
     """The places of rows in the order of their keys' bytes.
 
-    The first half of a random key decides; where two are the same, any order does.
+    The first 8 bytes of a random key decide; where two are the same, any order does.
     """
     if not isinstance(keys, pa.Array):
         return np.arange(rows)
-    cells = np.frombuffer(keys.buffers()[1], ">u8", 2 * len(keys), keys.offset * 16)
-    return np.argsort(cells[::2], kind="stable")
+    width = keys.type.byte_width
+    cells = np.frombuffer(keys.buffers()[1], ">u8", len(keys) * width // 8, keys.offset * width)
+    return np.argsort(cells[:: width // 8], kind="stable")
 
 
 def _taken(cells: Any, places: pa.Array) -> Any:

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the ledger knows of phones, whichever campaign texted them: who may not be texted, and who was texted how often.
+
+A phone is a keyed hash here. Which recipients a phone is, is recorded with their claim, as soon as any attempt has
+asked for a cap; when they were texted, and whether it counts, their requests say. So marking and settling write
+nothing more than before, whatever caps are in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.contact_rules import Cap
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
+from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
+from airflow_provider_uspeedo.ledger.store.expressions import database_now
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.schema import TIME, Tables
+from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
+
+SUPPRESSED = "suppression: on the ledger's list"
+"""Why a phone on the list is not texted."""
+COUNTED = (Status.ACCEPTED, Status.UNKNOWN)
+"""Outcomes of a recipient's own that count as a text."""
+
+Times = list[datetime]
+"""When a phone was texted, UTC."""
+
+
+class ContactsUnrecorded(Exception):
+    """There are texts in the window of a cap whose contacts must be recorded before they can be counted.
+
+    It never leaves the ledger, which records them and repeats the transaction.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRules:
+    """What a transaction finds in the ledger about phones.
+
+    :param list_version: another number after every change of the list of suppressed phones.
+    :param cap_days: the longest cap ever asked for; ``None``: no contact is recorded.
+    :param has_list: some phone is suppressed.
+    :param now: the time of the database, UTC, without a zone.
+    """
+
+    list_version: int
+    cap_days: int | None
+    has_list: bool
+    now: datetime
+
+    @property
+    def records_contacts(self) -> bool:
+        """True if every claim records which recipients a phone is."""
+        return self.cap_days is not None
+
+
+class Contacts:
+    """The statements about phones.
+
+    :param staged: the alias ``s`` of the temporary table; its columns ``phone_hash`` and ``phone`` are looked up.
+    """
+
+    def __init__(self, tables: Tables, staged: Any) -> None:
+        self._t = tables
+        ledger, suppressed = tables.ledger.c, tables.suppressed.alias("p")
+        some = sa.exists(sa.select(tables.suppressed.c.phone_hash))
+        self._rules = sa.select(ledger.suppressions, ledger.cap_days, some.label("some"), database_now().label("now"))
+        hashes: Any = sa.bindparam("hashes", expanding=True)
+        s, c = staged.c, tables.contacts.alias("c")
+        self._suppressed_rows = sa.select(s.row_no).select_from(
+            looked_up(staged, suppressed, suppressed.c.phone_hash == s.phone_hash)
+        )
+        self._suppressed = sa.select(suppressed.c.phone_hash).where(suppressed.c.phone_hash.in_(hashes))
+        of_rows = looked_up(staged, c, c.c.phone_hash == s.phone_hash)
+        self._times_of_rows = self._times(of_rows, c, s.row_no, s.phone)
+        self._times_of_hashes = self._times(c, c, c.c.phone_hash).where(c.c.phone_hash.in_(hashes))
+        self._lock = (
+            sa.select(c.c.phone_hash)
+            .where(c.c.phone_hash.in_(hashes))
+            .order_by(c.c.phone_hash, c.c.campaign_no, c.c.key)
+            .with_for_update()
+        )
+
+    def ledger_rules(self, connection: Connection) -> LedgerRules:
+        """What the ledger says now."""
+        row = connection.execute(self._rules).first()
+        if row is None:  # a ledger that is being made: nothing is in it
+            raise AssertionError("a ledger without a version")
+        return LedgerRules(row.suppressions, row.cap_days, bool(row.some), row.now)
+
+    def ask_for(self, connection: Connection, days: int) -> None:
+        """Notes that a cap of so many days is in use: every claim from now on records contacts."""
+        ledger = self._t.ledger
+        shorter = sa.or_(ledger.c.cap_days.is_(None), ledger.c.cap_days < days)
+        connection.execute(sa.update(ledger).where(shorter).values(cap_days=days))
+
+    # -- looking ------------------------------------------------------------------------------------------------
+
+    def suppressed_rows(self, connection: Connection) -> list[int]:
+        """The ``row_no`` of the staged rows whose phone is on the list."""
+        return list(connection.execute(self._suppressed_rows).scalars())
+
+    def suppressed(self, connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of the hashes that are on the list."""
+        found: set[bytes] = set()
+        for some in portions(sorted(set(hashes))):
+            found.update(map(bytes, connection.execute(self._suppressed, {"hashes": some}).scalars()))
+        return found
+
+    def times_of_rows(self, connection: Connection, since: datetime) -> dict[int, Times]:
+        """When the phones of staged rows were texted since that moment, by ``row_no``."""
+        found: dict[int, Times] = {}
+        for row_no, *_, kept, first, second in connection.execute(self._times_of_rows, {"since": since}):
+            found.setdefault(row_no, []).extend(time for time in (kept, first, second) if time is not None)
+        return found
+
+    def times(self, connection: Connection, phones: Mapping[bytes, str], since: datetime) -> dict[bytes, Times]:
+        """When these phones were texted since that moment, by their hashes."""
+        found: dict[bytes, Times] = {}
+        for some in portions(sorted(phones)):
+            rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since})
+            for phone_hash, phone, kept, first, second in rows:
+                digest = bytes(phone_hash)
+                # A key may have got another phone since: then its texts went there.
+                times = (kept,) if kept is not None else (first, second) if phone == phones[digest] else ()
+                found.setdefault(digest, []).extend(time for time in times if time is not None)
+        return found
+
+    def lock(self, connection: Connection, hashes: Iterable[bytes]) -> None:
+        """Lets one capped transaction at a time decide on a phone, until it ends.
+
+        Of two recipients of a phone one was recorded before the other, and both transactions find that one.
+        """
+        for some in portions(sorted(set(hashes))):
+            connection.execute(self._lock, {"hashes": some}).all()
+
+    def _times(self, source: Any, contact: Any, identity: Any, phone: Any = None) -> Any:
+        """Rows with up to three times at which a phone was texted: of a forgotten recipient, and of its two requests.
+
+        :param phone: what the recipient's phone must be; ``None``: it is returned, to be compared.
+        """
+        r = self._t.recipients.alias("r")
+        c, since = contact.c, sa.bindparam("since", type_=TIME)
+        same = sa.and_(r.c.campaign_no == c.campaign_no, r.c.key == c.key)
+        joined = looked_up(source, r, same if phone is None else sa.and_(same, r.c.phone == phone), isouter=True)
+        kept = sa.case((c.sent_at > since, c.sent_at))
+        times = [kept]
+        for number, request_id in enumerate((r.c.request_id, r.c.proven_request_id), 1):
+            q, x = self._t.requests.alias(f"q{number}"), self._t.outcomes.alias(f"x{number}")
+            joined = looked_up(joined, q, q.c.id == request_id, isouter=True)
+            joined = looked_up(joined, x, sa.and_(x.c.request_id == request_id, x.c.key == r.c.key), isouter=True)
+            counts: tuple[Any, ...] = (
+                c.sent_at.is_(None),
+                q.c.sent_at > since,
+                q.c.state.in_(MAY_HAVE_ARRIVED),
+                sa.or_(x.c.status.is_(None), x.c.status.in_(COUNTED)),
+            )
+            if number > 1:
+                counts = (*counts, r.c.proven_request_id != r.c.request_id)
+            times.append(sa.case((sa.and_(*counts), q.c.sent_at)))
+        which = (identity,) if phone is not None else (identity, r.c.phone)
+        return sa.select(*which, *times).select_from(joined).where(sa.or_(*(time.is_not(None) for time in times)))
+
+    # -- recording ----------------------------------------------------------------------------------------------
+
+    def record(self, connection: Connection, campaign_no: int, hashes: Sequence[bytes], keys: Sequence[bytes]) -> None:
+        """Records that these phones are these recipients of the campaign."""
+        rows = sorted((one, campaign_no, key) for one, key in zip(hashes, keys, strict=True))
+        insert_new(connection, self._t.contacts, ("phone_hash", "campaign_no", "key"), rows)
+
+    def unrecorded(self, connection: Connection, since: datetime, limit: int = 1) -> list[bytes]:
+        """Requests marked since that moment whose contacts are not recorded."""
+        q = self._t.requests.c
+        query = sa.select(q.id).where(q.contacts.is_(None), q.sent_at > since).order_by(q.sent_at).limit(limit)
+        return [bytes(one) for one in connection.execute(query).scalars()]
+
+    def record_request(self, connection: Connection, hasher: PhoneHasher, request_id: bytes) -> None:
+        """Records the contacts of a request that was marked without; a transaction of its own."""
+        q, r, a, p = self._t.requests, self._t.recipients, self._t.attempts.c, self._t.past_requests.c
+        here = (q.c.id == request_id, q.c.contacts.is_(None))
+        locked = sa.select(q.c.campaign_no, q.c.attempt_no).where(*here).with_for_update()
+        found = connection.execute(locked).first()
+        if found is None:
+            return  # another transaction was faster, or the campaign was pruned
+        columns = sa.select(r.c.key, r.c.phone)
+        # A recipient that was taken over came with an earlier attempt: there is an index by attempt and request.
+        of_attempts = sa.and_(r.c.first_attempt == a.attempt_no, r.c.request_id == request_id)
+        of_request = columns.select_from(looked_up(self._t.attempts, r, of_attempts)).where(
+            a.campaign_no == found.campaign_no
+        )
+        # One that a person re-opened has left it; a late answer may have shown since that it was texted.
+        of_past = sa.and_(r.c.campaign_no == found.campaign_no, r.c.key == p.key)
+        past = columns.select_from(looked_up(self._t.past_requests, r, of_past)).where(p.request_id == request_id)
+        recipients = [*connection.execute(of_request), *connection.execute(past)]
+        phones = {bytes(row.key): row.phone for row in recipients if row.phone}
+        self.record(connection, found.campaign_no, hasher.of_phones(phones.values()), list(phones))
+        connection.execute(sa.update(q).where(*here).values(contacts=1))
+
+
+def window(caps: Sequence[Cap], now: datetime) -> datetime:
+    """The moment from which on texts matter to any of the caps."""
+    return now - timedelta(days=max(cap.days for cap in caps))
+
+
+def left(caps: Sequence[Cap], times: Times, now: datetime) -> tuple[int, str]:
+    """How many more texts a phone may get now, 0 or more, and the rule that says so."""
+
+    def of(cap: Cap) -> int:
+        since = now - timedelta(days=cap.days)
+        return max(0, cap.texts - sum(time > since for time in times))
+
+    strictest = min(caps, key=of)
+    return of(strictest), f"at most: {counted(strictest.texts, 'text')} in {counted(strictest.days, 'day')}"

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The early look at phones, in the claim: who is on the ledger's list, or was texted too often, is not claimed at all.
+
+It spares requests that their mark would empty. The mark decides: it looks again (see :mod:`.marks`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.contact_rules import ContactRules
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.protocol.contacts import SUPPRESSED, Contacts, LedgerRules, left, window
+from airflow_provider_uspeedo.ledger.protocol.moves import Moves
+from airflow_provider_uspeedo.ledger.protocol.portion import Portion, phones_to_look_up
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.records import Attempt
+
+
+class Screening:
+    """Leaves rows out of a portion that the ledger's list or a cap forbids to text now."""
+
+    def __init__(self, dialect: DatabaseDialect, contacts: Contacts, moves: Moves) -> None:
+        self._dialect = dialect
+        self._contacts = contacts
+        self._moves = moves
+
+    def screened(
+        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, unavailable: Any
+    ) -> tuple[Portion, Counter[str]]:
+        """The portion with such rows as *suppressed*, and how many there are for each reason.
+
+        What this attempt has claimed already, by a repetition, or cannot have, stays: whatever becomes of that
+        recipient is the row's status.
+
+        :param unavailable: the query that finds such recipients.
+        """
+        why: Counter[str] = Counter()
+        if not portion.requests:
+            return portion, why
+        found = self._contacts.ledger_rules(connection)
+        seen = found.list_version
+        if found.has_list or rules.caps:
+            recipients = portion.recipients()
+            reasons = self._reasons(connection, attempt.hasher(), recipients, rules, found)
+            places = np.array(sorted(reasons), np.int64)
+            of_places = recipients.take(places)
+            stay = self._moves.found(connection, attempt, of_places.column("key"), unavailable)
+            if stay.any():
+                seen = -1  # they were not looked at: their marks do
+            numbers = numbers_of(of_places.column("row_number"))
+            which = np.array([reasons[place] for place in places.tolist()], object)
+            for reason in sorted(set(reasons.values())):
+                excluded = numbers[(which == reason) & ~stay]
+                portion = portion.without(excluded, reason, Status.SUPPRESSED)
+                why[reason] += len(excluded)
+        recorded = found.records_contacts
+        requests = [replace(request, list_version=seen, recorded=recorded) for request in portion.requests]
+        return replace(portion, requests=requests), +why
+
+    def forbidden(
+        self, connection: Connection, hasher: PhoneHasher, recipients: RecipientBatch, rules: ContactRules
+    ) -> dict[int, str]:
+        """The places of recipients that may not be texted now, and why, without a claim."""
+        found = self._contacts.ledger_rules(connection)
+        if not (found.has_list or rules.caps):
+            return {}
+        return self._reasons(connection, hasher, recipients, rules, found)
+
+    def _reasons(
+        self,
+        connection: Connection,
+        hasher: PhoneHasher,
+        recipients: RecipientBatch,
+        rules: ContactRules,
+        found: LedgerRules,
+    ) -> dict[int, str]:
+        """The places of recipients that may not be texted, and why."""
+        table = self._moves.stage(connection, phones_to_look_up(recipients, hasher))
+        reasons: dict[int, str] = {}
+        if rules.caps:
+            times = self._contacts.times_of_rows(connection, window(rules.caps, found.now))
+            judged = {place: left(rules.caps, of_phone, found.now) for place, of_phone in times.items()}
+            reasons = {place: reason for place, (free, reason) in judged.items() if not free}
+        if found.has_list:
+            reasons |= dict.fromkeys(self._contacts.suppressed_rows(connection), SUPPRESSED)
+        self._dialect.drop_staged(connection, table)
+        return reasons
