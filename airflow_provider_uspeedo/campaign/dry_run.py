@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.campaign.plan_counts import PlanCounts
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
-from airflow_provider_uspeedo.core.contact_rules import Exclusion
+from airflow_provider_uspeedo.core.contact_rules import ContactRules
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
@@ -34,24 +34,17 @@ _JUDGED_AGAIN = (Status.NOT_SENT, Status.SUPPRESSED)
 """What the ledger may say of recipients who can still be sent to."""
 
 
-Exclusions = Callable[[RecipientBatch], Sequence[Exclusion]]
-"""Says which recipients may not be sent to at this moment, and why."""
-
-
-def dry_run(
-    config: CampaignConfig, reading: TableReader, ledger: Ledger | None, *, exclusions: Exclusions | None = None
-) -> Summary:
+def dry_run(config: CampaignConfig, reading: TableReader, ledger: Ledger | None) -> Summary:
     """Returns the summary of a run that sends nothing, with its plan.
 
     It has what is in the ledger, and *not_sent* for what it would send.
 
     :param ledger: ``None`` if none exists yet.
-    :param exclusions: of the rules that the ledger decides: its list, and the caps; ``None``: there are none.
     """
     attempt = ledger.peek(config.campaign_id, reading.spec) if ledger else None
     reading.continue_campaign(attempt.spec if attempt else None)
     with _temporary_index() as seen:
-        judge = _Judge(reading, seen, ledger, attempt, exclusions)
+        judge = _Judge(reading, seen, ledger, attempt, config.rules)
         for good, bad in reading.rows():
             judge.take(good, bad)
     remarks, survey = reading.remarks, reading.survey
@@ -64,6 +57,7 @@ def dry_run(
         missing=remarks.missing,
         waiting=judge.waiting,
         next_opening=reading.moment.next_opening,
+        uncounted_texts=ledger is not None and not ledger.counts_all_texts(config.rules.caps),
         fingerprint=str(survey.fingerprint) if survey and survey.fingerprint else None,
     )
     return Summary(
@@ -92,13 +86,13 @@ class _Judge:
         seen: sqlite3.Connection,
         ledger: Ledger | None,
         attempt: Attempt | None,
-        exclusions: Exclusions | None,
+        rules: ContactRules,
     ) -> None:
         self._reading = reading
         self._seen = seen
         self._ledger = ledger
         self._attempt = attempt
-        self._exclusions = exclusions
+        self._rules = rules
         self.plan = PlanCounts(reading.template_texts)
         self.counts: Counter[str] = Counter()
         self.sessions: dict[str, None] = {}
@@ -147,11 +141,11 @@ class _Judge:
 
     def _without_excluded(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
         """The recipients, and as rows that are not sent those whom the ledger's rules leave out now."""
-        if self._exclusions is None or not len(recipients):
+        if self._ledger is None:
             return recipients, BadRows.of(())
         numbers = numbers_of(recipients.column("row_number"))
         left, found = np.ones(len(recipients), bool), []
-        for one in self._exclusions(recipients):
+        for one in self._ledger.exclusions(recipients, self._rules):
             mask = np.isin(numbers, one.row_numbers) & left
             found.append(BadRows.excluded(recipients.only(mask), Status(one.status), one.reason))
             left &= ~mask

@@ -22,6 +22,10 @@ MAX_LISTED = 100
 MAX_CULPRITS = 10
 MAX_NAMED = 10
 """Templates, countries or columns that a warning names."""
+_UNCOUNTED = (
+    "The ledger has not recorded yet to which phones some earlier texts went: nobody used a cap (at_most) then. The "
+    "first attempt that sends does that, and may leave out more recipients than this plan does."
+)
 _NO_COST = Cost(None, None)
 
 
@@ -33,6 +37,7 @@ def make_plan(
     missing: Mapping[str, int] | None = None,
     waiting: int = 0,
     next_opening: datetime | None = None,
+    uncounted_texts: bool = False,
     fingerprint: str | None = None,
 ) -> Plan:
     """Returns the plan.
@@ -41,6 +46,7 @@ def make_plan(
     :param missing: column -> recipients for whom it has the text of a missing value.
     :param waiting: those of the recipients who wait for the hours of the policy at this moment.
     :param next_opening: when the first of these may be sent to.
+    :param uncounted_texts: the ledger does not know yet all that the caps of the policy count.
     :param fingerprint: of table, templates and arguments.
     """
     total = _joined(counts.groups.values())
@@ -53,6 +59,7 @@ def make_plan(
         *_warnings_of_region(fit, config.columns.phone),
         *_warnings_of_rows(total, missing or {}, excluded),
         *_warnings_of_hours(waiting, next_opening),
+        *([_UNCOUNTED] if uncounted_texts else []),
     ]
     return Plan(
         campaign_id=config.campaign_id,

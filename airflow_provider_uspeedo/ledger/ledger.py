@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from airflow_provider_uspeedo.core.contact_rules import NO_RULES, Cap, ContactRules
+from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, Cap, ContactRules, Exclusion
 from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
+from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.contacts import ContactsUnrecorded, window
 from airflow_provider_uspeedo.ledger.protocol.marks import Judge, Marks
@@ -142,6 +145,32 @@ class Ledger(LedgerQueries):
             return np.zeros(0, bool)
         return self.database.read(
             lambda connection: self._claims.unavailable(connection, attempt, recipients), by_index=False
+        )
+
+    def exclusions(self, recipients: RecipientBatch, rules: ContactRules = NO_RULES) -> list[Exclusion]:
+        """Which recipients the ledger's list and the caps forbid to send to now; it only looks."""
+        if not len(recipients) or not self.exists():
+            return []
+
+        def work(connection: Connection) -> dict[int, str]:
+            key = connection.execute(sa.select(self.tables.ledger.c.phone_key)).scalar()
+            if key is None:  # nothing can be on the list
+                return {}
+            return self._claims.screening.forbidden(connection, PhoneHasher(bytes(key)), recipients, rules)
+
+        reasons = self.database.read(work, by_index=False)
+        numbers = numbers_of(recipients.column("row_number"))
+        rows: dict[str, list[int]] = {}
+        for place, reason in reasons.items():
+            rows.setdefault(reason, []).append(int(numbers[place]))
+        return [Exclusion(Status.SUPPRESSED, reason, found) for reason, found in sorted(rows.items())]
+
+    def counts_all_texts(self, caps: Sequence[Cap]) -> bool:
+        """False if texts were sent within these caps that are not recorded by phone yet: an attempt does that first."""
+        if not caps or not self.exists():
+            return True
+        return not self.database.read(
+            lambda c: self._contacts.unrecorded(c, window(caps, self._contacts.ledger_rules(c).now))
         )
 
     def claim(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +20,7 @@ from airflow_provider_uspeedo.campaign.plan_counts import MAX_REASONS, PlanCount
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.price_list import read_prices
 from airflow_provider_uspeedo.core.columns import Columns
-from airflow_provider_uspeedo.core.contact_rules import Exclusion
+from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
 from airflow_provider_uspeedo.core.plan import ALREADY_SENT, Excluded
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.sandbox.charged_segments import segments
@@ -357,9 +358,9 @@ def test_texts_that_are_too_long_are_warned_of() -> None:
 
 def test_who_waits_for_their_hours_is_a_recipient_with_a_warning() -> None:
     """They are sent in the end: an approval must cover them."""
-    from datetime import UTC, datetime, time
+    from datetime import UTC, time
 
-    from airflow_provider_uspeedo.core.contact_rules import ContactRules, Window
+    from airflow_provider_uspeedo.core.contact_rules import Window
 
     night = datetime(2026, 11, 29, 19, 0, tzinfo=UTC)  # 03:00 in Hong Kong
     rules = ContactRules(windows=(Window(time(9), time(20)),))
@@ -377,7 +378,7 @@ def test_who_can_never_be_sent_to_by_the_hours_is_excluded_with_a_warning() -> N
     """A country with several zones that no moment fits, or no zone at all."""
     from datetime import time
 
-    from airflow_provider_uspeedo.core.contact_rules import ContactRules, Window
+    from airflow_provider_uspeedo.core.contact_rules import Window
 
     rules = ContactRules(windows=(Window(time(9), time(9, 1)), Window(time(12), time(12, 1))))
     plan = plan_with("{1}", people(3), make_order(rules=rules))
@@ -409,20 +410,51 @@ def test_the_rules_of_a_policy_exclude_by_their_names() -> None:
 
 
 @pytest.mark.parametrize("batch_rows", [2, 5_000])
-def test_what_the_ledger_forbids_now_is_excluded(batch_rows: int) -> None:
-    """Its list and the caps: a row that two of them leave out counts once."""
-    table = people(6)
+def test_what_the_ledger_forbids_now_is_excluded(scene: Scene, batch_rows: int) -> None:
+    """Its list, and the caps by what other campaigns have sent; what this campaign has sent is *already sent*."""
+    scene.sizes["batch_rows"] = batch_rows
+    rules = ContactRules(caps=(Cap(1, 7),))
+    scene.run(people(2), make_order(rules=rules))
+    scene.run(people(4), make_order(rules=ContactRules(caps=(Cap(2, 7),)), campaign_id="another"))
+    plan = plan_of(scene, people(6), make_order(rules=rules))
+    assert plan["recipients"] == 2
+    assert {(one["rule"], one["rows"]) for one in plan["excluded"]} == {("already sent", 2), ("at_most", 2)}
+    summary = scene.dry_run(people(6), make_order(rules=rules))
+    assert (summary["accepted"], summary["suppressed"], summary["not_sent"]) == (2, 2, 2)
+    with scene.ledger() as ledger:
+        _suppress(ledger, "(852)50000005")
+    plan = plan_of(scene, people(6), make_order())
+    assert {(one["rule"], one["rows"]) for one in plan["excluded"]} == {("already sent", 2), ("suppression", 1)}
+    plan = plan_of(scene, people(6), make_order(rules=rules))
+    assert {(one["rule"], one["rows"]) for one in plan["excluded"]} == {
+        ("already sent", 2), ("at_most", 2), ("suppression", 1),
+    }  # fmt: skip
+    sent = scene.run(people(6), make_order(rules=rules)).summary
+    assert (sent["accepted"], sent["suppressed"], sent.accepted_now) == (3, 3, plan["recipients"])
 
-    def exclusions(recipients: Any) -> list[Exclusion]:
-        numbers = recipients.column("row_number").to_pylist()
-        return [
-            Exclusion("suppressed", "suppression: on the ledger's list", [n for n in numbers if n in (1, 2)]),
-            Exclusion("suppressed", "at most: 2 texts in 7 days", [n for n in numbers if n in (2, 5)]),
-        ]
 
-    reading = prepare(make_order(), table, lambda _ids: [], batch_rows=batch_rows)
-    summary = dry_run(make_order(), reading, None, exclusions=exclusions)
-    assert {status: rows for status, rows in summary.counts.items() if rows} == {"not_sent": 3, "suppressed": 3}
-    plan = summary.to_xcom()["plan"]
+def test_texts_that_a_cap_cannot_count_yet_are_warned_of(scene: Scene) -> None:
+    """The first attempt with a cap records them, and leaves out whom the plan could not."""
+    scene.run(people(2), make_order(campaign_id="before the first cap"))
+    config = make_order(rules=ContactRules(caps=(Cap(1, 7),)))
+    plan = plan_of(scene, people(3), config)
     assert plan["recipients"] == 3
-    assert {(one["rule"], one["rows"]) for one in plan["excluded"]} == {("suppression", 2), ("at_most", 1)}
+    assert "has not recorded yet" in "".join(plan["warnings"])
+    assert scene.run(people(3), config).summary.accepted_now == 1
+    assert not [one for one in plan_of(scene, people(3), config)["warnings"] if "recorded" in one]
+
+
+def _suppress(ledger: Any, phone: str) -> None:
+    """Puts a phone on the ledger's list, as the command does it."""
+    import sqlalchemy as sa
+
+    from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
+
+    tables = ledger.tables
+    with ledger.database.engine.begin() as connection:
+        key = connection.execute(sa.select(tables.ledger.c.phone_key)).scalar_one()
+        row = {"phone_hash": PhoneHasher(bytes(key)).of(phone), "reason": "asked", "added_by": "me"}
+        names = {column.name for column in tables.suppressed.c}
+        row |= {"added_at": datetime(2026, 11, 1)} if "added_at" in names else {}  # noqa: DTZ001 - as it is stored
+        connection.execute(sa.insert(tables.suppressed), [row])
+        connection.execute(sa.update(tables.ledger).values(suppressions=tables.ledger.c.suppressions + 1))

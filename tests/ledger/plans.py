@@ -140,7 +140,16 @@ def write_history(kind: str, cursor: Any, recipients: int) -> None:
 
 def _history(kind: str, recipients: int) -> Iterator[str]:
     if kind == "postgresql":
-        for name in ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "receipts", "contacts"):
+        for name in (
+            "campaigns",
+            "attempts",
+            "requests",
+            "recipients",
+            "source_rows",
+            "outcomes",
+            "receipts",
+            "contacts",
+        ):
             yield f"ALTER TABLE uspeedo_{name} SET (autovacuum_enabled = false)"
     each = _numbers(CAMPAIGNS)
     part = _hash(kind, "'part'")

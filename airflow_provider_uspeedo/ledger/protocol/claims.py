@@ -52,7 +52,7 @@ class Claims:
         self._source_rows = SourceRows(tables, dialect, staged)
         self._moves = Moves(tables, dialect, staged)
         self.contacts = Contacts(tables, staged)
-        self._screening = Screening(dialect, self.contacts, self._moves)
+        self.screening = Screening(dialect, self.contacts, self._moves)
         self.own_requests = OwnRequests(tables, dialect, self._moves)
         r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c
         self._insert = self._insertion(staged)
@@ -104,7 +104,7 @@ class Claims:
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
         portion = self._without_other_readings(connection, attempt, portion)
-        portion, why = self._screening.screened(connection, attempt, portion, rules, self._unavailable)
+        portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable)
         recorded = any(request.recorded for request in portion.requests)
         hasher = attempt.hasher() if recorded else None
         table = self._moves.stage(connection, portion.staged(hasher)) if _has_rows(portion) else None

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
 from airflow_provider_uspeedo.core.contact_rules import ContactRules
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.contacts import SUPPRESSED, Contacts, LedgerRules, left, window
@@ -49,7 +50,7 @@ class Screening:
         seen = found.list_version
         if found.has_list or rules.caps:
             recipients = portion.recipients()
-            reasons = self._reasons(connection, attempt, recipients, rules, found)
+            reasons = self._reasons(connection, attempt.hasher(), recipients, rules, found)
             places = np.array(sorted(reasons), np.int64)
             of_places = recipients.take(places)
             stay = self._moves.found(connection, attempt, of_places.column("key"), unavailable)
@@ -65,16 +66,25 @@ class Screening:
         requests = [replace(request, list_version=seen, recorded=recorded) for request in portion.requests]
         return replace(portion, requests=requests), +why
 
+    def forbidden(
+        self, connection: Connection, hasher: PhoneHasher, recipients: RecipientBatch, rules: ContactRules
+    ) -> dict[int, str]:
+        """The places of recipients that may not be texted now, and why, without a claim."""
+        found = self._contacts.ledger_rules(connection)
+        if not (found.has_list or rules.caps):
+            return {}
+        return self._reasons(connection, hasher, recipients, rules, found)
+
     def _reasons(
         self,
         connection: Connection,
-        attempt: Attempt,
+        hasher: PhoneHasher,
         recipients: RecipientBatch,
         rules: ContactRules,
         found: LedgerRules,
     ) -> dict[int, str]:
         """The places of recipients that may not be texted, and why."""
-        table = self._moves.stage(connection, phones_to_look_up(recipients, attempt.hasher()))
+        table = self._moves.stage(connection, phones_to_look_up(recipients, hasher))
         reasons: dict[int, str] = {}
         if rules.caps:
             times = self._contacts.times_of_rows(connection, window(rules.caps, found.now))
