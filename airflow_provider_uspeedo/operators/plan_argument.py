@@ -63,7 +63,7 @@ def _checked(given: Any) -> str:
     text = given.strip() if isinstance(given, str) else ""
     if PlanFingerprint.parse(text) is not None or is_of_other_version(text):
         return text
-    cut = " It seems to be cut." if text.startswith(f"{VERSION}:") else ""
+    cut = " It seems to be cut." if text.startswith(f"{VERSION}.") else ""
     kind = "a text" if isinstance(given, str) else f"of type {type(given).__name__}"
     raise ConfigurationError(f"plan is {kind} and no plan of a dry run.{cut} {HINT}")
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -33,6 +34,7 @@ def test_what_a_person_approves_is_sent_and_nothing_else(
 ) -> None:
     """The person sees the plan, without a phone, and answers; then all are sent to, or nobody."""
     pytest.importorskip("airflow.providers.standard.operators.hitl", reason="this Airflow has no approvals")
+    needs_triggerer = version("apache-airflow").startswith(("3.1.", "3.2."))
     rows = people.table(tmp_path / "due.parquet", 3)
     form = {
         "table": str(tmp_path / "due.parquet"), "campaign": str(tmp_path), "template_id": "UTA_REMINDER",
@@ -43,7 +45,7 @@ def test_what_a_person_approves_is_sent_and_nothing_else(
     dags.mkdir()
     shutil.copy(EXAMPLES / f"{DAG_ID}.py", dags)
     settings = {"AIRFLOW__CORE__DAGS_FOLDER": str(dags), "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
-    with started(home, triggerer=True, **settings) as airflow:
+    with started(home, triggerer=needs_triggerer, **settings) as airflow:
         airflow.wait_for(lambda db: has(db, FOUND), "the DAG is found")
         airflow.command("dags", "trigger", DAG_ID, "--run-id", "a_run", "--conf", json.dumps(form))
         airflow.wait_for(lambda db: has(db, WAITS), "the approval waits")

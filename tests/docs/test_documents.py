@@ -21,6 +21,7 @@ from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, Li
 from airflow_provider_uspeedo.errors import ApiUnavailable
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
+from airflow_provider_uspeedo.operators.arguments import NOTSET
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code, links, read, rows
 
@@ -64,7 +65,7 @@ def _sections_in_code():
 def test_every_operator_argument_is_described_with_its_default(name):
     """One row for each, whose default is that of the code."""
     _type, default, meaning = rows("operator.md", "Arguments")[name]
-    written = inspect.Parameter.empty if default == "required" else ast.literal_eval(default.strip("`"))
+    written = NOTSET if default == "not given" else ast.literal_eval(default.strip("`"))
     assert (written, bool(meaning)) == (_arguments()[name], True)
 
 
