@@ -5,10 +5,13 @@
 
     with open_ledger_admin(results_conn_id="warehouse") as admin:
         admin.stop("invoices 2026-11-22", by="Dana")
+        admin.suppress_import(phones_in_file("s3://lake/opt-outs/"), reason="opted out", by="Dana")
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.ledger.admin.reports import (
@@ -18,6 +21,10 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     Forgotten,
     Pruning,
     Stopping,
+    SuppressedGroup,
+    SuppressedPhone,
+    SuppressedPhones,
+    SuppressionChange,
     UnknownCount,
     UnknownRequest,
 )
@@ -35,9 +42,14 @@ __all__ = [
     "Migration",
     "Pruning",
     "Stopping",
+    "SuppressedGroup",
+    "SuppressedPhone",
+    "SuppressedPhones",
+    "SuppressionChange",
     "UnknownCount",
     "UnknownRequest",
     "open_ledger_admin",
+    "phones_in_file",
 ]
 
 
@@ -53,6 +65,21 @@ def open_ledger_admin(results_conn_id: str | None = None, results_table: str = "
     from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
     return LedgerAdmin(LedgerQueries(open_ledger_engine(results_conn_id), results_table))
+
+
+def phones_in_file(path: str | os.PathLike[str], column: str | None = None) -> Iterator[str | None]:
+    """The phones of a file for :meth:`.LedgerAdmin.suppress_import`, read once and in flat memory.
+
+    :param path: of a Parquet or CSV file (``*.csv``, ``*.tsv``), a folder or a pattern of them, or a URI that Airflow
+        can open; a local file with another name is plain text with one phone in each line.
+    :param column: with the phones; ``None``: the only one, or the one that is called ``phone``.
+    :returns: one for each row; ``None`` for an empty cell.
+    :raises TableError: the file cannot be read, or has no such column.
+    :raises SourceNotFound: there is no such file.
+    """
+    from airflow_provider_uspeedo.tables.phone_file import phones_in_file as read
+
+    return read(path, column)
 
 
 def __getattr__(name: str) -> Any:

@@ -202,11 +202,13 @@ def forget(target: LedgerTarget, region: str | None, yes: bool) -> None:
         done = admin.forget(phone, default_region=region)
     if not (done.recipients or done.rows or done.texts):
         click.echo(f"No campaign of this ledger holds {shown}; nothing was changed.")
-        return
-    click.echo(
-        f"Blanked in {counted(done.campaigns, 'campaign')}: {counted(done.recipients, 'recipient')}, "
-        f"{counted(done.rows, 'row')} of tables, {counted(done.texts, 'text')} that quoted it."
-    )
+    else:
+        click.echo(
+            f"Blanked in {counted(done.campaigns, 'campaign')}: {counted(done.recipients, 'recipient')}, "
+            f"{counted(done.rows, 'row')} of tables, {counted(done.texts, 'text')} that quoted it."
+        )
+    if done.suppressed:
+        click.echo("It stays on the suppression list, as a keyed hash, so that no campaign texts it again.")
 
 
 def _phone() -> str:

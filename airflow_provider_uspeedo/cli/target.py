@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
 
+_OPTIONS = {
+    "default_region": "--default-region",
+    "accept_unreadable=True": "--accept-unreadable",
+    "Name it with column": "Name it with --column",
+}
+"""What messages call by the names of arguments."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerTarget:
     """The ledger that the command line names.
@@ -76,6 +84,8 @@ class LedgerTarget:
 
     def _with_options(self, message: str) -> str:
         """The message, with the options of the command where it names arguments, and what to look at."""
+        for argument, option in _OPTIONS.items():
+            message = message.replace(argument, option)
         if message.startswith("There is no campaign"):
             return f"{message} The campaigns that there are: `{self.command('list')}`."
         if message.startswith("results_conn_id is not set"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verb of the command: its help ends with an example and a link to the runbook."""
+"""A verb of the command: its help ends with an example and a link to the runbook. A verb may have verbs of its own."""
 
 from __future__ import annotations
 
@@ -46,3 +46,22 @@ class Verb(click.Command):
         for title, lines in (("Example", self.examples), ("Runbook", [self.runbook])):
             with formatter.section(title):
                 formatter.write("".join(f"  {line}\n" for line in lines))
+
+
+class VerbGroup(click.Group):
+    """Verbs about one thing, in the order in which they were added.
+
+    :param runbook: the page and section.
+    """
+
+    def __init__(self, *arguments: Any, runbook: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.runbook = runbook
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name for it
+        """The names of the verbs."""
+        return list(self.commands)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options that may also stand before it."""
+        return [*super().get_params(ctx), *ALSO_AFTER]

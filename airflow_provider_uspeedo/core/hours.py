@@ -136,7 +136,7 @@ def _probes(after: int, until: int) -> Iterator[int]:
     yield until
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _offset(where: ZoneInfo, seconds: int) -> int:
     """Seconds that the clock of the zone is ahead of UTC."""
     offset = datetime.fromtimestamp(seconds, where).utcoffset() or timedelta()

@@ -292,7 +292,7 @@ def test_a_dry_run_sends_and_writes_nothing(
     write(tmp_path / "people.parquet", [*people(3), {**people(1)[0], "phone": "n/a"}])
     run = try_task({**task, "dry_run": True})
     assert run.error is None
-    assert (list(run.summary), run.counts) == (KEYS, {"not_sent": 3, "invalid": 1})
+    assert (list(run.summary), run.counts) == ([*KEYS, "plan"], {"not_sent": 3, "invalid": 1})
     assert accepted() == []
     with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []

@@ -31,7 +31,21 @@ def test_every_verb_is_described():
         assert verb.runbook.removeprefix("docs/") in found[name][1]
 
 
-@pytest.mark.parametrize("verb", airflow_uspeedo.commands)
-def test_every_option_of_a_verb_is_described(verb):
+def every_verb(group=airflow_uspeedo, before=""):
+    """The verbs by their full name, those of a group among them."""
+    for name, verb in group.commands.items():
+        if isinstance(verb, click.Group):
+            yield from every_verb(verb, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", verb
+
+
+@pytest.mark.parametrize(("name", "verb"), [pytest.param(*one, id=one[0]) for one in every_verb()])
+def test_every_option_of_a_verb_is_described(name, verb):
     """One row for each."""
-    assert set(rows("command.md", verb)) == options(airflow_uspeedo.commands[verb])
+    assert set(rows("command.md", name)) == options(verb)
+
+
+def test_every_verb_of_a_group_is_described():
+    """In the order of the help."""
+    assert list(rows("command.md", "suppress")) == list(airflow_uspeedo.commands["suppress"].commands)

@@ -76,10 +76,12 @@ def open_ledger(url: URL) -> Iterator[OpenLedger]:
     """Opens the ledger once more, with connections of its own, like another process would."""
     with ExitStack() as closing:
 
-        def open_it(address: URL = url, results_table: str = "uspeedo_results", **options: Any) -> Ledger:
+        def open_it(
+            address: URL = url, results_table: str = "uspeedo_results", *, settle_timeout: float = 20, **options: Any
+        ) -> Ledger:
             dialect = few_rows_at_once(address)
             engine = open_engine(address, **options)
-            opened = Ledger(engine, results_table, timeout=20, settle_timeout=20, dialect=dialect)
+            opened = Ledger(engine, results_table, timeout=20, settle_timeout=settle_timeout, dialect=dialect)
             closing.callback(opened.close)
             return opened
 

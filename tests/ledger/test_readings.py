@@ -250,12 +250,69 @@ def test_failures_are_listed_in_the_order_of_the_table(ledger: Ledger, campaign:
     assert one.counts() == {"accepted": 1, "rejected": 1, "unknown": 2, "invalid": 1, "duplicate": 1}
 
 
+def held(row: int, status: str, reason: str, name: str) -> BadRow:
+    """A row that a rule of a policy excludes."""
+    return BadRow(row, status, reason, "(852)55311111", "", "UTA1", "", key_of(name))
+
+
+CLOSED = "hours: opens at 2026-11-30 01:00 UTC"
+
+
+def test_a_row_that_a_rule_excludes_is_the_one_line_of_a_recipient_that_was_claimed_before(
+    ledger: Ledger, campaign: str
+) -> None:
+    """Whoever died with the claim: the rule is the reason now, also in an attempt after that."""
+    first = Try(ledger, campaign)
+    first.claim(people("abc"))
+    for _ in range(2):
+        later = Try(ledger, campaign)
+        later.claim(
+            [
+                held(1, "not_sent", CLOSED, "a"),
+                held(2, "suppressed", "country: AQ", "b"),
+                *people("c", 3),
+                held(4, "not_sent", CLOSED, "a"),
+            ]
+        )
+        later.end()
+        assert lines_of(ledger, campaign, "row_number", "status", "reason") == [
+            (1, "not_sent", CLOSED),
+            (2, "suppressed", "country: AQ"),
+            (3, "not_sent", None),
+            (4, "duplicate", "same recipient as row 1"),
+        ]
+        assert later.counts() == {"not_sent": 2, "suppressed": 1, "duplicate": 1}
+        assert ledger.not_sent_by_rule(later.attempt, ("hours",)) == {"hours": 1}
+
+
+def test_a_row_that_a_rule_excludes_shows_what_another_attempt_does_with_its_recipient(
+    ledger: Ledger, campaign: str
+) -> None:
+    """The other one had claimed it while the rule allowed it, and sends; that is the truth, and not the rule."""
+    slow = Try(ledger, campaign)
+    first, second, third = slow.claim(people("abc"), size=1)
+    later = Try(ledger, campaign)
+    later.claim([held(row, "not_sent", CLOSED, name) for row, name in enumerate("abc", 1)])
+    later.end()
+    assert slow.send(first)
+    assert slow.mark(second)
+    assert slow.send(third, "c")
+    assert lines_of(ledger, campaign, "row_number", "status") == [
+        (1, "accepted"), (2, "unknown"), (3, "rejected"),
+    ]  # fmt: skip
+    assert later.counts() == {"accepted": 1, "unknown": 1, "rejected": 1}
+
+
+def test_a_second_row_of_a_recipient_that_this_attempt_claimed_is_a_duplicate(ledger: Ledger, campaign: str) -> None:
+    """Though a rule, such as the hours of another time zone in that row, excludes it."""
+    one = Try(ledger, campaign)
+    one.claim(people("a"))
+    one.claim([held(2, "not_sent", CLOSED, "a")])
+    assert one.counts() == {"not_sent": 1, "duplicate": 1}
+
+
 def test_rows_that_were_not_sent_are_counted_by_the_rule_that_held_them_back(ledger: Ledger, campaign: str) -> None:
     """Those of a row of its own and those of a request that was given back, each once; no others."""
-
-    def held(row: int, status: str, reason: str, name: str) -> BadRow:
-        return BadRow(row, status, reason, "(852)55311111", "", "UTA1", "", key_of(name))
-
     one = Try(ledger, campaign)
     rows = [
         *people("abcd"),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One phone is blanked wherever a ledger holds it: with its recipients, in bad rows, and in texts that quote it.
 
-The recipient's key stays: it is what keeps the same campaign from texting the phone again.
+The recipient's key stays: it is what keeps the same campaign from texting the phone again. So do keyed hashes of the
+phone: its place on the suppression list, and its texts as long as a cap counts them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +22,9 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.masking import HIDDEN
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise, spellings_of
 from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.admin.kept_contacts import KeptContacts
 from airflow_provider_uspeedo.ledger.admin.reports import Forgotten
+from airflow_provider_uspeedo.ledger.admin.suppressions import Suppressions
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 
@@ -56,14 +61,15 @@ class Phone:
         except BadPhone as bad:
             reason = bad.reason.replace(", or set bare_digits", "")
             raise ConfigurationError(f"The text is no phone that can be looked for: {reason}.") from None
-        self._spellings = spellings_of(self.normalised)
-        self._parts = [one[1:].split(")") for one in self._spellings]
+        self.spellings = spellings_of(self.normalised)
+        """As campaigns hold it, one that began with older rules otherwise."""
+        self._parts = [one[1:].split(")") for one in self.spellings]
         self._quoted = re.compile("|".join(_quoted(*parts) for parts in self._parts))
 
     def is_in_cell(self, cell: str) -> bool:
         """True if a cell of a table holds this phone, alone or with other text, in any spelling."""
         if _NORMALISED.fullmatch(cell):
-            return cell in self._spellings
+            return cell in self.spellings
         digits = "".join(filter(str.isdecimal, _plain_digits(cell)))
         return any(_holds(digits, *parts) for parts in self._parts)
 
@@ -92,6 +98,8 @@ class Forgetting:
 
     def __init__(self, ledger: LedgerQueries) -> None:
         self._database = ledger.database
+        self._suppressions = Suppressions(ledger)
+        self._contacts = KeptContacts(ledger.tables)
         self._t = tables = ledger.tables
         person = ("phone", "user_id")
         self._recipients = LedgerColumn(tables.recipients, ("campaign_no", "key"), "phone", person)
@@ -118,7 +126,8 @@ class Forgetting:
             of += [row[0] for row in changed]
         campaigns |= self._database.read(lambda connection: self._campaigns_of_rows(connection, attempts))
         campaigns |= self._database.read(lambda connection: self._campaigns_of_requests(connection, requests))
-        return Forgotten(len(campaigns), len(recipients), len(rows), texts)
+        listed = self._suppressions.of(self._suppressions.hasher().of_phones(phone.spellings))
+        return Forgotten(len(campaigns), len(recipients), len(rows), texts, suppressed=bool(listed))
 
     def _blank(self, column: LedgerColumn, phone: Phone) -> list[tuple[Any, ...]]:
         with self._database.streaming() as connection:
@@ -133,7 +142,7 @@ class Forgetting:
         text = table.c[column.text]
         query = sa.select(*(table.c[name] for name in column.key), text)
         if column is self._recipients:
-            query = query.where(text == phone.normalised)
+            query = query.where(text.in_(phone.spellings))
         else:
             query = query.where(text.is_not(None), text != "")
         for *key, found in connection.execute(query):
@@ -146,6 +155,8 @@ class Forgetting:
     def _update(self, connection: Connection, column: LedgerColumn, rows: Sequence[tuple[Any, ...]]) -> None:
         """Empties or masks those rows."""
         table = column.table
+        if column is self._recipients:
+            self._keep_contacts(connection, rows)
         if connection.dialect.name == "sqlite":  # else the phone stays readable in the file
             connection.exec_driver_sql("PRAGMA secure_delete=ON")
         binds = [f"key_{number}" for number in range(len(column.key))]
@@ -156,6 +167,13 @@ class Forgetting:
         else:
             change, binds = change.values({column.text: sa.bindparam("masked")}), [*binds, "masked"]
         connection.execute(change, [dict(zip(binds, row, strict=True)) for row in rows])
+
+    def _keep_contacts(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Writes the times of texts beside the hash of the phone: it cannot be made any more when the phone is gone."""
+        keeping = self._contacts.keeping(connection)
+        if keeping is not None:
+            for campaign_no, some in groupby(rows, key=itemgetter(0)):
+                self._contacts.keep(connection, keeping, campaign_no, [bytes(key) for _, key in some])
 
     def _campaigns_of_rows(self, connection: Connection, attempts: Sequence[int]) -> set[int]:
         """The campaigns that those attempts belong to."""

@@ -40,7 +40,9 @@ ON_MYSQL: dict[str, tuple[str, ...]] = {
     "past_requests": (READ, ADD, CHANGE),
 }
 """Where MySQL and MariaDB need more: inserting what may be there needs the right to change what is inserted."""
-ADMINISTRATOR: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, (READ, ADD, CHANGE, DELETE)) | {"ledger": (READ,)}
+ADMINISTRATOR: dict[str, tuple[str, ...]] = dict.fromkeys(NAMES, (READ, ADD, CHANGE, DELETE)) | {
+    "ledger": (READ, f"{CHANGE} (suppressions)"),  # counted up with every change of the suppression list, and locked
+}
 ROLES = ("worker", "reader", "administrator")
 SEQUENCES = {"campaigns": "campaign_no", "attempts": "attempt_no"}
 

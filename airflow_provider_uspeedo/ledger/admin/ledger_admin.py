@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on a ledger: show, resolve, stop, migrate, prune, forget. Nothing here sends."""
+"""Operations on a ledger: show, resolve, stop, suppress, migrate, prune, forget. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     Stopping,
     UnknownCount,
 )
+from airflow_provider_uspeedo.ledger.admin.suppression_admin import SuppressionAdmin
 from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
@@ -32,11 +33,12 @@ from airflow_provider_uspeedo.ledger.store.version import Migration
 TABLE = "uspeedo_results"
 
 
-class LedgerAdmin:
+class LedgerAdmin(SuppressionAdmin):
     """A ledger, open for what a person does; the command ``airflow-uspeedo`` calls these methods.
 
-    Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns` and :meth:`migrate`
-    raises :class:`~airflow_provider_uspeedo.errors.ConfigurationError` where there is no ledger or no such campaign.
+    Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns`, :meth:`migrate`,
+    :meth:`suppress_add`, :meth:`suppress_import` and :meth:`suppress_list` raises
+    :class:`~airflow_provider_uspeedo.errors.ConfigurationError` where there is no ledger or no such campaign.
     All raise :class:`~airflow_provider_uspeedo.errors.LedgerError` for a ledger of another version (but
     :meth:`migrate`), and :class:`~airflow_provider_uspeedo.errors.LedgerUnavailable` if its database does not answer.
 

@@ -2,7 +2,8 @@
 """Old campaigns are deleted but for a tombstone: the mark first, so that no recipient is texted again, then the rows.
 
 The mark is a conditional update under a lock on the campaign's row, which every claim holds while it inserts. The
-deletion afterwards, in portions, may be interrupted anywhere: the mark stays, and the next pruning goes on.
+deletion afterwards, in portions, may be interrupted anywhere: the mark stays, and the next pruning goes on. Where caps
+are in use, a phone's hash and the time of its text outlive the recipient (see :mod:`.kept_contacts`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.ledger.admin.kept_contacts import KeptContacts
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
 from airflow_provider_uspeedo.ledger.admin.reports import Pruning
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -53,6 +55,7 @@ class Pruner:
         self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
         self._t = ledger.tables
         self._overviews = Overviews(ledger.tables, ledger.rows)
+        self._contacts = KeptContacts(ledger.tables)
         self._with_unknown = with_unknown
         self._rows_at_once, self._requests_at_once = rows_at_once, requests_at_once
 
@@ -73,6 +76,7 @@ class Pruner:
         if not dry_run:
             for campaign_no in self._database.read(self._unfinished):
                 self._delete(campaign_no)
+            self._contacts.sweep(self._database, self._rows_at_once)
         return reports
 
     # -- choosing -----------------------------------------------------------------------------------------------
@@ -202,6 +206,7 @@ class Pruner:
                 pass
 
     def _delete_recipients(self, connection: Connection, campaign_no: int) -> bool:
+        keeping = self._contacts.keeping(connection)
         r = self._t.recipients
         here = r.c.campaign_no == campaign_no
         keys = (
@@ -210,6 +215,8 @@ class Pruner:
             .all()
         )
         if keys:
+            if keeping is not None:
+                self._contacts.keep(connection, keeping, campaign_no, [bytes(key) for key in keys])
             connection.execute(sa.delete(r).where(here, r.c.key >= keys[0], r.c.key <= keys[-1]))
         return bool(keys)
 

@@ -185,7 +185,8 @@ class Contacts:
 
     def record_request(self, connection: Connection, hasher: PhoneHasher, request_id: bytes) -> None:
         """Records the contacts of a request that was marked without; a transaction of its own."""
-        q, r, a, p = self._t.requests, self._t.recipients, self._t.attempts.c, self._t.past_requests.c
+        q, a, p = self._t.requests, self._t.attempts.c, self._t.past_requests.c
+        r = self._t.recipients.alias("r")  # what is looked up in a ledger with a schema must have a name without it
         here = (q.c.id == request_id, q.c.contacts.is_(None))
         locked = sa.select(q.c.campaign_no, q.c.attempt_no).where(*here).with_for_update()
         found = connection.execute(locked).first()

@@ -26,6 +26,8 @@ from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
 
 _TEXTS = ("phone", "user_id", "template_id", "sender_id")
 _NAMES = ("attempt_no", ROW_NUMBER, "known_key", "key", "status", "reason", *_TEXTS)
+EXCLUDED = (Status.SUPPRESSED.value, Status.NOT_SENT.value)
+"""Of rows that a rule excludes, and that could be sent otherwise."""
 FALSE: Any = sa.false()
 ATTEMPT: Any = sa.bindparam("attempt", type_=sa.BigInteger())
 CAMPAIGN: Any = sa.bindparam("campaign", type_=sa.BigInteger())
@@ -101,14 +103,18 @@ class SourceRows:
         r, q = self._t.recipients.alias("r"), self._t.requests.alias("q")
         found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
         source = looked_up(looked_up(self._staged, r, found, isouter=True), q, q.c.id == r.c.request_id, isouter=True)
-        # A row that is wrong today, or left out by a rule, and whose recipient an earlier attempt may have texted:
-        # that is what counts.
+        # A row that is wrong today, and whose recipient an earlier attempt may have texted: that is what counts.
         texted = sa.and_(
-            s.status.in_((Status.INVALID, Status.SUPPRESSED, Status.NOT_SENT)),
+            s.status == Status.INVALID,
             r.c.first_attempt != ATTEMPT,
             sa.or_(q.c.state.in_(MAY_HAVE_ARRIVED), r.c.proven_request_id.is_not(None)),
         )
-        return sa.select(*self._values(texted, r.c.first_row)).select_from(source).where(s.status != "")
+        # A row that a rule excludes stands for a recipient that is known. If that was sent to, or will be by another
+        # attempt, this is what counts; else the rule does, and the recipient gets no other line in the results.
+        excluded = sa.and_(s.status.in_(EXCLUDED), r.c.first_attempt != ATTEMPT)
+        again = sa.and_(s.status == Status.NOT_SENT, r.c.first_attempt == ATTEMPT)
+        values = self._values(sa.or_(texted, excluded), r.c.first_row, duplicate=again, keeps_status=excluded)
+        return sa.select(*values).select_from(source).where(s.status != "")
 
     def _met_again(self) -> Any:
         """Rows of a known key that another row of this attempt stands for."""
@@ -116,15 +122,32 @@ class SourceRows:
         found = sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)
         other = k.c[ROW_NUMBER] != s.row_no
         source = looked_up(self._staged, k, found)
-        return sa.select(*self._values(FALSE, k.c[ROW_NUMBER])).select_from(source).where(other)
+        duplicate = s.status.in_(("", Status.NOT_SENT.value))
+        return sa.select(*self._values(FALSE, k.c[ROW_NUMBER], duplicate=duplicate)).select_from(source).where(other)
 
-    def _values(self, stands: Any, standing_row: Any) -> tuple[Any, ...]:
+    def _values(
+        self, stands: Any, standing_row: Any, *, duplicate: Any = None, keeps_status: Any = FALSE
+    ) -> tuple[Any, ...]:
+        """The values of a row.
+
+        :param stands: the condition that it stands for a recipient that was known before.
+        :param standing_row: the row that stands for its recipient, if it does not.
+        :param duplicate: the condition that this makes it a duplicate; ``None``: if it could be sent.
+        :param keeps_status: the condition that it stands for its recipient and has a status of its own nevertheless.
+        """
         s = self._staged.c
         same = sa.literal("same recipient as row ", sa.String()).concat(sa.cast(standing_row, sa.String(20)))
-        is_good = s.status == ""
+        duplicate = s.status == "" if duplicate is None else duplicate
 
         def unless_it_stands(value: Any) -> Any:
             return value if stands is FALSE else sa.case((stands, None), else_=value)
+
+        def own(value: Any) -> Any:
+            return (
+                unless_it_stands(value)
+                if keeps_status is FALSE
+                else sa.case((keeps_status, value), else_=unless_it_stands(value))
+            )
 
         key = sa.null() if stands is FALSE else sa.case((stands, s.hash))
         return (
@@ -132,8 +155,8 @@ class SourceRows:
             s.row_no,
             key,
             unless_it_stands(s.hash),
-            unless_it_stands(sa.case((is_good, sa.literal(Status.DUPLICATE.value, sa.String())), else_=s.status)),
-            unless_it_stands(sa.case((is_good, same), else_=s.reason)),
+            own(sa.case((duplicate, sa.literal(Status.DUPLICATE.value, sa.String())), else_=s.status)),
+            own(sa.case((duplicate, same), else_=s.reason)),
             *(unless_it_stands(s[name]) for name in _TEXTS),
         )
 

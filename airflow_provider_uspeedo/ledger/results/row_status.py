@@ -54,9 +54,9 @@ class ResultRows:
             self.outcome_row.c.reason,
             sa.case((self.request.c.state == RequestState.SENDING.value, IN_FLIGHT), else_=self.request.c.reason),
         )
-        own = self.source_row.c.status
-        self.status = sa.case((own.is_not(None), own), else_=self.outcome)
-        self.reason = sa.case((own.is_not(None), self.source_row.c.reason), else_=self.why)
+        own = own_status_counts(self.source_row.c.status, self.outcome)
+        self.status = sa.case((own, self.source_row.c.status), else_=self.outcome)
+        self.reason = sa.case((own, self.source_row.c.reason), else_=self.why)
 
     # -- of one attempt, or of recipients -----------------------------------------------------------------------
 
@@ -231,6 +231,14 @@ class ResultRows:
             "cost_count": receipt.cost_count,
         }
         return sa.select(*(values[name].label(ROW_NUMBER if name == ROW_NUMBER else name) for name in COLUMNS))
+
+
+def own_status_counts(own: Any, outcome: Any) -> Any:
+    """The condition that a row has a status of its own, and stands for no recipient that was sent to.
+
+    :param outcome: of that recipient; ``not_sent`` where there is none.
+    """
+    return sa.and_(own.is_not(None), outcome.in_((Status.NOT_SENT.value, Status.SUPPRESSED.value)))
 
 
 def status_of(outcome: Any, state: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from airflow_provider_uspeedo.ledger.results.row_status import ResultRows, status_of
+from airflow_provider_uspeedo.ledger.results.row_status import ResultRows, own_status_counts, status_of
 from airflow_provider_uspeedo.ledger.results.superseded_rows import ONE
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 
@@ -65,7 +65,9 @@ def _other_rows_counted(rows: ResultRows, campaign_no: int, attempt_no: int) -> 
         .group_by(row.status, outcome.status, points_at)
         .subquery()
     )
-    status = sa.case((held.c.own.is_not(None), held.c.own), else_=status_of(held.c.outcome, rows.request.c.state))
+    outcome_of_recipient = status_of(held.c.outcome, rows.request.c.state)
+    own = own_status_counts(held.c.own, outcome_of_recipient)
+    status = sa.case((own, held.c.own), else_=outcome_of_recipient)
     requests = held.outerjoin(rows.request, rows.request.c.id == held.c.request_id)
     return sa.select(status.label("status"), rows.request.c.id, held.c.rows).select_from(requests)
 
