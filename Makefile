@@ -5,8 +5,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
 CHAOS_SEED ?= 1
-# What no driver decides: rights, migrations, plans and the overview are tested through one of each kind.
-NO_DRIVER_DECIDES := not grants and not migrating and not plans and not overview and not histories
+# For tests that wait for servers most of the time, some of them for long: two for each processor.
+WAITING := -n 4 --dist worksteal
+# SLOW=all: whole; else of the slow tests that combine a crash with something else a sample, the same in every run.
+SLOW ?= sample
+# FAST_TESTS="tests/hooks ...": only these of the fast tests in airflow-%.
+FAST_TESTS ?=
+# What a driver decides: how values and errors pass it, and its connections. What the SQL itself decides is tested through
+# one driver of each kind.
+DRIVER_DECIDES := broken_handshake connections creating databases deciding driver_output narrow_text pgbouncer processes \
+	readings repetition results settling_faults staging states taking_over
 RANDOM_SEED ?= $(shell date +%s)
 
 # uv: the one on PATH, or a pinned one from the package index.
@@ -48,13 +56,14 @@ docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m database
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database
 	USPEEDO_TEST_POSTGRES=$${USPEEDO_TEST_POSTGRES:-postgresql+psycopg://root@127.0.0.1/test} \
 	USPEEDO_TEST_MYSQL=$${USPEEDO_TEST_MYSQL:-mysql+mysqldb://root@127.0.0.1:3306/test} \
-		$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m database tests/ledger -k "$(NO_DRIVER_DECIDES)"
+		$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database \
+		$(wildcard $(DRIVER_DECIDES:%=tests/ledger/test_%.py) $(DRIVER_DECIDES:%=tests/hooks/test_%.py))
 
-slow: .venv/.ready ## Run the slow tests: the whole crash matrix
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -m "slow and not airflow and not database"
+slow: .venv/.ready ## Run the slow tests: every crash, a sample of the pairs; SLOW=all for all pairs
+	USPEEDO_SLOW=$(SLOW) $(BIN)/python -m pytest $(PYTEST_OPTIONS) --dist worksteal -m "slow and not airflow and not database"
 
 random-search: .venv/.ready ## Draw new inputs for the property tests; RANDOM_SEED=... repeats a search
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) --hypothesis-profile=random --hypothesis-seed=$(RANDOM_SEED) \
@@ -64,7 +73,7 @@ airflow: .venv/.ready ## Run Airflow's own tests on the newest minor
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
 
 airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: airflow-2.11 ... airflow-3.3
-	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS)
+	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) $(FAST_TESTS)
 	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
 
 airflows: airflow-2.11 airflow-3.0 airflow-3.1 airflow-3.2 airflow-3.3 ## Do that on every supported minor

@@ -53,18 +53,18 @@ __all__ = [
 ]
 
 
-def open_ledger_admin(results_conn_id: str | None = None, results_table: str = "uspeedo_results") -> LedgerAdmin:
+def open_ledger_admin(results_conn_id: str | None = None, results_table: str | None = None) -> LedgerAdmin:
     """The ledger that these arguments name, as they do for the operator; to be used in a ``with`` block.
 
-    :param results_conn_id: a connection of type ``sqlite``, ``postgres`` or ``mysql``; ``None``: the SQLite file in
-        ``AIRFLOW_HOME``.
+    :param results_conn_id: a connection of type ``sqlite``, ``postgres`` or ``mysql``; ``None``: the setting
+        ``[uspeedo] results_conn_id``, then the SQLite file in ``AIRFLOW_HOME``.
+    :param results_table: ``None``: the setting ``[uspeedo] results_table``, then ``uspeedo_results``.
     :raises ConfigurationError: the connection or the name of the table cannot be used for a ledger.
     """
-    from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger_engine
+    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
-    from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
-    return LedgerAdmin(LedgerQueries(open_ledger_engine(results_conn_id), results_table))
+    return LedgerAdmin(LedgerLocation.of(results_conn_id, results_table).open_queries())
 
 
 def phones_in_file(path: str | os.PathLike[str], column: str | None = None) -> Iterator[str | None]:

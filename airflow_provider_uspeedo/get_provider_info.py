@@ -28,7 +28,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "USpeedo", "python-modules": ["airflow_provider_uspeedo.hooks.uspeedo"]},
         ],
         "operators": [
-            {"integration-name": "USpeedo", "python-modules": ["airflow_provider_uspeedo.operators.sms"]},
+            {
+                "integration-name": "USpeedo",
+                "python-modules": [
+                    "airflow_provider_uspeedo.operators.sms",
+                    "airflow_provider_uspeedo.operators.receipts",
+                ],
+            },
         ],
         "connection-types": [
             {
@@ -43,6 +49,28 @@ def get_provider_info() -> dict[str, Any]:
             "uspeedo": {
                 "description": "Settings of the USpeedo provider.",
                 "options": {
+                    "results_conn_id": {
+                        "description": (
+                            "The connection (postgres, mysql or sqlite) of the ledger, wherever no results_conn_id is "
+                            "given: to an operator, the hook, open_ledger_admin or the command airflow-uspeedo. "
+                            "Empty: a SQLite file in AIRFLOW_HOME. A campaign that was begun in another ledger is not "
+                            "known in this one: change it between campaigns."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "warehouse",
+                        "default": "",
+                    },
+                    "results_table": {
+                        "description": (
+                            "The results relation, name or schema.name, wherever no results_table is given. The tables "
+                            "of the ledger are in the same schema, so another schema is another ledger."
+                        ),
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "sms.uspeedo_results",
+                        "default": "uspeedo_results",
+                    },
                     "local_ledger_executors": {
                         "description": (
                             "Executors on which every attempt of a task runs on one machine and sees the same "
@@ -54,7 +82,7 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "example": "LocalExecutor,MyOneMachineExecutor",
                         "default": "LocalExecutor,SequentialExecutor,DebugExecutor",
-                    }
+                    },
                 },
             }
         },

@@ -18,6 +18,9 @@ from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 
 log = logging.getLogger(__name__)
 
+# Every task that sends, or that asks about it, gets this one name: nobody is texted twice under it.
+CAMPAIGN = "reminders {{ run_id }}"
+
 
 @dag(
     schedule=None,
@@ -64,6 +67,7 @@ def send_from_task() -> None:
         template_id="{{ params.template_id }}",
         param_columns=["name", "amount"],
         user_id_column="customer",
+        campaign_id=CAMPAIGN,
         # Safe: a retry sends only what surely reached nobody. So is Clear.
         retries=2,
         retry_delay=timedelta(minutes=5),

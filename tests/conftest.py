@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
 
-RANDOM_SEARCH_FACTOR = 7
+RANDOM_SEARCH_FACTOR = 4
 """How many times as many examples a random search draws."""
 
 # In a fresh clone the first draw of a text builds Hypothesis's tables of Unicode: seconds, on a busy machine.

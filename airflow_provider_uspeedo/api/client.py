@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.content_check import task_content_from
 from airflow_provider_uspeedo.api.response.codes import NOT_FOUND
 from airflow_provider_uspeedo.api.response.query_responses import read_query_response
-from airflow_provider_uspeedo.api.response.receipts import SessionReceipts, read_receipts
+from airflow_provider_uspeedo.api.response.receipts import ReceiptsAnswer, SessionReceipts, read_receipts_answer
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer, read_send_answer
 from airflow_provider_uspeedo.api.response.templates import Template, read_templates
 from airflow_provider_uspeedo.core.content import TaskContent
@@ -58,7 +58,14 @@ class USpeedoClient:
 
         :raises CallError: after several attempts, if a call got no usable response.
         """
-        return [receipts for some in _portions(session_nos) for receipts in self._receipts(some)]
+        return [receipts for answer in self.ask_receipts(session_nos) for receipts in answer.sessions]
+
+    def ask_receipts(self, session_nos: Sequence[str]) -> Iterator[ReceiptsAnswer]:
+        """Ask for the receipts of any number of sessions, one call after the other as the answers are taken.
+
+        :raises CallError: after several attempts, if a call got no usable response.
+        """
+        return (self._receipts(some) for some in _portions(session_nos))
 
     def query_templates(self, template_ids: Sequence[str], *, must_exist: bool = False) -> list[Template]:
         """Ask for templates. One that does not exist is missing from the list.
@@ -81,9 +88,9 @@ class USpeedoClient:
         """Close all connections."""
         self._transport.close()
 
-    def _receipts(self, session_nos: Sequence[str]) -> list[SessionReceipts]:
+    def _receipts(self, session_nos: Sequence[str]) -> ReceiptsAnswer:
         body = self._query(lambda: builders.get_receipts(self._config, session_nos, **_stamp()))
-        return read_receipts(body, session_nos)
+        return read_receipts_answer(body, session_nos)
 
     def _templates(self, template_ids: Sequence[str], *, must_exist: bool) -> dict[str, Template]:
         try:

@@ -31,26 +31,26 @@ class VerbsInOrder(click.Group):
     metavar="NAME",
     envvar="AIRFLOW_USPEEDO_CONN_ID",
     show_envvar=True,
-    help="Connection of the ledger: the operator's results_conn_id. Not given: the SQLite file in AIRFLOW_HOME.",
+    help="Connection of the ledger: the operator's results_conn_id. Not given: the setting [uspeedo] results_conn_id, "
+    "then the SQLite file in AIRFLOW_HOME.",
 )
 @click.option(
     "--results-table",
     metavar="NAME",
-    default="uspeedo_results",
     envvar="AIRFLOW_USPEEDO_RESULTS_TABLE",
-    show_default=True,
     show_envvar=True,
-    help="The operator's results_table, name or schema.name.",
+    help="The operator's results_table, name or schema.name. Not given: the setting [uspeedo] results_table, then "
+    "uspeedo_results.",
 )
 @click.option("--debug", is_flag=True, help="Show Airflow's own output, and tracebacks.")
 @click.pass_context
-def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: str, debug: bool) -> None:
+def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: str | None, debug: bool) -> None:
     """Show and control campaigns of text messages.
 
     Give the same connection and table as the task: its last message names both. These options may stand before or
     after the verb.
     """
-    context.obj = LedgerTarget(conn_id or None, results_table, debug)
+    context.obj = LedgerTarget(conn_id or None, results_table or None, debug)
 
 
 for verb in (

@@ -49,7 +49,7 @@ def ddl(target: LedgerTarget, dialect: Literal["postgresql", "mysql", "sqlite"])
     with target.errors_as_lines():
         from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
-        text = LedgerAdmin.ddl(dialect, results_table=target.results_table)
+        text = LedgerAdmin.ddl(dialect, results_table=target.location.results_table)
     click.echo(text.rstrip("\n"))
 
 
@@ -76,7 +76,7 @@ def grants(
     with target.errors_as_lines():
         from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
-        text = LedgerAdmin.grants(dialect, full, user, results_table=target.results_table)
+        text = LedgerAdmin.grants(dialect, full, user, results_table=target.location.results_table)
     click.echo(text.rstrip("\n"))
 
 
@@ -98,7 +98,8 @@ def migrate(target: LedgerTarget) -> None:
         click.echo(f"The ledger has version {done.now} already.")
     else:
         click.echo(f"The ledger went from version {done.before} to version {done.now}.")
-    click.echo(f"The results relation {target.results_table} was {'created' if done.created_results else 'made anew'}.")
+    made = "created" if done.created_results else "made anew"
+    click.echo(f"The results relation {target.location.results_table} was {made}.")
 
 
 @click.command(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from airflow_provider_uspeedo.cli.silence import silenced
 from airflow_provider_uspeedo.errors import USpeedoError
 
 if TYPE_CHECKING:
+    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
 
@@ -31,19 +33,33 @@ _OPTIONS = {
 class LedgerTarget:
     """The ledger that the command line names.
 
+    :param conn_id: ``None``: not given, so that the setting decides.
+    :param results_table: likewise.
     :param debug: show Airflow's own output, and tracebacks.
     """
 
     conn_id: str | None
-    results_table: str
+    results_table: str | None
     debug: bool
 
+    @property
+    def location(self) -> LedgerLocation:
+        """The ledger that the options, or the settings, name."""
+        from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+
+        with silenced(self.debug):  # where a setting is no plain text, Airflow is asked
+            return LedgerLocation.of(self.conn_id, self.results_table)
+
     def __str__(self) -> str:
-        if self.conn_id:
-            return f"connection {self.conn_id!r}, table {self.results_table}"
+        location = self.location
+        by = {name: f" (from [uspeedo] {name})" for name in location.from_settings}
+        table = f"table {location.results_table}{by.get('results_table', '')}"
+        if location.conn_id:
+            return f"connection {location.conn_id!r}{by.get('results_conn_id', '')}, {table}"
         from airflow_provider_uspeedo.hooks.ledger_connection import default_file
 
-        return f"the SQLite file {default_file()} (no --conn-id was given), table {self.results_table}"
+        why = "no --conn-id was given, and [uspeedo] results_conn_id is not set"
+        return f"the SQLite file {default_file()} ({why}), {table}"
 
     @contextmanager
     def open(self) -> Iterator[LedgerAdmin]:
@@ -78,7 +94,7 @@ class LedgerTarget:
     def command(self, *words: str) -> str:
         """A command line for the same ledger, to be copied."""
         options = ["--conn-id", self.conn_id] if self.conn_id else []
-        if self.results_table != "uspeedo_results":
+        if self.results_table:
             options += ["--results-table", self.results_table]
         return shlex.join(["airflow-uspeedo", *options, *words])
 
@@ -87,12 +103,29 @@ class LedgerTarget:
         for argument, option in _OPTIONS.items():
             message = message.replace(argument, option)
         if message.startswith("There is no campaign"):
-            return f"{message} The campaigns that there are: `{self.command('list')}`."
+            known = f"The campaigns that there are: `{self.command('list')}`."
+            return f"{message} Looked in {self}. {known}{self._other_file()}"
         if message.startswith("results_conn_id is not set"):
             return f"{message} The option of this command for it is --conn-id."
         if message.startswith("There is no ledger"):
-            return f"{message} Looked in {self}. The task's last message names the right connection and table."
+            looked = f"Looked in {self}. The task's last message names the right connection and table."
+            return f"{message} {looked}{self._other_file()}"
         return message
+
+    def _other_file(self) -> str:
+        """Where else to look: the file that held the campaigns from before a setting."""
+        if "results_conn_id" not in self.location.from_settings:
+            return ""
+        from airflow_provider_uspeedo.hooks.ledger_connection import default_file
+
+        file = default_file()
+        if not file.exists():
+            return ""
+        connection = shlex.quote(json.dumps({"conn_type": "sqlite", "host": str(file)}))
+        return (
+            f" Campaigns from before the setting may be in the SQLite file {file}: "
+            f"`AIRFLOW_CONN_FORMER={connection} airflow-uspeedo --conn-id former list`."
+        )
 
     def _unexpected(self, error: Exception) -> str:
         """An error that is not ours. Only Airflow's own text is shown: other messages may quote values."""

@@ -80,7 +80,7 @@ def open_ledger_engine(results_conn_id: str | None) -> Engine:
 
     if results_conn_id is None:
         refuse_file_on_many_machines()
-        return _guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger")
+        return open_default_file()
     url, arguments = _address(_connection(results_conn_id), results_conn_id)
     if url.get_backend_name() == "sqlite":
         refuse_file_on_many_machines(results_conn_id)
@@ -88,6 +88,13 @@ def open_ledger_engine(results_conn_id: str | None) -> Engine:
         refuse_wrong_port(url.port, results_conn_id)
         refuse_wrong_arguments(url.get_backend_name(), arguments, results_conn_id)
     return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}", arguments)
+
+
+def open_default_file() -> Engine:
+    """The engine of the SQLite file in AIRFLOW_HOME, whatever the executor is."""
+    from airflow_provider_uspeedo.ledger.store.engine import open_engine
+
+    return _guarded(open_engine(_sqlite_url(str(default_file()))), "The default ledger")
 
 
 def _guarded(engine: Engine, what: str, extras: Mapping[str, Any] = MappingProxyType({})) -> Engine:
@@ -157,26 +164,28 @@ def refuse_file_on_many_machines(results_conn_id: str | None = None) -> None:
 
     :raises ConfigurationError: attempts of one task may run on several machines here, each with its own file.
     """
-    configured = _option("core", "executor", "LocalExecutor")
-    allowed = {name.strip() for name in _option("uspeedo", "local_ledger_executors", LOCAL_EXECUTORS).split(",")}
+    configured = option("core", "executor", "LocalExecutor")
+    allowed = {name.strip() for name in option("uspeedo", "local_ledger_executors", LOCAL_EXECUTORS).split(",")}
     others = [name for name in _executor_names(configured) if name not in allowed]
     if others:
         given = "is not set" if results_conn_id is None else f"{results_conn_id!r} names a SQLite file"
         raise ConfigurationError(
             f"results_conn_id {given}, and on {', '.join(others)} a retry may run on another machine, where "
-            "the SQLite ledger is empty: all recipients would be sent to again. Set results_conn_id to a PostgreSQL or "
-            "MySQL connection. If all attempts do run on one machine, name the executor in [uspeedo] "
-            "local_ledger_executors."
+            "the SQLite ledger is empty: all recipients would be sent to again. Set results_conn_id, or the setting "
+            "[uspeedo] results_conn_id for all tasks, to a PostgreSQL or MySQL connection. If all attempts do run on "
+            "one machine, name the executor in [uspeedo] local_ledger_executors."
         )
 
 
-def _option(section: str, name: str, default: str) -> str:
+def option(section: str, name: str, default: str) -> str:
+    """An option of Airflow's configuration; read without importing Airflow where it is not loaded."""
     if not airflow_environment.is_airflow_loaded():
         with suppress(airflow_environment.AskAirflow):
             return airflow_environment.option(section, name, default)
     from airflow.providers.common.compat.sdk import conf
 
-    return str(conf.get(section, name, fallback=default))
+    found = conf.get(section, name, fallback=default)
+    return default if found is None else str(found)
 
 
 def _connection(conn_id: str) -> Any:

@@ -130,24 +130,31 @@ class USpeedoHook(BaseHook):
         self,
         campaign_id: str,
         results_conn_id: str | None = None,
-        results_table: str = "uspeedo_results",
+        results_table: str | None = None,
         statuses: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """The outcome of every row of a campaign, as a DataFrame with the columns of the results table.
 
         It holds phones: do not push it to XCom.
 
+        :param results_conn_id: the connection of the ledger; not given: the setting ``[uspeedo] results_conn_id``, then
+            the SQLite file in ``AIRFLOW_HOME``.
+        :param results_table: likewise; then ``uspeedo_results``.
         :param statuses: only rows with these, such as ``["rejected", "unknown"]``; by default all.
+        :raises ConfigurationError: ``statuses`` has another word, the ledger cannot be opened, or a setting leads to
+            another ledger than the SQLite file that holds the campaign.
         """
         import pandas as pd
 
         if statuses is not None and (isinstance(statuses, str) or not set(statuses) <= set(STATUSES)):
             raise ConfigurationError(f"statuses must be a list of some of {', '.join(STATUSES)}.")
-        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+        from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
         from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 
-        ledger = open_ledger(results_conn_id, results_table)
+        location = LedgerLocation.of(results_conn_id, results_table)
+        ledger = location.open_queries()
         try:
+            location.refuse_left_behind(campaign_id, ledger)
             rows = [row for portion in ledger.results(campaign_id, statuses) for row in portion]
         finally:
             ledger.close()

@@ -74,7 +74,7 @@ class Ledger(LedgerQueries):
         self.settle_timeout = settle_timeout
         self._claims = Claims(self.tables, self.database.dialect)
         self._contacts = self._claims.contacts
-        self._marks = Marks(self.tables, self._contacts)
+        self._marks = Marks(self.tables, self.database.dialect, self._contacts)
         self._transitions = Transitions(self.tables)
         self._rerun = Rerun(self.tables, self.rows)
 

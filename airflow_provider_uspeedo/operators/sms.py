@@ -44,11 +44,11 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
+    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
     from airflow_provider_uspeedo.tables.spool import SpooledTable
 
-RESULTS_TABLE = "uspeedo_results"
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
     SourceNotFound: "docs/runbook.md#table-not-there",
@@ -111,8 +111,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
-        and the results; ``None``: a SQLite file in ``AIRFLOW_HOME``, only where all attempts run on one machine.
-    :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``.
+        and the results; ``None``: the setting ``[uspeedo] results_conn_id``, then a SQLite file in ``AIRFLOW_HOME``,
+        only where all attempts run on one machine.
+    :param results_table: the relation with one row per row of the table, ``name`` or ``schema.name``; ``None``: the
+        setting ``[uspeedo] results_table``, then ``uspeedo_results``.
     :param dry_run: reads the table and the ledger, sends and writes nothing; returns the same summary, and a ``plan``.
     :param plan: the output of a dry run of the same table, as a person has approved it: refused before the first
         message if what it covers has changed since.
@@ -175,7 +177,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         canary: int | str | None = None,
         slice: str | Sequence[int] | None = None,  # noqa: A002 - the best name for an argument that users map over
         results_conn_id: str | None = None,
-        results_table: str = RESULTS_TABLE,
+        results_table: str | None = None,
         dry_run: bool | str = False,
         plan: Any = NOTSET,
         prices: Any = None,
@@ -229,6 +231,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.uspeedo_conn_id = uspeedo_conn_id
         self._stop_signal: StopSignal | None = None
         self._query: TableQuery | None = None
+        self._location: LedgerLocation | None = None
         self._list_query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
@@ -307,7 +310,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
+        from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
         self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
@@ -316,11 +319,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
         self._query = query_of(self)
-        ledger = open_ledger(
-            arguments.text_or_none(self.results_conn_id), arguments.text_or_none(self.results_table) or RESULTS_TABLE
-        )
+        self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
+        ledger = self._location.open_ledger()
         hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
+            self._location.refuse_left_behind(config.campaign_id, ledger)
             if self.rendered_natively:
                 refuse_native_name(config.campaign_id, ledger)
             config = replace(config, rules=with_queries_read(rules_of(self, hook.config.policy), self._run_list))
@@ -428,7 +431,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """The summary, with the connection of the results, or the path of the local file."""
         from airflow_provider_uspeedo.hooks.ledger_connection import default_file
 
-        conn_id = arguments.text_or_none(self.results_conn_id)
+        conn_id = self._location.conn_id if self._location else None
         return replace(summary, results_conn_id=conn_id, ledger_file="" if conn_id else str(default_file()))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:

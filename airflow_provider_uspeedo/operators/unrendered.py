@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _TEMPLATE_IN_SQL = re.compile(r"\{\{\s*[^\W\d].*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 """Its expressions begin with a name: ``{{1,2},{3,4}}`` is an array of SQL."""
 _MAX_QUOTE = 80
-_PLAIN = (str, int, float, Decimal, date, UUID, os.PathLike, type(None))
+_PLAIN = (str, int, float, Decimal, date, timedelta, UUID, os.PathLike, type(None))
 """Types whose text is the same in every process."""
 WHAT_TO_DO = (
     "Airflow renders templates only for the task that it runs itself, not for `execute()` inside a @task or another "

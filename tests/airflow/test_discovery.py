@@ -79,12 +79,15 @@ def test_the_form_has_a_field_for_every_extra(form: dict[str, Any]) -> None:
     assert form["extra"] == sorted(CONNECTION_FIELDS)
 
 
-def test_the_setting_has_its_default() -> None:
-    """Without a word in airflow.cfg only executors of one machine may use the SQLite file."""
+def test_the_settings_have_their_defaults() -> None:
+    """Without a word in airflow.cfg no ledger is named, and only executors of one machine may use the SQLite file."""
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
 
     from airflow_provider_uspeedo.hooks.ledger_connection import LOCAL_EXECUTORS
+    from airflow_provider_uspeedo.hooks.ledger_location import RESULTS_TABLE
 
     ProvidersManager().initialize_providers_configuration()
     assert conf.get("uspeedo", "local_ledger_executors") == LOCAL_EXECUTORS
+    assert conf.get("uspeedo", "results_conn_id") == ""
+    assert conf.get("uspeedo", "results_table") == RESULTS_TABLE

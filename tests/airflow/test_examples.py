@@ -124,15 +124,22 @@ def test_columns_can_take_the_place_of_fixed_values(
 
 
 def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
-    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, accepted: Accepted
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
 ) -> None:
-    """The whole of send_from_task.py in a DAG run of Airflow's own."""
+    """The whole of send_from_task.py in a DAG run of Airflow's own, with a ledger that the settings name."""
     runs = DagRuns(airflow_home)
-    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    settings = {"AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger", "AIRFLOW__USPEEDO__RESULTS_TABLE": "texted"}
+    runs.test("send_from_task", {"folder": str(tmp_path)}, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES), **settings)
     states = runs.states("send_from_task")
     assert states == dict.fromkeys(("choose_people", "send", "follow_up"), ("success", 1))
     assert sorted(accepted()) == ["(852)55311111", "(852)55312222"]
     assert runs.xcoms("send_from_task")["follow_up"] == ["C-3"]
+    summary = runs.xcoms("send_from_task")["send"]
+    assert (summary["results_conn_id"], summary["results_table"]) == ("ledger", "texted")
+    with closing(sqlite3.connect(ledger)) as results:
+        kept = results.execute("SELECT campaign_id, count(*) FROM texted GROUP BY campaign_id").fetchall()
+    assert kept == [(summary["campaign_id"], 3)]
+    assert summary["campaign_id"].startswith("reminders ")
 
 
 def test_the_rows_of_a_query_are_pinned_and_sent_to(

@@ -73,6 +73,42 @@ def test_a_connection_names_another_file(task: dict[str, Any], ledger: Path) -> 
     assert count_results(ledger, run.summary["campaign_id"], "texted") == 2
 
 
+def test_a_setting_names_the_ledger_of_every_task(
+    task: dict[str, Any], ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """XCom and the last message have what was used. An argument decides first; an empty field of a form is none."""
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_CONN_ID", "ledger")
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_TABLE", "texted")
+    run = try_task({**task, "results_conn_id": "{{ params.conn_id }}"}, params={"conn_id": None})
+    assert run.counts == {"accepted": 2}
+    assert (run.summary["results_conn_id"], run.summary["results_table"]) == ("ledger", "texted")
+    assert count_results(ledger, run.summary["campaign_id"], "texted") == 2
+    again = try_task({**task, "results_conn_id": "ledger", "results_table": "mine"})
+    assert (again.summary["accepted_now"], again.summary["results_table"]) == (0, "mine")
+    broken = try_task({**task, "recipients": [{"phone": "nobody"}]})
+    assert "table texted in connection 'ledger'" in str(broken.error)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_campaign_of_the_file_is_refused_where_a_setting_leads_elsewhere(
+    task: dict[str, Any], ledger: Path, monkeypatch: pytest.MonkeyPatch, accepted: Accepted, *, dry_run: bool
+) -> None:
+    """Begun without the setting, cleared with it: nobody is texted again, and the message says how to go on."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    assert try_task(task).counts == {"accepted": 2}
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_CONN_ID", "ledger")
+    run = try_task({**task, "dry_run": dry_run})
+    assert isinstance(run.error, AirflowFailException)
+    assert f"the SQLite file {HOME / 'uspeedo_ledger.db'} already holds campaign" in str(run.error)
+    assert "docs/runbook.md#refused-before-sending" in str(run.error)
+    former = {"conn_type": "sqlite", "host": str(HOME / "uspeedo_ledger.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_FORMER", json.dumps(former))
+    assert try_task({**task, "results_conn_id": "former"}).summary["accepted_now"] == 0
+    assert len(accepted()) == 2
+    assert not ledger.exists()
+
+
 @pytest.mark.parametrize(
     ("connection", "said"),
     [

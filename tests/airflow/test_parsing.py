@@ -46,6 +46,6 @@ def test_parsing_a_dag_imports_no_heavy_library_of_ours() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     seen = json.loads(watched.stdout.splitlines()[-1])
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) >= 5
     assert seen["at parse"] == seen["at discovery"] == []
     assert any(line.endswith(": pyarrow") for line in seen["afterwards"]), "the watch sees nothing at all"

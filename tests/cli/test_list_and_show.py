@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from airflow_provider_uspeedo.core.slices import Slice
+from airflow_provider_uspeedo.hooks import ledger_connection
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.campaign.stage import make_order, people
@@ -139,7 +140,39 @@ def test_list_and_show_make_no_ledger(command, warehouse):
 def test_without_a_connection_the_message_names_the_file(warehouse):
     """The usual mistake at night: --conn-id forgotten."""
     said = Command()("show", "x")
-    assert "uspeedo_ledger.db (no --conn-id was given)" in said.line
+    assert "uspeedo_ledger.db (no --conn-id was given, and [uspeedo] results_conn_id is not set)" in said.line
+
+
+def test_without_an_option_the_settings_decide(warehouse, monkeypatch):
+    """As they do for a task; what the line names wins over them."""
+    warehouse.run(people(1), ONE)
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_CONN_ID", "warehouse")
+    assert Command()("list", "--json") == Command("--conn-id", "warehouse")("list", "--json")
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_CONN_ID", "nowhere")
+    assert Command("--conn-id", "warehouse")("list").code == 0
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_TABLE", "sms.texts")
+    assert '"sms"."texts"' in Command()("ddl", "--dialect", "postgresql").out
+    assert '"sms"."mine"' in Command("--results-table", "sms.mine")("ddl", "--dialect", "postgresql").out
+
+
+def test_the_message_says_which_setting_led_there_and_where_else_to_look(warehouse, monkeypatch, tmp_path):
+    """Once the setting stands, the campaigns from before it are in the file: the line that lists them can be copied."""
+    warehouse.run(people(1), ONE)
+    file = tmp_path / "uspeedo_ledger.db"
+    monkeypatch.setattr(ledger_connection, "default_file", lambda: file)
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_CONN_ID", "warehouse")
+    monkeypatch.setenv("AIRFLOW__USPEEDO__RESULTS_TABLE", "texts")
+    settings = "connection 'warehouse' (from [uspeedo] results_conn_id), table texts (from [uspeedo] results_table)"
+    said = Command()("show", "absent")
+    assert f"Looked in {settings}." in said.line
+    assert "airflow-uspeedo list" in said.line
+    assert "before the setting" not in said.line
+    file.touch()
+    said = Command()("show", "absent")
+    connection = json.dumps({"conn_type": "sqlite", "host": str(file)})
+    assert f"may be in the SQLite file {file}: `AIRFLOW_CONN_FORMER='{connection}' airflow-uspeedo" in said.line
+    assert "--conn-id former list`" in said.line
+    assert "before the setting" not in Command("--conn-id", "warehouse")("show", "absent").line
 
 
 @pytest.mark.parametrize(("version", "what"), [(1, "Run `airflow-uspeedo migrate`"), (99, "install that version here")])

@@ -38,13 +38,20 @@ print("loaded:", *{name.partition('.')[0] for name in sys.modules})
 NOT_FOR_A_LIST = {"airflow", "pandas", "phonenumbers", "requests"}
 
 
-@pytest.mark.parametrize("options", [["--conn-id", "warehouse"], []], ids=["environment", "default file"])
-def test_a_list_does_not_import_airflow(warehouse, options):
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [(["--conn-id", "warehouse"], ""), ([], ""), ([], "[uspeedo]\nresults_conn_id = warehouse\n")],
+    ids=["environment", "default file", "setting"],
+)
+def test_a_list_does_not_import_airflow(warehouse, options, settings):
     """Its start takes longer than all else: a plain connection, and the default file, are found without it."""
     warehouse.run(people(3))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     connection = os.environ["AIRFLOW_CONN_WAREHOUSE"]
-    (warehouse.folder / "uspeedo_ledger.db").symlink_to(warehouse.file)
+    if settings:
+        (warehouse.folder / "airflow.cfg").write_text(settings)
+    else:
+        (warehouse.folder / "uspeedo_ledger.db").symlink_to(warehouse.file)
     done = subprocess.run(
         [sys.executable, "-c", LISTS, *options, "list", "--json"],
         env={**environment, "AIRFLOW_HOME": str(warehouse.folder), "AIRFLOW_CONN_WAREHOUSE": connection},

@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tests.crash.stage import Scene, Stage
+from tests.sampling import sampled
+
+SHARE = 4
+"""One in so many combinations of a crash and something else is in a sample."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +58,21 @@ class OneCrash:
         self.states = list(crash_in_each(self._empty, range(len(self.gaps)), **what))
 
     def with_fault(self, request: int, fault: str) -> Iterator[Crashed]:
-        """The same with one fault, at the request of that number, counted from 1."""
-        plan = {request: fault}
+        """The same with one fault, at the request of that number, counted from 1.
+
+        Of the crashes before it and of those after it a sample, another one for each request and fault.
+        """
+        plan, drawn = {request: fault}, f"{fault} at {request}"
         sends = [gap for gap, name in enumerate(self.gaps) if name == "send"]
-        for state in self.states:
-            if state.gap <= sends[request - 1]:
-                before = state.scene.copy()
-                before.plan(plan)
-                yield Crashed(state.gap, before)
+        for state in sampled([state for state in self.states if state.gap <= sends[request - 1]], SHARE, drawn):
+            before = state.scene.copy()
+            before.plan(plan)
+            yield Crashed(state.gap, before)
         scene = self._stage.scene(plan)
         rest = range(sends[request - 1] + 1, len(gaps_of(scene, **self._what)))
-        yield from crash_in_each(scene, rest, **self._what)
+        yield from crash_in_each(scene, sampled(rest, SHARE, drawn), **self._what)
         scene.remove()
+
+
+one_crash = cache(OneCrash)
+"""The states of one crash on a stage, made once: those who go on from one of them copy it."""

@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import pytest
 
-from tests.crash.crashes import OneCrash
+from tests.crash.crashes import one_crash
 from tests.crash.endings import Endings
 from tests.crash.one_try import NO_CONNECTION
 from tests.crash.stage import Stage
 from tests.crash.vendor import FAULTS
+from tests.sampling import is_whole
 
 REQUESTS = (1, 2, 3)
 ALL_FAULTS = list(enumerate([NO_CONNECTION, *FAULTS]))
-one_crash = cache(OneCrash)
 
 
 @pytest.mark.parametrize(("number", "fault"), ALL_FAULTS)
@@ -32,12 +30,12 @@ def test_a_fault_without_a_crash_is_recorded_as_what_it_is(stage: Stage, number:
 @pytest.mark.parametrize("request_number", REQUESTS)
 @pytest.mark.parametrize("fault", [NO_CONNECTION, *FAULTS])
 def test_a_fault_and_a_crash_text_nobody_twice(stage: Stage, fault: str, request_number: int) -> None:
-    """Every fault at every request, with a crash in every gap before it and after it."""
+    """Every fault at every request, with a crash in a sample of the gaps before it and after it."""
     endings = Endings(once_more=False)
     for crashed in one_crash(stage).with_fault(request_number, fault):
         endings.finish(crashed.scene, f"{fault} at request {request_number}, crash in gap {crashed.gap}")
     assert endings.found == []
-    assert endings.resumed > 5
+    assert endings.resumed > (5 if is_whole() else 1)
 
 
 @pytest.mark.parametrize(("number", "fault"), ALL_FAULTS)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.crash.endings import Endings
 from tests.crash.stage import Stage
+from tests.sampling import sampled
 
 MOST_KILLS = 4
 
@@ -20,7 +21,7 @@ MOST_KILLS = 4
 def test_killed_again_and_again_everyone_is_texted_once(stage: Stage, seeds: range) -> None:
     """A campaign with three sending threads is killed at random moments up to four times, and then left alone."""
     endings = Endings()
-    for seed in seeds:
+    for seed in sampled(seeds, 1 if len(seeds) == 8 else 2, str(seeds)):
         chance = random.Random(seed)
         scene = stage.scene()
         for _ in range(chance.randint(1, MOST_KILLS)):

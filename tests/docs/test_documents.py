@@ -125,8 +125,11 @@ def test_every_setting_is_described():
     from airflow_provider_uspeedo.get_provider_info import get_provider_info
 
     for section, about in get_provider_info()["config"].items():
-        for name, option in about["options"].items():
-            assert f"[{section}]\n{name} = {option['default']}" in read("results.md")
+        described = rows("results.md", "Settings")
+        assert f"`[{section}]`" in read("results.md")
+        assert {name: default.strip("`") for name, (default, _) in described.items()} == {
+            name: option["default"] for name, option in about["options"].items()
+        }
 
 
 @pytest.mark.parametrize("section", sorted(_sections_in_code()))

@@ -108,7 +108,8 @@ class Child:
             def read(self, size: int | None = -1, /) -> bytes:
                 if self.tell() and child.kind == "postgresql":
                     with sa.create_engine(child.url, isolation_level="AUTOCOMMIT").connect() as connection:
-                        query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY %%'"
+                        copying = "pg_stat_activity WHERE query LIKE 'COPY %%' AND datname = current_database()"
+                        query = f"SELECT pg_terminate_backend(pid) FROM {copying}"
                         connection.exec_driver_sql(query)
                 return super().read(100 if self.tell() == 0 else size)
 

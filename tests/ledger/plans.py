@@ -16,10 +16,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-LARGE = ("uspeedo_recipients", "uspeedo_source_rows")
+LARGE = ("uspeedo_recipients", "uspeedo_source_rows", "uspeedo_receipts", "uspeedo_contacts")
 _IN_THE_VIEW = {"r", "s", "bs"}
 """The names of the large tables there."""
-_FIRST_COLUMNS = re.compile(r"\b(campaign_no|attempt_no|first_attempt|request_id)\b")
+_FIRST_COLUMNS = re.compile(r"\b(campaign_no|attempt_no|first_attempt|request_id|phone_hash)\b")
 
 
 DAY = "'2026-01-01 00:00:00.000000'"
@@ -140,7 +140,16 @@ def write_history(kind: str, cursor: Any, recipients: int) -> None:
 
 def _history(kind: str, recipients: int) -> Iterator[str]:
     if kind == "postgresql":
-        for name in ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes"):
+        for name in (
+            "campaigns",
+            "attempts",
+            "requests",
+            "recipients",
+            "source_rows",
+            "outcomes",
+            "receipts",
+            "contacts",
+        ):
             yield f"ALTER TABLE uspeedo_{name} SET (autovacuum_enabled = false)"
     each = _numbers(CAMPAIGNS)
     part = _hash(kind, "'part'")
@@ -173,11 +182,20 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         .replace("key, request_id", "`key`, request_id" if kind == "mysql" else "key, request_id")
         .replace(f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}")
     )
+    phone = _hash(kind, _text(kind, "'p'", f"n / {CAMPAIGNS}"))
+    yield (
+        f"INSERT INTO uspeedo_contacts (phone_hash, campaign_no, {'`key`' if kind == 'mysql' else 'key'}) "
+        f"SELECT {phone}, n % {CAMPAIGNS} + 1, {key} FROM {_numbers(count)}"
+    ).replace(f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}")
     number, key_name = ("`row_number`", "`key`") if kind == "mysql" else ('"row_number"', "key")
     yield (
         f"INSERT INTO uspeedo_source_rows (attempt_no, {number}, status, reason, phone, user_id, template_id, "
         f"sender_id) SELECT n % {CAMPAIGNS} + 1, {recipients} + n, 'invalid', 'phone is empty', '', '', 'UTA1', '' "
         f"FROM {_numbers(count // 10)}"
+    )
+    yield (
+        f"INSERT INTO uspeedo_receipts (request_id, {key_name}, result) "
+        f"SELECT {of_recipient}, {key}, 'Success' FROM {_numbers(count)}"
     )
     for status, remainder in (("rejected", 3), ("unknown", 5)):
         yield (

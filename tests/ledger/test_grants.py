@@ -18,6 +18,8 @@ from airflow_provider_uspeedo.ledger.admin import grants
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results import creation
+from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
 from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of, resolve
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
@@ -74,6 +76,10 @@ def run_a_campaign(ledger: Ledger, name: str = "x") -> None:
     one.send(ledger.renew(one.attempt, third, b"n" * 16))
     one.end()
     assert resolve(ledger, name, as_sent=False, by="ann", only=[second.recipients[0].key]) == 1
+    key = first.recipients[0].key
+    for result in ("Unknow", "Success"):
+        receipt = MessageReceipt(first.id, key, result, "", "", None, None, "")
+        ReceiptLedger(ledger).record(one.attempt.campaign_no, [receipt])
     assert resolve(ledger, name, as_sent=True, by="ann") == 1
     assert one.settle(second)  # its answer comes at last
     rerun = Try(ledger, name, vendor=one.vendor)

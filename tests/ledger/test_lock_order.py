@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules, Exclusion
 from airflow_provider_uspeedo.core.slices import Slice
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.records import Answer, new_id
-from tests.ledger.acting import SPEC, OpenLedger, Try, people
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
+from tests.ledger.acting import SPEC, OpenLedger, Try, people, resolve
 from tests.ledger.servers import SERVERS
 
 pytestmark = pytest.mark.parametrize("kind", SERVERS[:1], indirect=True)
-ORDER = ("campaigns", "attempts", "requests", "recipients")
+ORDER = ("campaigns", "attempts", "requests", "contacts", "recipients")
 _LOCKING = re.compile(
     r"(?:UPDATE|DELETE FROM) uspeedo_(\w+)|SELECT .*FROM uspeedo_(\w+)\s.*FOR (?:KEY SHARE|UPDATE)", re.DOTALL
 )
@@ -43,6 +46,23 @@ def recorded(ledger: Ledger) -> Iterator[list[list[str]]]:
     event.remove(ledger.database.engine, "before_cursor_execute", note)
 
 
+def settle_by_receipts(ledger: Ledger, of_person: Ledger, campaign: str) -> None:
+    """Two requests with recipients that a person had called *not sent*, and whom receipts prove to be sent to."""
+    attempt = Try(ledger, campaign)
+    requests = attempt.claim(people("stuvwx", 20), size=3)
+    for request in requests:
+        attempt.mark(request)
+        unknown = tuple((one.key, "unknown", "not listed") for one in request.recipients)
+        ledger.settle(attempt.attempt, request.id, Answer("S", 0, "V", unknown))
+    assert resolve(of_person, campaign, as_sent=False, by="ann") == 6
+    given = [
+        MessageReceipt(request.id, one.key, "Success", "", "", None, None, "accepted")
+        for request in requests
+        for one in request.recipients
+    ]
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == 6
+
+
 def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign: str) -> None:
     """Campaign, attempts, requests, recipients: a claim that takes over, a renewal, answers, ends, decisions."""
     ledger = open_ledger()
@@ -58,10 +78,23 @@ def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign:
         ledger.settle(first.attempt, renewed.id, Answer("1", 0, "r"))
         ledger.end_attempt(first.attempt, complete=False)
         ledger.end_attempt(second.attempt, complete=True, fingerprint=bytes(16))
-    assert {table for one in transactions for table in one} == set(ORDER)
+        settle_by_receipts(ledger, open_ledger(), campaign)
+    assert {table for one in transactions for table in one} == set(ORDER) - {"contacts"}
     for locks in transactions:
         places = [ORDER.index(table) for table in locks]
         assert places == sorted(places), locks
+
+
+def test_a_mark_that_judges_locks_in_the_same_order(open_ledger: OpenLedger, campaign: str) -> None:
+    """The request, the contacts of its phones by hash, the recipients that leave it. It holds the request already."""
+    ledger = open_ledger()
+    one = Try(ledger, campaign, rules=ContactRules(caps=(Cap(1, 7),)))
+    (request,) = one.claim(people("abc"))
+    with recorded(ledger) as transactions:
+        one.marked(request, lambda _now: [Exclusion("not_sent", "hours: night", [2])])
+    (locks,) = [one for one in transactions if "contacts" in one]
+    assert list(dict.fromkeys(locks)) == ["campaigns", "requests", "contacts", "recipients"]
+    assert locks[-1] == "requests"
 
 
 def test_an_end_locks_the_attempts_of_all_slices_by_number(open_ledger: OpenLedger, campaign: str) -> None:

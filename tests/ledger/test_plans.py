@@ -8,15 +8,19 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import new_id
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
 from tests.docs.pages import DOCS, code
 from tests.ledger.acting import SPEC, Try, duplicate, invalid, people
 from tests.ledger.plans import CAMPAIGNS, complaints, planned, rows_read, write_history
 from tests.ledger.servers import SERVERS, empty_database, plain_connection, select
+from tests.ledger.test_policy import suppress
 
 RECIPIENTS = {"sqlite": 1_000, "postgresql": 10_000, "mysql": 10_000}
 """Of each old campaign. SQLite plans without knowing how many there are."""
@@ -24,7 +28,7 @@ NAME = "invoices 2026-11-22"
 """The name in the documents' examples."""
 PEOPLE = [f"p{number}" for number in range(1_000)]
 HEADINGS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL and MariaDB"}
-LARGE_TABLES = ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes")
+LARGE_TABLES = ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "receipts", "contacts")
 
 
 @pytest.fixture(scope="module", params=["new", "analysed"])
@@ -119,11 +123,49 @@ def counts_each_attempt(ledger: Ledger, campaign: str) -> None:
         ledger.requests_sent(attempt)
 
 
+def judges_by_a_policy(ledger: Ledger, campaign: str) -> None:
+    """Claims and marks under a cap and a list; people of the history, whose contacts must be recorded, among them."""
+    suppress(ledger, "new 3")
+    uncapped = Try(ledger, campaign)
+    (old,) = uncapped.claim(people([f"uncapped {number}" for number in range(50)]), size=50)
+    uncapped.mark(old)
+    attempt = Try(ledger, campaign, rules=ContactRules(caps=(Cap(1, 7), Cap(3, 30))))
+    requests = attempt.claim(people([f"new {number}" for number in range(300)]), size=100)
+    suppress(ledger, "new 5")
+    for request in requests:
+        attempt.mark(request)
+    suppress(ledger, "new 3", "new 5", listed=False)
+    forget_caps(ledger)
+
+
+def forget_caps(ledger: Ledger) -> None:
+    """As if no cap had ever been asked for."""
+    q = ledger.tables.requests
+    ledger.database.write(lambda connection: connection.execute(ledger.tables.ledger.update().values(cap_days=None)))
+    ledger.database.write(lambda c: c.execute(q.update().where(q.c.contacts == 1).values(contacts=None)))
+
+
 def shares_rows(ledger: Ledger, campaign: str) -> None:
     attempt = Try(ledger, campaign)
     found = ledger.complete_reading(attempt.attempt)
     number = found.attempt_no if found else attempts_of(ledger.database.engine.url, campaign)[0]
     ledger.share_reading(attempt.attempt, number)
+
+
+def collects_receipts(ledger: Ledger, campaign: str) -> None:
+    receipts = ReceiptLedger(ledger)
+    requests = receipts.sent_requests(campaign, None)
+    receipts.standings(requests)
+    receipts.reopened(requests)
+    members = receipts.members(requests)
+    assert members
+    number = requests[0].campaign_no
+    for result in ("Unknow", "Success"):
+        given = [MessageReceipt(one.request_id, one.key, result, "", "", None, 1, "accepted") for one in members]
+        receipts.record(number, given)
+    list(receipts.reasons(requests))
+    receipts.contradicted(requests)
+    receipts.not_to_be_asked(number)
 
 
 VERBS: dict[str, Callable[[Ledger, str], object]] = {
@@ -136,9 +178,11 @@ VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "count unknown": lambda ledger, campaign: LedgerAdmin(ledger).count_unknown(campaign),
     "unchanged table": shares_rows,
     "claim": claims_more,
+    "policy": judges_by_a_policy,
     "resolve": lambda ledger, campaign: LedgerAdmin(ledger).resolve(
         campaign, as_sent=False, by="ann", in_flight=True
     ),
+    "collect receipts": collects_receipts,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
@@ -22,6 +23,10 @@ from tests.tables.reading import read, read_lists
 from tests.tables.warehouse import FAST, MARKER, SERVERS, Connect, connector, query, rows_of, run
 
 PHONE = "+85255311111"
+TYPES, KEPT = (
+    f"uspeedo_{name}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}_{os.getpid()}" for name in ("types", "kept")
+)
+"""Tables of this process alone: others may run the same tests on the same server."""
 NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {}) SELECT i FROM n"
 NUMBERS_OF = {"psycopg2": "SELECT generate_series(1, {}) AS i", "pymysql": "SELECT seq AS i FROM seq_1_to_{}"}
 NUMBERS_OF |= {"psycopg": NUMBERS_OF["psycopg2"], "MySQLdb": NUMBERS_OF["pymysql"]}
@@ -108,13 +113,13 @@ def test_the_types_of_mariadb_become_the_text_that_people_expect(connect: Connec
     """TIME is a length of time for its drivers, BIT is bytes."""
     run(
         connect,
-        "CREATE OR REPLACE TABLE uspeedo_types (a decimal(10,2), b boolean, c date, d datetime, e time, f bit(3), "
+        f"CREATE OR REPLACE TABLE {TYPES} (a decimal(10,2), b boolean, c date, d datetime, e time, f bit(3), "
         "g json, h enum('x', 'y'), i set('p', 'q'), j bigint unsigned, k varbinary(9), l text, m year)",
-        "INSERT INTO uspeedo_types VALUES (2.5, true, '2026-11-22', '2026-11-22 14:30:00', '14:30:00', b'101', "
+        f"INSERT INTO {TYPES} VALUES (2.5, true, '2026-11-22', '2026-11-22 14:30:00', '14:30:00', b'101', "
         "'[\"Ann\", 1.50]', 'y', 'p,q', 18446744073709551615, 'Ann', 'Änne', 2026)",
     )
-    table = rows_of(connect, "SELECT * FROM uspeedo_types")
-    run(connect, "DROP TABLE uspeedo_types")
+    table = rows_of(connect, f"SELECT * FROM {TYPES}")
+    run(connect, f"DROP TABLE {TYPES}")
     assert [*(read(table, name)[0] for name in "abcdefhijklm")] == [
         "2.50", "1", "2026-11-22", "2026-11-22 14:30:00", "14:30:00", "5", "y", "p,q", "18446744073709551615", "Ann",
         "Änne", "2026",
@@ -161,14 +166,14 @@ def test_a_table_that_is_not_there_may_come_yet(connect: Connect) -> None:
 
 def test_a_statement_that_changes_something_changes_nothing(connect: Connect, driver: str) -> None:
     """It is refused, and what it did is not committed."""
-    run(connect, "CREATE TABLE uspeedo_kept (x integer)", "INSERT INTO uspeedo_kept VALUES (1)")
+    run(connect, f"CREATE TABLE {KEPT} (x integer)", f"INSERT INTO {KEPT} VALUES (1)")
     try:
         # Some versions of duckdb give the number of rows.
         with suppress(TableError) if driver == "duckdb" else pytest.raises(TableError):
-            rows_of(connect, "DELETE FROM uspeedo_kept")
-        assert read(rows_of(connect, "SELECT x FROM uspeedo_kept")) == ["1"]
+            rows_of(connect, f"DELETE FROM {KEPT}")
+        assert read(rows_of(connect, f"SELECT x FROM {KEPT}")) == ["1"]
     finally:
-        run(connect, "DROP TABLE uspeedo_kept")
+        run(connect, f"DROP TABLE {KEPT}")
 
 
 BAD_VALUE = {"sqlite3": "SELECT json_extract({}, '$')", "duckdb": "SELECT CAST({} AS INTEGER)"}

@@ -64,17 +64,37 @@ class SessionReceipts:
         return bool(self.receipts) and all(receipt.final for receipt in self.receipts)
 
 
+@dataclass(frozen=True, slots=True)
+class ReceiptsAnswer:
+    """The answer to one question.
+
+    :param sessions: one entry for each session asked for, in that order; a session that the answer does not name has
+        no receipts yet.
+    :param others: sessions that the answer names although nobody asked for them.
+    """
+
+    sessions: tuple[SessionReceipts, ...]
+    others: tuple[SessionReceipts, ...] = ()
+
+
 def read_receipts(body: Mapping[str, object], session_nos: Sequence[str]) -> list[SessionReceipts]:
     """Read the receipts in a response: one entry for each session asked for, in that order.
 
     A session that is not in the response has no receipts yet; one that was not asked for is ignored.
     """
+    return list(read_receipts_answer(body, session_nos).sessions)
+
+
+def read_receipts_answer(body: Mapping[str, object], session_nos: Sequence[str]) -> ReceiptsAnswer:
+    """Read all that a response says; whatever is missing, null or of another type in it, is no receipt yet."""
     found: dict[str, list[Receipt]] = defaultdict(list)
     for session in listed(body.get(field_names.DATA)):
         if isinstance(session, Mapping):
             receipts = (one for one in listed(session.get(field_names.RECEIPT_SET)) if isinstance(one, Mapping))
             found[text(session.get(field_names.SESSION_NO))] += map(_receipt, receipts)
-    return [SessionReceipts(session_no, tuple(found.get(session_no, ()))) for session_no in session_nos]
+    asked = tuple(SessionReceipts(session_no, tuple(found.get(session_no, ()))) for session_no in session_nos)
+    others = found.keys() - set(session_nos)
+    return ReceiptsAnswer(asked, tuple(SessionReceipts(name, tuple(found[name])) for name in sorted(others)))
 
 
 def _receipt(fields: Mapping[str, object]) -> Receipt:

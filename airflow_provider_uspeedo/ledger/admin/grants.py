@@ -28,11 +28,11 @@ WORKER: dict[str, tuple[str, ...]] = {
     "source_rows": (READ, ADD, DELETE),
     "outcomes": (READ, ADD, DELETE),
     "past_requests": (READ, ADD),
-    "receipts": (READ,),
+    "receipts": (READ, ADD, CHANGE),
     "suppressed": (READ,),
     "contacts": (READ, ADD, CHANGE),
 }
-"""What a worker does with each table: claim, send, settle; and resolve, where a task does that."""
+"""What a worker does with each table: claim, send, settle; resolve, where a task does that; collect receipts."""
 ON_MYSQL: dict[str, tuple[str, ...]] = {
     "campaigns": (READ, ADD, f"{CHANGE} (campaign_no, name_hash, name, key_spec, phone_metadata, created_at)"),
     "source_rows": (READ, ADD, CHANGE, DELETE),

@@ -32,6 +32,7 @@ from airflow_provider_uspeedo.ledger.protocol.contacts import (
     window,
 )
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.expressions import database_now
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
 from airflow_provider_uspeedo.ledger.store.schema import Tables
@@ -49,8 +50,9 @@ class Marks:
     :param contacts: what the ledger knows of phones.
     """
 
-    def __init__(self, tables: Tables, contacts: Contacts) -> None:
+    def __init__(self, tables: Tables, dialect: DatabaseDialect, contacts: Contacts) -> None:
         self._t = tables
+        self._dialect = dialect
         self._campaigns = Campaigns(tables)
         self._contacts = contacts
         q, ledger = tables.requests.c, tables.ledger.c
@@ -150,6 +152,8 @@ class Marks:
         left_out: dict[int, Why] = {}
         listed = found.has_list and found.list_version != request.list_version
         hashes = self._hashes(attempt, request) if listed or rules.caps else []
+        if hashes:
+            self._dialect.read_by_index(connection)
         if rules.caps:
             self._contacts.lock(connection, hashes)
             found = self._contacts.ledger_rules(connection)  # the time: waiting for the lock may have taken long

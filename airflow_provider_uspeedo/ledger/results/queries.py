@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from airflow_provider_uspeedo.core.arrays import column_of_keys
-from airflow_provider_uspeedo.core.keys import KeySpec
+from airflow_provider_uspeedo.core.keys import KeySpec, campaign_hash
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse_other_keys, refuse_pruned
 from airflow_provider_uspeedo.ledger.protocol.portion import keys_to_look_up
@@ -69,10 +69,18 @@ class LedgerQueries:
         return self.database.read(lambda connection: creation.version_found(connection, self.tables)) is not None
 
     def has_campaign(self, campaign_id: str) -> bool:
-        """True if the ledger has a campaign of that name, pruned or not; asking creates nothing."""
-        return self.exists() and self.database.read(
-            lambda connection: self._campaigns.find(connection, campaign_id) is not None
-        )
+        """True if the ledger, of any version, has a campaign of that name, pruned or not; asking creates nothing."""
+        file, campaigns = self.database.file, self.tables.campaigns
+        if file is not None and not file.exists():
+            return False
+        query = sa.select(campaigns.c.campaign_no).where(campaigns.c.name_hash == campaign_hash(campaign_id))
+
+        def work(connection: Connection) -> bool:
+            if not sa.inspect(connection).has_table(campaigns.name, schema=campaigns.schema):
+                return False
+            return connection.execute(query).first() is not None
+
+        return self.database.read(work)
 
     def peek(self, campaign_id: str, spec: KeySpec) -> Attempt | None:
         """What an attempt would see, without writing one; ``None`` for a campaign that is not in the ledger."""
@@ -135,9 +143,9 @@ class LedgerQueries:
         others = rows.other_rows(*here, *named(row[ROW_NUMBER], *texts, rows.status, rows.reason))
         both = sa.union_all(first.where(rows.outcome.in_(_FAILED)), others.where(rows.status.in_(_FAILED))).subquery()
         number = both.c.number
-        return sa.select(
-            number.label("row_number"), both.c.phone, both.c.user_id, both.c.status, both.c.reason
-        ).order_by(number)
+        return sa.select(number.label(ROW_NUMBER), both.c.phone, both.c.user_id, both.c.status, both.c.reason).order_by(
+            number
+        )
 
     def outcomes(self, attempt: Attempt, keys: Sequence[bytes]) -> dict[bytes, RecipientStatus]:
         """What the ledger says of those of ``keys`` that are in it."""

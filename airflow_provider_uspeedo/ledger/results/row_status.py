@@ -214,7 +214,7 @@ class ResultRows:
     def _with_receipt(self, source: Any) -> Any:
         receipt = self._receipt.c
         here = sa.and_(receipt.request_id == self.request.c.id, receipt.key == self.recipient.c.key)
-        return source.outerjoin(self._receipt, here)
+        return looked_up(source, self._receipt, here, isouter=True)
 
     def _columns(self, *, row_number: Any, key: Any, **shown: Any) -> sa.Select[Any]:
         request, receipt = self.request.c, self._receipt.c

@@ -133,6 +133,9 @@ class DatabaseDialect(ABC):
             places = column_of_numbers(order[start : start + self.rows_at_once])
             yield {name: _taken(cells, places) for name, cells in columns.items()}
 
+    def read_by_index(self, connection: Connection) -> None:  # noqa: B027 - most databases do so anyway
+        """Until the transaction ends, rows that are named by their keys are found by them, not by reading a table."""
+
     # -- statements ---------------------------------------------------------------------------------------------
 
     @abstractmethod

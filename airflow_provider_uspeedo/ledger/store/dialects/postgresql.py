@@ -218,6 +218,10 @@ class PostgreSQL(DatabaseDialect):
         text = f"COPY {self.quoted_table(connection, table)} ({names}) FROM STDIN (FORMAT binary)"
         connection.exec_driver_sql(text, (binary_rows(columns),))
 
+    def read_by_index(self, connection: Connection) -> None:
+        # It takes a table that it has no statistics of yet for a small one, and reads it whole.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+
     # -- statements ---------------------------------------------------------------------------------------------
 
     def new_only(self, table: sa.Table) -> Insert:
