@@ -7,8 +7,10 @@ part after the other is put in order: the memory does not grow with the table, o
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -17,6 +19,7 @@ import numpy as np
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.errors import SourceUnavailable
 
 PARTS = 64
 ROWS_IN_MEMORY = 100_000
@@ -75,13 +78,25 @@ class RowChoice:
         self._places: list[list[tuple[int, int]]] = [[] for _ in range(PARTS)]
 
     def add(self, records: Records) -> None:
-        """Takes some more rows."""
+        """Takes some more rows.
+
+        :raises SourceUnavailable: there is no room for them on the disk.
+        """
         self._kept.append(records)
         self._rows_kept += len(records)
         if self._rows_kept > ROWS_IN_MEMORY:
             self._write()
 
     def _write(self) -> None:
+        try:
+            self._write_kept()
+        except OSError as error:
+            raise SourceUnavailable(
+                f"The rows of the table cannot be noted in a temporary file: {os.strerror(error.errno or 0)}. Free "
+                "space there, or let TMPDIR name a folder on a larger disk."
+            ) from None
+
+    def _write_kept(self) -> None:
         if self._file is None:
             file = tempfile.TemporaryFile("w+b", prefix="uspeedo-")  # noqa: SIM115 - open as long as this
             self._file = cast("BinaryIO", file)
@@ -94,6 +109,7 @@ class RowChoice:
             if end > first:
                 self._places[part].append((start + first * RECORD.itemsize, end - first))
         self._file.write(records.tobytes())
+        self._file.flush()
         self._kept, self._rows_kept = [], 0
 
     def chosen(self) -> Iterator[tuple[Records, Records, np.ndarray[Any, Any]]]:
@@ -115,7 +131,8 @@ class RowChoice:
         """Frees the space on the disk."""
         self._kept = []
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # a full disk, once more
+                self._file.close()
 
 
 def _choose(records: Records) -> tuple[Records, Records, np.ndarray[Any, Any]]:

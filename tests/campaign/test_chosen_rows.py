@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.campaign import chosen_rows
 from airflow_provider_uspeedo.campaign.chosen_rows import RECORD, RowChoice
+from airflow_provider_uspeedo.errors import SourceUnavailable
 
 SMALL = st.integers(0, 3)
 ROWS = st.lists(st.tuples(SMALL, SMALL, SMALL, SMALL), max_size=40)
@@ -45,3 +48,11 @@ def test_each_recipient_has_one_row_and_the_others_know_it(
             found |= {row: row for row in chosen["row"].tolist()}
             found |= dict(zip(lost["row"].tolist(), instead.tolist(), strict=True))
     assert found == chosen_by_hand(rows)
+
+
+def test_a_full_disk_is_told_and_may_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``/dev/full`` is one."""
+    monkeypatch.setattr(chosen_rows, "ROWS_IN_MEMORY", 0)
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda mode, prefix: Path("/dev/full").open(mode))  # noqa: SIM115
+    with pytest.raises(SourceUnavailable, match="No space left on device"), closing(RowChoice()) as choice:
+        choice.add(np.zeros(1, RECORD))

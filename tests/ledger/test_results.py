@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
-from tests.ledger.acting import OpenLedger, Try, duplicate, invalid, key_of, people, person
+from tests.ledger.acting import SPEC, OpenLedger, Try, duplicate, invalid, key_of, people, person
 from tests.ledger.servers import plain_connection, select
 
 
@@ -49,6 +49,15 @@ def test_its_columns_and_their_order_are_promised(ledger: Ledger, campaign: str,
     cursor.fetchall()
     connection.close()
     assert names == COLUMNS
+
+
+def test_recipients_are_counted_by_status_whatever_table_they_were_in(ledger: Ledger, campaign: str) -> None:
+    """By recipients and not by rows: invalid rows and duplicates are none."""
+    in_every_status(ledger, campaign)
+    Try(ledger, campaign).claim(people("xy"))
+    attempt = ledger.peek(campaign, SPEC)
+    assert attempt is not None
+    assert ledger.recipients_by_status(attempt) == {"accepted": 1, "rejected": 1, "unknown": 4, "not_sent": 4}
 
 
 def test_statuses_add_up_to_the_rows(ledger: Ledger, campaign: str, url: URL) -> None:
