@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules, Exclusion
 from airflow_provider_uspeedo.core.slices import Slice
@@ -85,9 +86,10 @@ def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign:
         assert places == sorted(places), locks
 
 
-def test_a_mark_that_judges_locks_in_the_same_order(open_ledger: OpenLedger, campaign: str) -> None:
+def test_a_mark_that_judges_locks_in_the_same_order(open_ledger: OpenLedger, empty_url: URL, campaign: str) -> None:
     """The request, the contacts of its phones by hash, the recipients that leave it. It holds the request already."""
-    ledger = open_ledger()
+    ledger = open_ledger(empty_url)
+    ledger.prepare()
     one = Try(ledger, campaign, rules=ContactRules(caps=(Cap(1, 7),)))
     (request,) = one.claim(people("abc"))
     with recorded(ledger) as transactions:

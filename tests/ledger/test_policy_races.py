@@ -148,8 +148,8 @@ def counted_before_the_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     lock, times = Contacts.lock, Contacts.times
     with monkeypatch.context() as patched:
 
-        def count_then_lock(self: Contacts, connection: Any, phones: Any, since: Any) -> Any:
-            found = times(self, connection, phones, since)
+        def count_then_lock(self: Contacts, connection: Any, phones: Any, *given: Any) -> Any:
+            found = times(self, connection, phones, *given)
             lock(self, connection, list(phones))
             return found
 

@@ -23,7 +23,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
 from airflow_provider_uspeedo.ledger.store.expressions import database_now
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
-from airflow_provider_uspeedo.ledger.store.schema import TIME, Tables
+from airflow_provider_uspeedo.ledger.store.schema import HASH, TIME, Tables
 from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
 
 SUPPRESSED = "suppression: on the ledger's list"
@@ -82,7 +82,10 @@ class Contacts:
         self._suppressed = sa.select(suppressed.c.phone_hash).where(suppressed.c.phone_hash.in_(hashes))
         of_rows = looked_up(staged, c, c.c.phone_hash == s.phone_hash)
         self._times_of_rows = self._times(of_rows, c, s.row_no, s.phone)
-        self._times_of_hashes = self._times(c, c, c.c.phone_hash).where(c.c.phone_hash.in_(hashes))
+        # Most of what a mark finds is itself: claimed, so that it counts for nothing, and need not be followed.
+        r = tables.recipients.alias("r")
+        not_itself = sa.or_(r.c.request_id != sa.bindparam("itself", type_=HASH), r.c.proven_request_id.is_not(None))
+        self._times_of_hashes = self._times(c, c, c.c.phone_hash, only=not_itself).where(c.c.phone_hash.in_(hashes))
         self._lock = (
             sa.select(c.c.phone_hash)
             .where(c.c.phone_hash.in_(hashes))
@@ -123,11 +126,16 @@ class Contacts:
             found.setdefault(row_no, []).extend(time for time in (kept, first, second) if time is not None)
         return found
 
-    def times(self, connection: Connection, phones: Mapping[bytes, str], since: datetime) -> dict[bytes, Times]:
-        """When these phones were texted since that moment, by their hashes."""
+    def times(
+        self, connection: Connection, phones: Mapping[bytes, str], since: datetime, itself: bytes
+    ) -> dict[bytes, Times]:
+        """When these phones were texted since that moment, by their hashes.
+
+        :param itself: the claimed request that asks.
+        """
         found: dict[bytes, Times] = {}
         for some in portions(sorted(phones)):
-            rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since})
+            rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since, "itself": itself})
             for phone_hash, phone, kept, first, second in rows:
                 digest = bytes(phone_hash)
                 # A key may have got another phone since: then its texts went there.
@@ -143,15 +151,17 @@ class Contacts:
         for some in portions(sorted(set(hashes))):
             connection.execute(self._lock, {"hashes": some}).all()
 
-    def _times(self, source: Any, contact: Any, identity: Any, phone: Any = None) -> Any:
+    def _times(self, source: Any, contact: Any, identity: Any, phone: Any = None, only: Any = None) -> Any:
         """Rows with up to three times at which a phone was texted: of a forgotten recipient, and of its two requests.
 
         :param phone: what the recipient's phone must be; ``None``: it is returned, to be compared.
+        :param only: a condition on the recipient ``r``.
         """
         r = self._t.recipients.alias("r")
         c, since = contact.c, sa.bindparam("since", type_=TIME)
         same = sa.and_(r.c.campaign_no == c.campaign_no, r.c.key == c.key)
-        joined = looked_up(source, r, same if phone is None else sa.and_(same, r.c.phone == phone), isouter=True)
+        more = [] if phone is None else [r.c.phone == phone]
+        joined = looked_up(source, r, sa.and_(same, *more, *([] if only is None else [only])), isouter=True)
         kept = sa.case((c.sent_at > since, c.sent_at))
         times = [kept]
         for number, request_id in enumerate((r.c.request_id, r.c.proven_request_id), 1):

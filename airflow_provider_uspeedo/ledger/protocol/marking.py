@@ -184,7 +184,7 @@ class Marks:
         """
         since = window(rules.caps, now)
         phones = dict(zip(hashes, request.recipients.texts("phone"), strict=True))
-        times = self._contacts.times(connection, phones, since)
+        times = self._contacts.times(connection, phones, since, request.id)
         if self._contacts.unrecorded(connection, since):
             raise ContactsUnrecorded
         going: Counter[bytes] = Counter()
