@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.request.content_check import task_content_from
 from airflow_provider_uspeedo.api.response.codes import NOT_FOUND
 from airflow_provider_uspeedo.api.response.query_responses import read_query_response
-from airflow_provider_uspeedo.api.response.receipts import ReceiptsAnswer, SessionReceipts, read_receipts_answer
+from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer, SessionReceipts, read_receipts_answer
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer, read_send_answer
 from airflow_provider_uspeedo.api.response.templates import Template, read_templates
 from airflow_provider_uspeedo.core.content import TaskContent

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_uspeedo.api.client import USpeedoClient
     from airflow_provider_uspeedo.api.client_config import ClientConfig
-    from airflow_provider_uspeedo.api.response.receipts import SessionReceipts
+    from airflow_provider_uspeedo.api.response.receipt_answers import SessionReceipts
     from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
     from airflow_provider_uspeedo.api.response.templates import Template
 

@@ -23,7 +23,7 @@ from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.contacts import ContactsUnrecorded, window
-from airflow_provider_uspeedo.ledger.protocol.marks import Judge, Marks
+from airflow_provider_uspeedo.ledger.protocol.marking import Judge, Marks
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results import creation

@@ -3,34 +3,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow_provider_uspeedo.core.exit_policy import ExitDecision, wait_for_retries
-from airflow_provider_uspeedo.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from airflow.triggers.base import BaseTrigger
-
-PLACES = ("airflow.providers.standard.triggers.temporal", "airflow.triggers.temporal")
-"""Where ``DateTimeTrigger`` is: in a provider that Airflow 3 needs, or in Airflow 2 itself."""
 SHORTEST_SLEEP = timedelta(seconds=30)
-
-
-def time_trigger() -> type[BaseTrigger]:
-    """Airflow's own trigger for a time; the time is all that one holds.
-
-    :raises ConfigurationError: this Airflow has none.
-    """
-    for module in PLACES:
-        with suppress(ImportError):
-            return import_module(module).DateTimeTrigger  # type: ignore[no-any-return]
-    raise ConfigurationError(
-        "deferrable=True with hours in the policy needs Airflow's DateTimeTrigger: install "
-        "apache-airflow-providers-standard, or set deferrable=False, so that retries wait. Nothing was sent."
-    )
 
 
 def time_to_wake(opens_at: datetime, now: datetime) -> datetime:

@@ -25,6 +25,7 @@ from airflow_provider_uspeedo.errors import (
     LedgerUnavailable,
     Refused,
 )
+from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
 from airflow_provider_uspeedo.operators.rendering import TextRendering
@@ -34,9 +35,8 @@ from airflow_provider_uspeedo.operators.waiting import reschedule, time_trigger
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
     from airflow_provider_uspeedo.receipts.collection import Collection
-    from airflow_provider_uspeedo.receipts.config import CollectionConfig
+    from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 
-RESULTS_TABLE = "uspeedo_results"
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RESCHEDULE = "reschedule"
 
@@ -54,7 +54,8 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
     :param campaign_id: the campaign, as the task that sent it names it.
     :param session_nos: only these sessions, such as ``send.output["session_nos"]``; without ``campaign_id``, the
         requests of all campaigns are looked through for them.
-    :param results_conn_id: the connection of the ledger; as the task that sends has it.
+    :param results_conn_id: the connection of the ledger, as the task that sends has it; by default the setting
+        ``[uspeedo] results_conn_id``, else the SQLite file.
     :param results_table: the relation of the results; likewise.
     :param uspeedo_conn_id: the connection to USpeedo.
     :param first_after: when to ask first, counted from the last answer to a request; a timedelta, or seconds.
@@ -144,12 +145,11 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         return f"Unexpected {type(error).__name__}; the log says where."
 
     def _run(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
         from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 
         refuse_unrendered(self)
         config = self._config()
-        ledger = open_ledger(text_or_none(self.results_conn_id), text_or_none(self.results_table) or RESULTS_TABLE)
+        ledger = LedgerLocation.of(self.results_conn_id, self.results_table).open_ledger()
         hook = USpeedoHook(text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
             return self._ask_until_done(context, config, ReceiptLedger(ledger), hook)
@@ -159,7 +159,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
 
     def _config(self) -> CollectionConfig:
         """The rendered arguments, checked."""
-        from airflow_provider_uspeedo.receipts.config import CollectionConfig
+        from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 
         rate = text_or_none(self.min_delivery_rate)
         return CollectionConfig(
@@ -218,7 +218,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         said = f"{describe(collection.totals)} Receipts are asked for at {moment:%Y-%m-%d %H:%M:%S} UTC"
         if self.deferrable:
             self.log.info("%s; until then the task is deferred.", said)
-            self.defer(trigger=time_trigger(moment), method_name="resume")
+            self.defer(trigger=time_trigger()(moment=moment), method_name="resume")
         if self.mode == RESCHEDULE:
             self.log.info("%s; until then the task is rescheduled.", said)
             reschedule(moment)

@@ -30,12 +30,13 @@ from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
-from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake, time_trigger
+from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
 from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
+from airflow_provider_uspeedo.operators.waiting import time_trigger
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template

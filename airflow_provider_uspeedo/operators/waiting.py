@@ -3,21 +3,32 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, NoReturn
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from airflow_provider_uspeedo.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
+
+PLACES = ("airflow.providers.standard.triggers.temporal", "airflow.triggers.temporal")
+"""Where ``DateTimeTrigger`` is: in a provider that Airflow 3 needs, or in Airflow 2 itself."""
 
 
-def time_trigger(moment: datetime) -> Any:
-    """Airflow's own trigger for a moment; the time is all that it carries.
+def time_trigger() -> type[BaseTrigger]:
+    """Airflow's own trigger for a time; the time is all that one holds.
 
-    :param moment: aware.
+    :raises ConfigurationError: this Airflow has none.
     """
-    try:
-        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
-    except ImportError:  # Airflow 2.11 has it in its core
-        from airflow.triggers.temporal import DateTimeTrigger  # type: ignore[import-not-found, no-redef, unused-ignore]
-
-    return DateTimeTrigger(moment=moment)
+    for module in PLACES:
+        with suppress(ImportError):
+            return import_module(module).DateTimeTrigger  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        "deferrable=True needs Airflow's DateTimeTrigger: install apache-airflow-providers-standard, or set "
+        "deferrable=False. Nothing was sent."
+    )
 
 
 def reschedule(moment: datetime) -> NoReturn:

@@ -12,12 +12,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_uspeedo.api.response.receipts import ReceiptsAnswer
+from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member, SentRequest, Standing
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
-from airflow_provider_uspeedo.receipts.matching import SessionMembers, newest_of_each
+from airflow_provider_uspeedo.receipts.receipt_matching import SessionMembers, newest_of_each
 from airflow_provider_uspeedo.receipts.totals import Totals
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_uspeedo.core.exit_policy import End
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.receipts.config import CollectionConfig
+from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 from airflow_provider_uspeedo.receipts.totals import PENDING, Totals
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.response.receipts import Receipt, SessionReceipts, read_receipts
+from airflow_provider_uspeedo.api.response.receipt_answers import Receipt, SessionReceipts, read_receipts
 from airflow_provider_uspeedo.api.response.templates import Template, read_templates
 
 RECEIPT = {

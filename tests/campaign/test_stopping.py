@@ -208,11 +208,11 @@ def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, mo
     stop_signal, sending = StopSignal(), threading.Event()
     claim = campaign.Ledger.claim
 
-    def claim_once(ledger: Any, attempt: Any, portion: Any) -> Any:
+    def claim_once(ledger: Any, attempt: Any, portion: Any, *given: Any, **named: Any) -> Any:
         if portion.read_to > 9:
             sending.wait(5)
             raise ZeroDivisionError
-        return claim(ledger, attempt, portion)
+        return claim(ledger, attempt, portion, *given, **named)
 
     monkeypatch.setattr(campaign.Ledger, "claim", claim_once)
     with scene.client() as client:

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.protocol.marks import Judge
+from airflow_provider_uspeedo.ledger.protocol.marking import Judge
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from airflow_provider_uspeedo.core.contact_rules import NO_RULES, Cap, ContactRules, Exclusion
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.contacts import Contacts
-from airflow_provider_uspeedo.ledger.protocol.marks import Marks
+from airflow_provider_uspeedo.ledger.protocol.marking import Marks
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Request
 from tests.ledger.acting import Try, people

@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.builders import MAX_IDS
-from airflow_provider_uspeedo.api.response.receipts import ReceiptsAnswer, read_receipts_answer
+from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer, read_receipts_answer
 from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airflow_provider_uspeedo.operators.receipts import CollectSMSReceiptsOperator
 from airflow_provider_uspeedo.receipts.collection import MAX_MESSAGES, MAX_SESSIONS
-from airflow_provider_uspeedo.receipts.config import DEADLINE, FIRST_AFTER, MAX_DEADLINE
+from airflow_provider_uspeedo.receipts.collection_config import DEADLINE, FIRST_AFTER, MAX_DEADLINE
 from airflow_provider_uspeedo.receipts.totals import MAX_REASONS, Totals
 from tests.docs.pages import read, rows
 

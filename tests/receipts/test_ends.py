@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from airflow_provider_uspeedo.core.exit_policy import End
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.results.receipt_queries import ReceiptReason, Standing
+from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 from airflow_provider_uspeedo.receipts.conclusion import conclude, describe, describe_not_asked
-from airflow_provider_uspeedo.receipts.config import CollectionConfig
 from airflow_provider_uspeedo.receipts.schedule import LONGEST, SHORTEST, Schedule
 from airflow_provider_uspeedo.receipts.totals import MAX_REASONS, Totals, worst
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.response.receipts import Receipt
+from airflow_provider_uspeedo.api.response.receipt_answers import Receipt
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member
 from airflow_provider_uspeedo.ledger.store.staged_receipts import RANKS, MessageReceipt
-from airflow_provider_uspeedo.receipts.matching import SessionMatch, SessionMembers, newest_of_each
+from airflow_provider_uspeedo.receipts.receipt_matching import SessionMatch, SessionMembers, newest_of_each
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ADA = Member(b"q" * 16, b"a" * 16, "(852)55311111", "u1")

@@ -11,8 +11,8 @@ import pytest
 
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.protocol.receipts import ReceiptRecords
-from airflow_provider_uspeedo.receipts import matching
+from airflow_provider_uspeedo.ledger.protocol.receipt_records import ReceiptRecords
+from airflow_provider_uspeedo.receipts import receipt_matching as matching
 from tests.receipts import test_collecting, test_matching, test_recording
 
 Plant = Callable[[pytest.MonkeyPatch], None]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The early look at phones, in the claim: who is on the ledger's list, or was texted too often, is not claimed at all.
 
-It spares requests that their mark would empty. The mark decides: it looks again (see :mod:`.marks`).
+It spares requests that their mark would empty. The mark decides: it looks again (see :mod:`.marking`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns, refuse_pruned
-from airflow_provider_uspeedo.ledger.protocol.receipts import ReceiptRecords
+from airflow_provider_uspeedo.ledger.protocol.receipt_records import ReceiptRecords
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.results.receipt_queries import (
     Member,

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Engine
 from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.campaign.sending import Sender
 from airflow_provider_uspeedo.ledger.protocol import moves
-from airflow_provider_uspeedo.ledger.protocol.marks import Marks
+from airflow_provider_uspeedo.ledger.protocol.marking import Marks
 from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from airflow_provider_uspeedo.api.response.matching import Match, TargetIndex
-from airflow_provider_uspeedo.api.response.receipts import Receipt
+from airflow_provider_uspeedo.api.response.receipt_answers import Receipt
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
