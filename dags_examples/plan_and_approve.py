@@ -42,24 +42,25 @@ with DAG(
 ) as dag:
     # [START howto_operator_plan_and_approve]
     # Both tasks are given the very same arguments, and one campaign: the default one has the name of the task in it.
-    campaign: dict[str, Any] = {
+    campaign = "{{ params.campaign }}"
+    texts: dict[str, Any] = {
         "recipients": "{{ params.table }}",
         "template_id": "{{ params.template_id }}",
         "param_columns": ["name", "amount"],
         "prices": "{{ params.prices }}",
         "max_cost": "{{ params.max_cost }}",
         "max_segments": 3,
-        "campaign_id": "{{ params.campaign }}",
     }
-    plan = SendBatchSMSOperator(task_id="plan", dry_run=True, **campaign)
+    plan = SendBatchSMSOperator(task_id="plan", campaign_id=campaign, dry_run=True, **texts)
 
     send = SendBatchSMSOperator(
         task_id="send",
+        campaign_id=campaign,
         plan=plan.output,
         # Safe: a retry sends only what surely reached nobody, and only while the plan still holds.
         retries=2,
         retry_delay=timedelta(minutes=10),
-        **campaign,
+        **texts,
     )
 
     if ApprovalOperator is not None:
