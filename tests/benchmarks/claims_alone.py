@@ -46,6 +46,7 @@ def recipients(first_row: int, rows: int) -> RecipientBatch:
         "params": pa.LargeListArray.from_arrays(column_of_numbers(np.zeros(rows + 1, int)), nothing[:0]),
         "user_id": nothing,
         "extend_code": nothing,
+        "time_zone": nothing.dictionary_encode(),
         "template_id": column_of_texts([TEMPLATES[number % len(TEMPLATES)] for number in numbers]).dictionary_encode(),
         "sender_id": column_of_texts([SENDERS[number % len(SENDERS)] for number in numbers]).dictionary_encode(),
     }

@@ -81,10 +81,17 @@ def test_a_secrets_backend_wins_over_the_environment(command, warehouse, tmp_pat
     assert [campaign["campaign_id"] for campaign in json.loads(done.out)] == [CAMPAIGN]
 
 
-@pytest.mark.parametrize("verb", airflow_uspeedo.commands)
-def test_the_help_of_every_verb_has_an_example_and_the_page(verb):
+def verbs(group, *above):
+    """The words of each command, those of groups of verbs in full."""
+    for name, command in group.commands.items():
+        yield from verbs(command, *above, name) if hasattr(command, "commands") else [(*above, name)]
+
+
+@pytest.mark.parametrize("words", verbs(airflow_uspeedo), ids=" ".join)
+def test_the_help_of_every_verb_has_an_example_and_the_page(words):
     """The example names the verb, and is a line that can be copied."""
-    printed = Command()(verb, "--help").out
+    verb = " ".join(words)
+    printed = Command()(*words, "--help").out
     example, runbook = re.search(r"Example:\n(.*)\n\nRunbook:\n  (\S+)\n", printed, re.DOTALL).groups()
     assert re.search(rf"^  airflow-uspeedo .*\b{verb}\b", example)
     assert runbook.startswith("docs/runbook.md#")

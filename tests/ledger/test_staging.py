@@ -61,11 +61,11 @@ def test_every_cell_arrives_as_it_was(ledger: Ledger, number: int) -> None:
     wanted, known, bad = request_of(recipients[::2]), recipients[1::2], [bad_row(n) for n in range(number)]
     (rows,) = staged(ledger, portion_of([wanted], known, bad, read_to=NUMBER))
     expected = [
-        (one.row_number, one.key, wanted.id if place % 2 == 0 else None, "", None, one.phone, one.user_id,
+        (one.row_number, one.key, None, wanted.id if place % 2 == 0 else None, "", None, one.phone, one.user_id,
          one.template_id, one.sender_id)
         for place, one in enumerate(recipients)
     ] + [
-        (one.row_number, one.key, None, one.status, one.reason, one.phone, one.user_id, one.template_id, one.sender_id)
+        (one.row_number, one.key, None, None, one.status, one.reason, one.phone, one.user_id, one.template_id, one.sender_id)
         for one in bad
     ]  # fmt: skip
     assert rows == sorted(expected, key=lambda row: row[0])
@@ -93,7 +93,7 @@ def test_staging_left_over_from_another_portion_is_caught(open_ledger: OpenLedge
             """Left where it is."""
 
     made: list[str] = []
-    ledger._claims._dialect = Kept(3)
+    ledger._claims._dialect = ledger._claims._moves._dialect = Kept(3)
     one = Try(ledger, campaign)
     one.ledger.claim(one.attempt, portion_of([request_of(people("ab"))], read_to=2))
     with pytest.raises(AssertionError):
