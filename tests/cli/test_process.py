@@ -87,7 +87,7 @@ def verbs(group, *above):
         yield from verbs(command, *above, name) if hasattr(command, "commands") else [(*above, name)]
 
 
-@pytest.mark.parametrize("words", verbs(airflow_uspeedo), ids=" ".join)
+@pytest.mark.parametrize("words", list(verbs(airflow_uspeedo)), ids=" ".join)
 def test_the_help_of_every_verb_has_an_example_and_the_page(words):
     """The example names the verb, and is a line that can be copied."""
     verb = " ".join(words)

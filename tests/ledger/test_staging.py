@@ -65,7 +65,8 @@ def test_every_cell_arrives_as_it_was(ledger: Ledger, number: int) -> None:
          one.template_id, one.sender_id)
         for place, one in enumerate(recipients)
     ] + [
-        (one.row_number, one.key, None, None, one.status, one.reason, one.phone, one.user_id, one.template_id, one.sender_id)
+        (one.row_number, one.key, None, None, one.status, one.reason, one.phone, one.user_id, one.template_id,
+         one.sender_id)
         for one in bad
     ]  # fmt: skip
     assert rows == sorted(expected, key=lambda row: row[0])
