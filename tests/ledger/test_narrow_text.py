@@ -3,19 +3,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.core.phone_hashes import PHONE_KEY_BYTES
 from airflow_provider_uspeedo.core.recipients import BadRow
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Answer
+from airflow_provider_uspeedo.ledger.store.version import VERSION
 from tests.ledger.acting import Try, people
 from tests.ledger.servers import SERVERS, empty_database, run, server_url
 
@@ -174,6 +178,8 @@ def test_a_request_of_a_narrow_postgresql_is_settled_all_the_same(narrow: URL, c
     options = {"client_encoding": "latin1"}
     with closing(Ledger(open_engine(narrow, connect_args=options), timeout=5, settle_timeout=5)) as ledger:
         ledger.database.write(ledger.tables.metadata.create_all)
+        made = sa.insert(ledger.tables.ledger).values(version=VERSION, phone_key=os.urandom(PHONE_KEY_BYTES))
+        ledger.database.write(lambda connection: connection.execute(made))
         one = Try(ledger, campaign)
         (request,) = one.claim(people("ab"))
         assert one.mark(request)

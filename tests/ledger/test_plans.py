@@ -225,7 +225,8 @@ def test_what_the_documents_ask_costs_what_its_campaign_costs(kind: str, large: 
 
     run(large, run_all)
     history = CAMPAIGNS * RECIPIENTS[kind]
-    assert {query: rows for query, rows in found.items() if rows > history / 4} == {}
+    # A half: MariaDB counts what it reads of its own temporary tables, too, and makes more of them at times.
+    assert {query: rows for query, rows in found.items() if rows > history / 2} == {}
 
 
 def test_the_query_for_what_waits_counts_what_the_results_call_unknown(kind: str, large: URL) -> None:

@@ -145,7 +145,8 @@ def test_a_split_must_leave_what_another_request_holds(open_ledger: OpenLedger, 
 def test_the_request_must_be_taken_before_its_recipients(open_ledger: OpenLedger, campaign: str) -> None:
     """Otherwise recipients are taken from a request whose *sending* is not committed yet, and texted twice."""
     owners, takers = open_ledger(), open_ledger()
-    takers._claims = RecipientsFirst(takers.tables, takers.database.dialect)
+    claims = takers._claims
+    claims._moves = RecipientsFirst(takers.tables, takers.database.dialect, claims._moves._staged)
     vendor = Vendor()
     owner, taker = Try(owners, campaign, vendor=vendor), Try(takers, campaign, vendor=vendor)
     (request,) = owner.claim(people("abc"))
