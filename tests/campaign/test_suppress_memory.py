@@ -7,8 +7,8 @@ import pytest
 
 from tests.campaign.suppress_memory import FORMS, in_a_process
 
-MEGABYTES = 40
-"""What a million phones may cost; as Python texts in a set they would take three times as much."""
+MEGABYTES = 50
+"""What a million phones may cost; as Python texts in a set they would take more than twice as much."""
 
 
 @pytest.mark.slow

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tests.crash.crashes import SHARE, crash_in_each, gaps_of
 from tests.crash.endings import Endings
-from tests.crash.stage import Stage
+from tests.crash.stage import Scene, Stage
 from tests.crash.test_planted_mistakes import texted_twice
 from tests.sampling import sampled
 
@@ -25,16 +27,20 @@ def test_a_sample_is_drawn_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("drawn", ["first", "second", "third"])
 @pytest.mark.parametrize("mistake", ["claim after send", "mark sending after send", "sending may be taken"])
 def test_a_sample_of_crashes_finds_a_mistake_about_the_order(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, mistake: str, drawn: str
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, mistake: str
 ) -> None:
-    """One request of three is enough, and any sample: the state that such a mistake leaves lasts for many gaps."""
+    """The state that such a mistake leaves lasts for several gaps, so that most samples find it, and CI draws many."""
     monkeypatch.delenv("USPEEDO_SLOW", raising=False)
-    endings = Endings(once_more=False)
     empty = stage.scene()
-    gaps = sampled(range(len(gaps_of(empty, mistake=mistake))), SHARE, drawn)
+    every_gap = range(len(gaps_of(empty, mistake=mistake)))
+    assert sum(finds(empty, sampled(every_gap, SHARE, drawn), mistake) for drawn in ("first", "second", "third")) >= 2
+
+
+def finds(empty: Scene, gaps: Sequence[int], mistake: str) -> bool:
+    """Whether crashes in these gaps show that somebody is texted twice."""
+    endings = Endings(once_more=False)
     for crashed in crash_in_each(empty, gaps, mistake=mistake):
         endings.finish(crashed.scene, f"crash in gap {crashed.gap}", mistake=mistake)
-    assert texted_twice(endings)
+    return texted_twice(endings)
