@@ -24,7 +24,7 @@ from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
-from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
+from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, MAY_HAVE_ARRIVED
 
 CLOCKS = timedelta(days=1)
 """How much longer than the longest cap a text is kept: the clock here is not the database's."""
@@ -64,7 +64,8 @@ class KeptContacts:
     def keep(self, connection: Connection, keeping: Keeping, campaign_no: int, keys: Sequence[bytes]) -> None:
         """Writes down when those recipients of a campaign were texted; contacts that count no more go.
 
-        A recipient that was texted twice, which only a person's decision allows, keeps the later time.
+        A recipient that was texted twice, which only a person's decision allows, keeps the later time. The contact of
+        one whose request may still be sent stays as it is: that request will know.
         """
         r = self._t.recipients.c
         for portion in portions(keys):
@@ -76,7 +77,8 @@ class KeptContacts:
         hashes = keeping.hasher.of_phones(row.phone for row in found)
         for portion in portions(sorted(set(hashes))):
             here = (contacts.c.phone_hash.in_(portion), contacts.c.campaign_no == campaign_no)
-            keys = [bytes(row.key) for row in found]
+            may_go_on = [row.state in MAY_BE_TAKEN and row.second_at is None for row in found]
+            keys = [bytes(row.key) for row, stays in zip(found, may_go_on, strict=True) if not stays]
             gone = (*here, contacts.c.key.in_(keys), contacts.c.sent_at.is_(None))
             connection.execute(sa.delete(contacts).where(*gone))
         kept = []
@@ -90,14 +92,15 @@ class KeptContacts:
         """Recipients with the times at which their two requests texted them, if that counts."""
         r = self._t.recipients
         joined: Any = r
-        times = []
+        times, states = [], []
         for name, request_id in (("first_at", r.c.request_id), ("second_at", r.c.proven_request_id)):
             q, x = self._t.requests.alias(f"q_{name}"), self._t.outcomes.alias(f"x_{name}")
             joined = looked_up(joined, q, q.c.id == request_id, isouter=True)
             joined = looked_up(joined, x, sa.and_(x.c.request_id == request_id, x.c.key == r.c.key), isouter=True)
             counts = sa.and_(q.c.state.in_(MAY_HAVE_ARRIVED), sa.or_(x.c.status.is_(None), x.c.status.in_(COUNTED)))
             times.append(sa.case((counts, q.c.sent_at)).label(name))
-        return sa.select(r.c.key, r.c.phone, *times).select_from(joined)
+            states.append(q.c.state)
+        return sa.select(r.c.key, r.c.phone, states[0], *times).select_from(joined)
 
     # -- deleting -----------------------------------------------------------------------------------------------
 

@@ -150,14 +150,15 @@ class Marks:
     ) -> tuple[datetime, dict[int, Why]]:
         """The moment of the mark, and which places of the request are left out then, and why."""
         left_out: dict[int, Why] = {}
-        listed = found.has_list and found.list_version != request.list_version
-        hashes = self._hashes(attempt, request) if listed or rules.caps else []
-        if hashes:
-            self._dialect.read_by_index(connection)
+        hashes: list[bytes] = []
         if rules.caps:
+            hashes = self._hashes(attempt, request)
+            self._dialect.read_by_index(connection)
             self._contacts.lock(connection, hashes)
-            found = self._contacts.ledger_rules(connection)  # the time: waiting for the lock may have taken long
-        if listed:
+            found = self._contacts.ledger_rules(connection)  # waiting for the lock may have taken long
+        if found.has_list and found.list_version != request.list_version:
+            hashes = hashes or self._hashes(attempt, request)
+            self._dialect.read_by_index(connection)
             suppressed = self._contacts.suppressed(connection, hashes)
             left_out = {at: (Status.SUPPRESSED, SUPPRESSED) for at, one in enumerate(hashes) if one in suppressed}
         if judge is not None:
