@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
-from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, Cap, ContactRules
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.records import utc_now
@@ -19,6 +19,7 @@ from tests.ledger.faults import Pause, in_background
 from tests.ledger.servers import SERVERS
 from tests.ledger.test_policy import ONE_A_WEEK, names_in, suppress
 
+NINE_A_WEEK = ContactRules(caps=(Cap(9, 7),))
 LOCK = "uspeedo_contacts AS c WHERE c.phone_hash IN"
 
 
@@ -102,6 +103,30 @@ def test_who_is_texted_after_being_forgotten_counts_by_the_later_text(two: list[
     assert resolve(own, campaign, as_sent=False, by="Ann", only=[key_of("a")]) == 1
     again = Try(own, campaign, rules=ONE_A_WEEK, vendor=one.vendor)
     again.text(people("a"))
-    last = Try(own, f"{campaign} last", rules=ContactRules(caps=ONE_A_WEEK.caps), vendor=one.vendor)
+    last = Try(own, f"{campaign} last", rules=ONE_A_WEEK, vendor=one.vendor)
     last.text(people("a"))
     one.vendor.assert_texted("a")
+
+
+@pytest.mark.parametrize("rules", [NO_RULES, NINE_A_WEEK], ids=["no rules", "a cap"])
+@pytest.mark.parametrize("names", ["ab", "a"])
+def test_who_turns_out_to_have_been_texted_leaves_a_request_that_is_not_marked_yet(
+    two: list[Ledger], campaign: str, names: str, rules: ContactRules
+) -> None:
+    """The late answer comes while the next attempt waits with its request: nobody of it is texted again."""
+    ledger, _ = two
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("a"))
+    assert one.mark(request)
+    one.vendor.take(request)
+    one.mark_unknown(request)
+    assert resolve(ledger, campaign, as_sent=False, by="Ann") == 1
+    again = Try(ledger, campaign, vendor=one.vendor, rules=rules)
+    (waiting,) = again.claim(people(names))
+    assert len(waiting.recipients) == len(names)
+    assert one.settle(request)
+    assert again.send(waiting) == (names == "ab")
+    again.end()
+    one.vendor.assert_texted(*names)
+    assert again.counts() == {"accepted": len(names)}
+    assert [status for _, status in lines_of(ledger, campaign, "row_number", "status")] == ["accepted"] * len(names)
