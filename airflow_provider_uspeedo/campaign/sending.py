@@ -35,6 +35,7 @@ from airflow_provider_uspeedo.core.recipient_batch import Contact, RecipientBatc
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import (
+    CampaignHalted,
     ConfigurationError,
     LedgerError,
     LedgerUnavailable,
@@ -190,8 +191,8 @@ class Sender:
             judge = partial(self._judge, request.recipients)
         try:
             return self._ledger.mark_sending(self._attempt, request, self._rules, judge)
-        except LedgerUnavailable as error:
-            # The mark may have been committed, but nothing was sent: it must not look like a lost answer.
+        except (LedgerUnavailable, CampaignHalted) as error:
+            # The mark may have been committed before, but nothing was sent: it must not look like a lost answer.
             self._stop_signal.stop_for(error)
             self._release(request, error)
             raise

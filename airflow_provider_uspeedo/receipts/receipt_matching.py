@@ -40,9 +40,9 @@ class SessionMembers:
     """The recipients that one session carried, by all requests with its SessionNo."""
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self._members = members
+        self._members = [member for member in members if member.phone or member.user_id]  # without forgotten ones
         self._by_phone: dict[str, int] = {}
-        for position, member in enumerate(members):
+        for position, member in enumerate(self._members):
             self._by_phone[member.phone] = SEVERAL if member.phone in self._by_phone else position
 
     def match(self, receipts: Sequence[Receipt]) -> SessionMatch:

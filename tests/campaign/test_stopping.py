@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -15,8 +16,10 @@ import pytest
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.errors import ConfigurationError, NotSent, Refused, TableError
-from tests.campaign.stage import Scene, make_order, people, phones
+from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, NotSent, Refused, TableError
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from tests.campaign.stage import CAMPAIGN, Scene, make_order, people, phones
 
 
 @pytest.fixture
@@ -227,3 +230,23 @@ def test_an_error_in_the_claiming_thread_stops_the_sending_ones(scene: Scene, mo
     assert sorted(scene.texted()) == phones(people(3))
     monkeypatch.undo()
     scene.check(scene.run(people(18)), rows=18)
+
+
+def test_a_stop_between_a_mark_and_its_repetition_leaves_nothing_unknown(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark was committed, its acknowledgement was lost, and somebody stopped the campaign: nothing was sent."""
+    mark, calls = Ledger.mark_sending, count(1)
+
+    def repeated_once(ledger: Ledger, *given: Any) -> Any:
+        if next(calls) == 2:
+            mark(ledger, *given)
+            LedgerAdmin(ledger).stop(CAMPAIGN, by="Ann")
+        return mark(ledger, *given)
+
+    monkeypatch.setattr(Ledger, "mark_sending", repeated_once)
+    report = scene.run(people(9), make_order())
+    assert isinstance(report.cause, CampaignHalted)
+    texted = sum(scene.texted().values())
+    assert (report.summary["accepted"], report.summary["not_sent"]) == (texted, 9 - texted)
+    scene.check(report, rows=9)

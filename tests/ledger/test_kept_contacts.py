@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
+from airflow_provider_uspeedo.ledger.admin.kept_contacts import KeptContacts
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.admin.prune import Pruner
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -182,3 +183,15 @@ def test_a_phone_of_an_older_spelling_is_forgotten(own: Ledger) -> None:
     one = Try(own, "old")
     one.text([person("a", 1)._replace(phone="(55)1187654321")])
     assert LedgerAdmin(own).forget("+55 11 98765-4321").recipients == 1
+
+
+def test_a_sweep_leaves_what_another_pruning_is_about_to_keep(own: Ledger) -> None:
+    """It has marked the campaign, and has not come to its recipients yet."""
+    one = sent(own, "old", days_ago=10)
+    table = own.tables.campaigns
+    pruned = sa.update(table).where(table.c.campaign_no == one.attempt.campaign_no).values(pruned_at=utc_now())
+    own.database.write(lambda c: c.execute(pruned))
+    KeptContacts(own.tables).sweep(own.database, 2)
+    assert texted_next(own) == "f"
+    prune(own)
+    assert texted_next(own) == ""

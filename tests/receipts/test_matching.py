@@ -126,3 +126,13 @@ def test_nothing_of_a_receipt_shows_in_a_repr() -> None:
     """Reprs end in logs."""
     one = only(match([ADA], receipt("(852)55311111", desc="to 85255311111")))
     assert "5531" not in f"{one!r} {ADA!r}"
+
+
+FORGOTTEN = Member(b"q" * 16, b"f" * 16, "", "")
+
+
+def test_who_was_forgotten_is_no_receipt_without_a_phone() -> None:
+    """Nothing is settled by it, and it does not stand in the way of a user id."""
+    found = match([ADA, FORGOTTEN], receipt(""))
+    assert (found.receipts, found.foreign) == ([], 1)
+    assert only(match([ADA, FORGOTTEN], receipt("", "u1"))).key == ADA.key

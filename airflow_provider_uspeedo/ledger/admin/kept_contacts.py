@@ -24,12 +24,15 @@ from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
-from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
+from airflow_provider_uspeedo.ledger.store.states import MAY_BE_TAKEN, MAY_HAVE_ARRIVED, RequestState
 
 CLOCKS = timedelta(days=1)
 """How much longer than the longest cap a text is kept: the clock here is not the database's."""
 COUNTED = (Status.ACCEPTED, Status.UNKNOWN)
 """Outcomes of a recipient's own that count as a text."""
+
+MAY_BE_SENT = (*MAY_BE_TAKEN, RequestState.SUPERSEDED)
+"""The recipients of such a request may be sent to now, or are being taken over for that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ class KeptContacts:
     def keep(self, connection: Connection, keeping: Keeping, campaign_no: int, keys: Sequence[bytes]) -> None:
         """Writes down when those recipients of a campaign were texted; contacts that count no more go.
 
-        A recipient that was texted twice, which only a person's decision allows, keeps the later time.
+        A recipient that was texted twice, which only a person's decision allows, keeps the later time. The contact of
+        one whose request may still be sent stays as it is: that request will know.
         """
         r = self._t.recipients.c
         for portion in portions(keys):
@@ -76,7 +80,7 @@ class KeptContacts:
         hashes = keeping.hasher.of_phones(row.phone for row in found)
         for portion in portions(sorted(set(hashes))):
             here = (contacts.c.phone_hash.in_(portion), contacts.c.campaign_no == campaign_no)
-            keys = [bytes(row.key) for row in found]
+            keys = [bytes(row.key) for row in found if row.state not in MAY_BE_SENT or row.second_at is not None]
             gone = (*here, contacts.c.key.in_(keys), contacts.c.sent_at.is_(None))
             connection.execute(sa.delete(contacts).where(*gone))
         kept = []
@@ -90,14 +94,15 @@ class KeptContacts:
         """Recipients with the times at which their two requests texted them, if that counts."""
         r = self._t.recipients
         joined: Any = r
-        times = []
+        times, states = [], []
         for name, request_id in (("first_at", r.c.request_id), ("second_at", r.c.proven_request_id)):
             q, x = self._t.requests.alias(f"q_{name}"), self._t.outcomes.alias(f"x_{name}")
             joined = looked_up(joined, q, q.c.id == request_id, isouter=True)
             joined = looked_up(joined, x, sa.and_(x.c.request_id == request_id, x.c.key == r.c.key), isouter=True)
             counts = sa.and_(q.c.state.in_(MAY_HAVE_ARRIVED), sa.or_(x.c.status.is_(None), x.c.status.in_(COUNTED)))
             times.append(sa.case((counts, q.c.sent_at)).label(name))
-        return sa.select(r.c.key, r.c.phone, *times).select_from(joined)
+            states.append(q.c.state)
+        return sa.select(r.c.key, r.c.phone, states[0], *times).select_from(joined)
 
     # -- deleting -----------------------------------------------------------------------------------------------
 
@@ -112,7 +117,7 @@ class KeptContacts:
 
     def _sweep_some(self, connection: Connection, after: bytes, rows: int) -> bytes | None:
         """Deletes among so many contacts behind a hash; returns the last hash, ``None`` at the end."""
-        contacts, campaigns = self._t.contacts, self._t.campaigns.c
+        contacts, campaigns, r = self._t.contacts, self._t.campaigns.c, self._t.recipients.c
         c = contacts.c
         keeping = self.keeping(connection)
         if keeping is None:
@@ -121,7 +126,9 @@ class KeptContacts:
         last = sa.select(c.phone_hash).where(behind).order_by(c.phone_hash).offset(rows - 1).limit(1)
         found = connection.execute(last).scalar()
         here = (behind,) if found is None else (behind, c.phone_hash <= found)
-        pruned = sa.select(campaigns.campaign_no).where(campaigns.pruned_at.is_not(None))
+        # Not of one whose recipients are there still: another pruning is about to write down their texts.
+        there = sa.exists(sa.select(r.key).where(r.campaign_no == campaigns.campaign_no))
+        pruned = sa.select(campaigns.campaign_no).where(campaigns.pruned_at.is_not(None), ~there)
         over = sa.or_(c.sent_at < keeping.since, sa.and_(c.sent_at.is_(None), c.campaign_no.in_(pruned)))
         connection.execute(sa.delete(contacts).where(*here, over))
         return None if found is None else bytes(found)

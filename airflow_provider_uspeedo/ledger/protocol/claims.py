@@ -27,7 +27,7 @@ from airflow_provider_uspeedo.ledger.protocol.contacts import Contacts
 from airflow_provider_uspeedo.ledger.protocol.moves import Moves, names_of
 from airflow_provider_uspeedo.ledger.protocol.own_requests import OwnRequests
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.protocol.screening import Screening
+from airflow_provider_uspeedo.ledger.protocol.screening import Excluded, Screening
 from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAIGN, SourceRows
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
@@ -95,16 +95,17 @@ class Claims:
         return self._moves.found(connection, attempt, recipients.column("key"), self._unavailable)
 
     def claim(
-        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules
+        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, excluded: Excluded
     ) -> tuple[list[Request], Counter[str]]:
         """Records a portion; returns the requests with what is really ours, without empty ones.
 
+        :param excluded: one for all executions of the transaction.
         :returns: and why rows of its requests are left out: reasons, and how many rows each.
         """
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
         portion = self._without_other_readings(connection, attempt, portion)
-        portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable)
+        portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable, excluded)
         recorded = any(request.recorded for request in portion.requests)
         hasher = attempt.hasher() if recorded else None
         table = self._moves.stage(connection, portion.staged(hasher)) if _has_rows(portion) else None

@@ -123,7 +123,7 @@ class Contacts:
         """When the phones of staged rows were texted since that moment, by ``row_no``."""
         found: dict[int, Times] = {}
         for row_no, *_, kept, first, second in connection.execute(self._times_of_rows, {"since": since}):
-            found.setdefault(row_no, []).extend(time for time in (kept, first, second) if time is not None)
+            found.setdefault(row_no, []).extend({time for time in (kept, first, second) if time is not None})
         return found
 
     def times(
@@ -138,9 +138,9 @@ class Contacts:
             rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since, "itself": itself})
             for phone_hash, phone, kept, first, second in rows:
                 digest = bytes(phone_hash)
-                # A key may have got another phone since: then its texts went there.
-                times = (kept,) if kept is not None else (first, second) if phone == phones[digest] else ()
-                found.setdefault(digest, []).extend(time for time in times if time is not None)
+                # A key may have got another phone since: then its texts went there. Or its phone is forgotten.
+                times = (kept, first, second) if phone in (phones[digest], "") else (kept,)
+                found.setdefault(digest, []).extend({time for time in times if time is not None})
         return found
 
     def lock(self, connection: Connection, hashes: Iterable[bytes]) -> None:
@@ -160,8 +160,10 @@ class Contacts:
         r = self._t.recipients.alias("r")
         c, since = contact.c, sa.bindparam("since", type_=TIME)
         same = sa.and_(r.c.campaign_no == c.campaign_no, r.c.key == c.key)
-        more = [] if phone is None else [r.c.phone == phone]
-        joined = looked_up(source, r, sa.and_(same, *more, *([] if only is None else [only])), isouter=True)
+        # A request that was claimed when its recipient was forgotten goes on; a contact with a time is of one before.
+        forgotten = sa.and_(r.c.phone == "", c.sent_at.is_(None))
+        its_own = sa.or_(r.c.phone != "" if phone is None else r.c.phone == phone, forgotten)
+        joined = looked_up(source, r, sa.and_(same, its_own, *([] if only is None else [only])), isouter=True)
         kept = sa.case((c.sent_at > since, c.sent_at))
         times = [kept]
         for number, request_id in enumerate((r.c.request_id, r.c.proven_request_id), 1):
@@ -169,7 +171,6 @@ class Contacts:
             joined = looked_up(joined, q, q.c.id == request_id, isouter=True)
             joined = looked_up(joined, x, sa.and_(x.c.request_id == request_id, x.c.key == r.c.key), isouter=True)
             counts: tuple[Any, ...] = (
-                c.sent_at.is_(None),
                 q.c.sent_at > since,
                 q.c.state.in_(MAY_HAVE_ARRIVED),
                 sa.or_(x.c.status.is_(None), x.c.status.in_(COUNTED)),

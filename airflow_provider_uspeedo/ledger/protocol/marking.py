@@ -65,9 +65,14 @@ class Marks:
                 sa.or_(ledger.cap_days.is_(None), sa.bindparam("recorded", type_=sa.Integer()) == 1),
             )
         )
+        past = tables.past_requests.c
+        # Of a claimed request: these have turned out to have been texted by the request that a person took them from.
+        self._proven = sa.select(past.key).where(past.request_id == sa.bindparam("request"))
         update = sa.update(tables.requests)
         sending: dict[str, Any] = {"state": RequestState.SENDING}
-        self._mark = update.where(*claimed, going_on, as_claimed).values(**sending, sent_at=database_now())
+        self._mark = update.where(*claimed, going_on, as_claimed, ~sa.exists(self._proven)).values(
+            **sending, sent_at=database_now()
+        )
         at: Any = sa.bindparam("at")
         recorded: Any = sa.bindparam("are_recorded")
         self._mark_judged = update.where(*claimed, going_on).values(**sending, sent_at=at, contacts=recorded)
@@ -99,6 +104,7 @@ class Marks:
         self._campaigns.refuse_halted(connection, attempt)
         if not connection.execute(self._hold, whose).rowcount:
             return self._as_it_is(connection, attempt, request, whose)
+        request = self._without_proven(connection, attempt, request)
         found = self._contacts.ledger_rules(connection)
         request = self._recorded(connection, attempt, request, found)
         now, left_out = self._judged(connection, attempt, request, rules, judge, found)
@@ -131,6 +137,19 @@ class Marks:
             held.update(map(bytes, connection.execute(sa.select(r.key).where(*here, r.key.in_(keys))).scalars()))
         return request.only(batch.having(held))
 
+    def _without_proven(self, connection: Connection, attempt: Attempt, request: Request) -> Request:
+        """Gives recipients back to the request that is proven to have texted them, since they were claimed here."""
+        proven = set(map(bytes, connection.execute(self._proven, {"request": request.id}).scalars()))
+        if not proven:
+            return request
+        r, past = self._t.recipients, self._t.past_requests
+        for keys in portions(sorted(proven)):
+            here = (r.c.campaign_no == attempt.campaign_no, r.c.key.in_(keys), r.c.request_id == request.id)
+            texted = sa.update(r).where(*here, r.c.proven_request_id.is_not(None))
+            connection.execute(texted.values(request_id=r.c.proven_request_id))
+        connection.execute(sa.delete(past).where(past.c.request_id == request.id))
+        return request.only(~request.recipients.having(proven))
+
     def _recorded(self, connection: Connection, attempt: Attempt, request: Request, found: LedgerRules) -> Request:
         """Records the contacts, if the claim was made before any cap was in use."""
         if request.recorded or not found.records_contacts:
@@ -150,14 +169,15 @@ class Marks:
     ) -> tuple[datetime, dict[int, Why]]:
         """The moment of the mark, and which places of the request are left out then, and why."""
         left_out: dict[int, Why] = {}
-        listed = found.has_list and found.list_version != request.list_version
-        hashes = self._hashes(attempt, request) if listed or rules.caps else []
-        if hashes:
-            self._dialect.read_by_index(connection)
+        hashes: list[bytes] = []
         if rules.caps:
+            hashes = self._hashes(attempt, request)
+            self._dialect.read_by_index(connection)
             self._contacts.lock(connection, hashes)
-            found = self._contacts.ledger_rules(connection)  # the time: waiting for the lock may have taken long
-        if listed:
+            found = self._contacts.ledger_rules(connection)  # waiting for the lock may have taken long
+        if found.has_list and found.list_version != request.list_version:
+            hashes = hashes or self._hashes(attempt, request)
+            self._dialect.read_by_index(connection)
             suppressed = self._contacts.suppressed(connection, hashes)
             left_out = {at: (Status.SUPPRESSED, SUPPRESSED) for at, one in enumerate(hashes) if one in suppressed}
         if judge is not None:

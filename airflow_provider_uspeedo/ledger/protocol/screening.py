@@ -7,7 +7,7 @@ It spares requests that their mark would empty. The mark decides: it looks again
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,18 @@ from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.records import Attempt
 
 
+@dataclass(slots=True)
+class Excluded:
+    """What the first execution of a claim's transaction left out; its repetitions leave out the same.
+
+    It may have been committed: its rows are recorded, and whoever has left the list since would be a row twice.
+
+    :param rows: numbers of rows by reason; ``None``: there was no execution yet.
+    """
+
+    rows: dict[str, np.ndarray[Any, Any]] | None = None
+
+
 class Screening:
     """Leaves rows out of a portion that the ledger's list or a cap forbids to text now."""
 
@@ -34,7 +46,13 @@ class Screening:
         self._moves = moves
 
     def screened(
-        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, unavailable: Any
+        self,
+        connection: Connection,
+        attempt: Attempt,
+        portion: Portion,
+        rules: ContactRules,
+        unavailable: Any,
+        excluded: Excluded,
     ) -> tuple[Portion, Counter[str]]:
         """The portion with such rows as *suppressed*, and how many there are for each reason.
 
@@ -42,13 +60,17 @@ class Screening:
         recipient is the row's status.
 
         :param unavailable: the query that finds such recipients.
+        :param excluded: one for all executions of the transaction.
         """
         why: Counter[str] = Counter()
         if not portion.requests:
             return portion, why
         found = self._contacts.ledger_rules(connection)
         seen = found.list_version
-        if found.has_list or rules.caps:
+        if excluded.rows is not None:
+            if found.has_list:
+                seen = -1  # not looked at again: the marks do
+        elif found.has_list or rules.caps:
             recipients = portion.recipients()
             reasons = self._reasons(connection, attempt.hasher(), recipients, rules, found)
             places = np.array(sorted(reasons), np.int64)
@@ -58,10 +80,12 @@ class Screening:
                 seen = -1  # they were not looked at: their marks do
             numbers = numbers_of(of_places.column("row_number"))
             which = np.array([reasons[place] for place in places.tolist()], object)
-            for reason in sorted(set(reasons.values())):
-                excluded = numbers[(which == reason) & ~stay]
-                portion = portion.without(excluded, reason, Status.SUPPRESSED)
-                why[reason] += len(excluded)
+            excluded.rows = {one: numbers[(which == one) & ~stay] for one in sorted(set(reasons.values()))}
+        else:
+            excluded.rows = {}
+        for reason, row_numbers in excluded.rows.items():
+            portion = portion.without(row_numbers, reason, Status.SUPPRESSED)
+            why[reason] += len(row_numbers)
         recorded = found.records_contacts
         requests = [replace(request, list_version=seen, recorded=recorded) for request in portion.requests]
         return replace(portion, requests=requests), +why
