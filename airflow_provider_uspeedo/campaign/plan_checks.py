@@ -25,19 +25,19 @@ def check(config: CampaignConfig, found: Survey, sent: Counter[str]) -> None:
     :raises ConfigurationError: the table is not what the arguments allow.
     :raises CampaignHalted: it is not what was planned.
     """
+    reached = sent[Status.ACCEPTED] + sent[Status.UNKNOWN]
     if config.max_recipients is not None and found.recipients > config.max_recipients:
         raise ConfigurationError(
-            f"The table holds more than max_recipients={config.max_recipients:,} recipients; nothing was sent. Check "
-            "that it is the right table, or raise max_recipients."
+            f"The table holds more than max_recipients={config.max_recipients:,} recipients. {_nothing_now(reached)} "
+            "Check that it is the right table, or raise max_recipients."
         )
-    reached = sent[Status.ACCEPTED] + sent[Status.UNKNOWN]
     if config.plan is not None and found.fingerprint is not None:
         check_plan(config.plan, found.fingerprint, reached)
     if config.max_segments is not None:
-        _refuse_unknown_texts("max_segments", found)
-        check_segments(config.max_segments, found)
+        _refuse_unknown_texts("max_segments", found, reached)
+        check_segments(config.max_segments, found, reached)
     if config.max_cost is not None and config.prices is not None:
-        _refuse_unknown_texts("max_cost", found)
+        _refuse_unknown_texts("max_cost", found, reached)
         check_cost(config.max_cost, config.prices, found, reached)
 
 
@@ -69,9 +69,10 @@ def _nothing_now(reached: int) -> str:
     return f"This attempt sent nothing; earlier ones sent to {counted(reached, 'recipient')} of the campaign."
 
 
-def check_segments(maximum: int, found: Survey) -> None:
+def check_segments(maximum: int, found: Survey, reached: int) -> None:
     """Checks ``max_segments``.
 
+    :param reached: recipients of the campaign that were sent to before.
     :raises ConfigurationError: a message has more.
     """
     if not found.long_row_count:
@@ -80,8 +81,8 @@ def check_segments(maximum: int, found: Survey) -> None:
     more = " and others" if found.long_row_count > len(found.long_rows) else ""
     raise ConfigurationError(
         f"{counted(found.long_row_count, 'message')} would have more than max_segments={maximum:,} "
-        f"{'segment' if maximum == 1 else 'segments'}: row {rows}{more}. Nothing was sent. Shorten their parameters or "
-        "the template, replace characters that are not in GSM-7, or raise max_segments."
+        f"{'segment' if maximum == 1 else 'segments'}: row {rows}{more}. {_nothing_now(reached)} Shorten their "
+        "parameters or the template, replace characters that are not in GSM-7, or raise max_segments."
     )
 
 
@@ -94,14 +95,14 @@ def check_cost(maximum: Decimal, prices: Prices, found: Survey, reached: int) ->
     cost = prices.cost_of(found.segments)
     if cost.without_price:
         raise ConfigurationError(
-            f"max_cost cannot be checked: prices has no price for {_countries(cost.without_price)}. Nothing was sent. "
-            "Add one, or leave these recipients out."
+            f"max_cost cannot be checked: prices has no price for {_countries(cost.without_price)}. "
+            f"{_nothing_now(reached)} Add one, or leave these recipients out."
         )
     if cost.amount is None:
         named = " and ".join(currency or "one that is not named" for currency in cost.currencies)
         raise ConfigurationError(
             f"max_cost cannot be checked: the prices of this table's countries are in several currencies ({named}). "
-            "Nothing was sent. Give all prices in one."
+            f"{_nothing_now(reached)} Give all prices in one."
         )
     if (others := reached - found.sent_here) > 0:
         raise ConfigurationError(
@@ -124,11 +125,11 @@ def _countries(codes: tuple[str, ...]) -> str:
     return ", ".join(code or "numbers of no country" for code in codes)
 
 
-def _refuse_unknown_texts(argument: str, found: Survey) -> None:
+def _refuse_unknown_texts(argument: str, found: Survey, reached: int) -> None:
     if not found.unknown_templates:
         return
     named = ", ".join(f"{template!r}" for template, _ in found.unknown_templates.most_common(MAX_NAMED))
     raise ConfigurationError(
-        f"{argument} cannot be checked: the API did not give the text of template {named}. Nothing was sent. See that "
-        f"the account may query templates, or leave {argument} out."
+        f"{argument} cannot be checked: the API did not give the text of template {named}. {_nothing_now(reached)} "
+        f"See that the account may query templates, or leave {argument} out."
     )

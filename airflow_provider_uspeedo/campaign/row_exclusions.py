@@ -36,13 +36,16 @@ class RowExclusions:
     """Those rules, with their lists read.
 
     :param default_region: of the table: reads phones of the lists that have no country code.
+    :param bare_digits: of the table, likewise.
     :raises TableError: a list cannot be read; see :func:`.suppress_lists.read_lists`.
     :raises SourceNotFound: a list is not there (yet).
     """
 
-    def __init__(self, rules: ContactRules, default_region: str | None) -> None:
+    def __init__(self, rules: ContactRules, default_region: str | None, bare_digits: str | None = None) -> None:
         self._countries = rules.countries
-        self._suppressed: PhoneSet | None = read_lists(rules.suppress, default_region) if rules.suppress else None
+        self._suppressed: PhoneSet | None = None
+        if rules.suppress:
+            self._suppressed = read_lists(rules.suppress, default_region, bare_digits)
 
     def split(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
         """Those who may be texted, and the others as suppressed rows; of two reasons that of the list counts."""

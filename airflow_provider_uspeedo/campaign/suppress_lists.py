@@ -34,16 +34,19 @@ REASONS = 3
 WHERE = "policy: suppress"
 
 
-def read_lists(sources: Sequence[SuppressSource], default_region: str | None) -> PhoneSet:
+def read_lists(
+    sources: Sequence[SuppressSource], default_region: str | None, bare_digits: str | None = None
+) -> PhoneSet:
     """Returns the phones of all lists.
 
     :param sources: none with a query or a table of a database, whose rows are there already.
     :param default_region: of the table: reads phones without a country code.
+    :param bare_digits: of the table; counts only without a default region.
     :raises TableError: a list cannot be read, lacks its column, or more than 1 % of it are no phones.
     :raises SourceNotFound: a list is not there (yet).
     :raises SourceUnavailable: there is no room for a list that can be read only once.
     """
-    reader = PhoneReader(default_region)
+    reader = PhoneReader(default_region, bare_digits)
     return PhoneSet(numbers for source in sources for numbers in _read(source, reader))
 
 

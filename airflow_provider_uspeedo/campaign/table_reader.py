@@ -96,7 +96,7 @@ class TableReader:
                 column=config.columns.phone,
             )
         self._batches()  # checks every column now, before anything is sent; reads nothing yet
-        self._exclusions = RowExclusions(config.rules, config.default_region)
+        self._exclusions = RowExclusions(config.rules, config.default_region, config.bare_digits)
 
     def _use(self, spec: KeySpec) -> None:
         """From now on rows are read, and keys are made, as the spec says."""

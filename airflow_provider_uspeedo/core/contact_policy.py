@@ -127,6 +127,8 @@ def _windows(value: Any, where: str) -> tuple[Window, ...]:
     if not isinstance(given, list | tuple) or len(given) != 2:  # noqa: PLR2004 - it opens, and it closes
         raise ConfigurationError(f"{where} {_HOURS}.")
     opens, closes = _time_of_day(given[0], where), _time_of_day(given[1], where, ends=True)
+    if opens == closes == time(0) and given[1] != given[0]:
+        return ()  # from 00:00 to 24:00
     if opens == closes:
         raise ConfigurationError(f"{where} open and close at the same time. Leave the field out for the whole day.")
     return (Window(opens, closes),)

@@ -168,18 +168,26 @@ class PhoneReader:
     def readings(self, text: str) -> tuple[str, ...]:
         """Return every phone that a text can mean, in the same form: by other rules, or another ``bare_digits``.
 
+        Bare digits that can be no number of the default region, or without one, are read as if ``+`` were before them
+        only where that gives a valid number, or where :attr:`bare_digits` says that they all are so: else each
+        number of 8 digits of some country would be one of the Falkland Islands (+500).
+
         :raises BadPhone: it can mean none; the reason never quotes it.
         """
         digits = _without_separators(text) if text.isascii() else ""
         if not _is_plain(text, digits):
-            digits = _without_separators(plain(text))
+            text = plain(text)
+            digits = _without_separators(text)
         if digits[0] == "+":
             phone = _international(digits[1:])
             if phone[:4] != "(55)":
                 return (phone,)
             found: list[str | None] = [phone]
         else:
-            found = [_attempt(self._national, digits), _attempt(_international, digits)]
+            national, abroad = _attempt(self._national, digits), _attempt(_international, digits)
+            if not (national or self._is_surely_abroad(text, abroad)):
+                abroad = None
+            found = [national, abroad]
             if digits[:2] == "00":
                 found += [_attempt(_international, digits[2:]), _attempt(_ask_library, digits, self.default_region)]
         phones = dict.fromkeys(phone for phone in found if phone)
@@ -188,6 +196,12 @@ class PhoneReader:
         if any(phone.startswith("(55)") for phone in phones):
             phones = dict.fromkeys(one for phone in phones for one in spellings_of(_with_ninth_digit(phone)))
         return tuple(phones)
+
+    def _is_surely_abroad(self, text: str, phone: str | None) -> bool:
+        """Whether digits without ``+`` that are no number of the default region are this one of another country."""
+        if phone is None or has_code_in_brackets(text) or (self._home is None and self.bare_digits == INTERNATIONAL):
+            return phone is not None
+        return self._is_valid(phone)
 
     @property
     def has_two_readings(self) -> bool:

@@ -68,6 +68,10 @@ def sources_of(given: Any, where: str) -> tuple[SuppressSource, ...]:
         return (_of_mapping(given, where),)
     if isinstance(given, _ITERABLE):
         return _of_list(given, where)
+    if isinstance(given, int | float | bytes | bytearray):
+        raise ConfigurationError(
+            f"{where} must be a list of phones, or where there is one, and is of type {type(given).__name__}."
+        )
     return (SuppressSource(path=given),) if _is_path_object(given) else (SuppressSource(rows=given),)
 
 

@@ -80,7 +80,8 @@ class LedgerLocation:
             if not names:
                 raise
             settings = " and ".join(f"[{SECTION}] {name}" for name in names)
-            raise ConfigurationError(f"{error} (The setting {settings} names it.)") from None
+            said = f"The setting {settings} names it." if len(names) == 1 else f"The settings {settings} name it."
+            raise ConfigurationError(f"{error} ({said})") from None
 
     def refuse_left_behind(self, campaign_id: str, ledger: LedgerQueries) -> None:
         """To be called before a campaign goes on in the ledger here.

@@ -41,7 +41,7 @@ def hide_phones(policy: Any) -> Any:
         policy = found
     if not isinstance(policy, Mapping):
         return policy if policy is None or _refers(policy) else HiddenPhones.hiding(policy)
-    return {name: _hidden(value) if name == "suppress" else _plain(value) for name, value in policy.items()}
+    return {name: _hidden(value) if name == "suppress" else _plain(name, value) for name, value in policy.items()}
 
 
 def rules_of(operator: Any, company: ContactRules) -> ContactRules:
@@ -139,9 +139,10 @@ def _template(value: Any) -> bool:
     return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
-def _plain(value: Any) -> Any:
-    """Sets and tuples as lists: Airflow writes them down, and finds templates in them."""
-    return _ordered(value) if isinstance(value, _LISTS) else value
+def _plain(name: str, value: Any) -> Any:
+    """Sets and tuples as lists: Airflow writes them down, and finds templates in them. A set of hours is refused."""
+    has_no_order = name == "hours" and isinstance(value, set | frozenset)  # sorted, 21 to 6 would become 6 to 21
+    return _ordered(value) if isinstance(value, _LISTS) and not has_no_order else value
 
 
 def _ordered(values: Any) -> list[Any]:
@@ -160,7 +161,7 @@ def _shown(given: Any) -> Any:
         return given.rows
     if isinstance(given, Mapping):
         return {key: _shown(value) for key, value in given.items()}
-    if isinstance(given, list) and any(isinstance(one, HiddenRows | Mapping) for one in given):
+    if isinstance(given, list) and any(isinstance(one, HiddenRows | Mapping | list) for one in given):
         return _flattened(given)
     return given
 

@@ -437,7 +437,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
         xcom = summary.to_xcom()
-        for key in ("session_nos", "failures"):
+        for key in (key for key in ("session_nos", "failures", "plan") if key in xcom):
             context["ti"].xcom_push(key=key, value=xcom[key])
         return xcom
 

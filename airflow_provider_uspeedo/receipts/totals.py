@@ -44,6 +44,11 @@ class Counts:
         """Those whose receipt will not change."""
         return self.messages - self.by_result[PENDING]
 
+    @property
+    def known_segments(self) -> int | None:
+        """Segments charged, as far as receipts say it; ``None`` if there is no final one."""
+        return self.segments if self.final else None
+
     def to_xcom(self) -> dict[str, int]:
         """By name."""
         return {name: self.by_result[name] for name in (*RESULTS.values(), PENDING)}
@@ -84,10 +89,10 @@ class Totals:
             "final": counts.final,
             **counts.to_xcom(),
             "delivery_rate": None if rate is None else round(rate, 6),
-            "segments": counts.segments if counts.final else None,
+            "segments": counts.known_segments,
             "cost": None,  # a price is not known here
             "by_country": {
-                _country(code): {"messages": here.messages, **here.to_xcom(), "segments": here.segments}
+                _country(code): {"messages": here.messages, **here.to_xcom(), "segments": here.known_segments}
                 for code, here in sorted(self.by_country.items(), key=lambda one: (-one[1].messages, one[0]))
             },
             "reasons": worst(reasons),

@@ -66,6 +66,13 @@ def test_a_plan_is_taken_however_it_is_handed_on(
     assert len(accepted()) == 3
 
 
+def test_the_plan_is_an_xcom_of_its_own(task: dict[str, Any]) -> None:
+    """``plan_task.output["plan"]`` is what Airflow finds under that key. A run that sends has none."""
+    run = try_task({**task, "dry_run": True})
+    assert run.instance.xcoms["plan"] == run.summary["plan"]
+    assert "plan" not in try_task({**task, "plan": run.instance.xcoms["plan"]}).instance.xcoms
+
+
 EMPTY = "plan is empty: the task that should have made it was skipped, failed, or returned nothing."
 
 

@@ -158,6 +158,22 @@ def test_long_messages_are_named_by_their_rows(scene: Scene) -> None:
     assert scene.run(table, order(max_segments=2)).summary["accepted"] == 60
 
 
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"max_segments": 1}, "max_segments=1 segment: row 3."),
+        ({"max_recipients": 2}, "more than max_recipients=2 recipients."),
+        ({"max_cost": "9", "prices": Prices.from_rows([("1", "MO", "0.1", "USD")])}, "prices has no price for HK."),
+    ],
+    ids=["max_segments", "max_recipients", "max_cost"],
+)
+def test_a_later_attempt_does_not_say_that_nothing_was_sent(scene: Scene, limits: dict[str, Any], said: str) -> None:
+    """Where an earlier one has sent, as before a sleep until the next window, and the table has changed since."""
+    scene.run(people(2), order(None))
+    found = refusal(scene, [*people(2), {**people(3)[2], "name": LONG}], order(**limits))
+    assert f"{said} This attempt sent nothing; earlier ones sent to 2 recipients of the campaign." in found
+
+
 def test_one_character_can_make_a_message_longer(scene: Scene) -> None:
     """Thirty characters more than seventy are two segments of UCS-2, and one of GSM-7."""
     table = people(1)

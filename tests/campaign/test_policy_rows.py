@@ -101,6 +101,20 @@ def test_a_phone_that_can_be_read_in_two_ways_stands_for_both(scene: Scene) -> N
     assert scene.statuses() == ["suppressed", "accepted"]
 
 
+def test_bare_national_digits_without_a_region_refuse_the_send(scene: Scene) -> None:
+    """They could be of any country; the phones that were meant would be texted without a word."""
+    listed = ["5000 0002", "50000001"]
+    with pytest.raises(TableError, match=r"of 2 rows 2 cannot be read as phones .*no country code"):
+        scene.run(people(3), order({"suppress": listed}))
+    assert not scene.journal()
+    valid = order({"suppress": ["8613000000101"]}, campaign_id="valid numbers")
+    report = scene.run([{"phone": "+86 130 0000 0101", "name": "A"}], valid)
+    assert report.summary["suppressed"] == 1
+    international = order({"suppress": ["50000002"]}, bare_digits="international", campaign_id="the table says so")
+    report = scene.run([{"phone": "50000002", "name": "A"}], international)
+    assert report.summary["suppressed"] == 1
+
+
 def test_an_empty_list_keeps_nobody_back(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """And the log says that it was read."""
     pq.write_table(pa.table({"phone": pa.array([], pa.string())}), scene.folder / "none.parquet")

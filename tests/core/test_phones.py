@@ -468,6 +468,33 @@ def test_what_can_be_no_phone_has_no_reading(text: str) -> None:
         PhoneReader("HK").readings(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "region"),
+    [("5000 0002", None), ("50000002", None), ("55 5123-4567", None), ("5000 0002", "US"), ("555123-4567", "HK")],
+)
+def test_digits_of_some_other_country_are_not_read_as_a_number_that_no_country_has(
+    text: str, region: str | None
+) -> None:
+    """``(500)00002`` has a length of the Falkland Islands, and is no number there."""
+    with pytest.raises(BadPhone) as caught:
+        PhoneReader(region).readings(text)
+    assert "500" not in caught.value.reason
+
+
+def test_all_digits_are_international_where_the_table_says_so() -> None:
+    """As its own phones are read, and where brackets say so."""
+    assert PhoneReader(None, "international").readings("5000 0002") == ("(500)00002",)
+    assert PhoneReader(None).readings("(500) 00002") == PhoneReader(None).readings("+500 00002") == ("(500)00002",)
+
+
+@given(st.from_regex(r"\(?\+?[0-9]{3}\)?[0-9]{1,12}", fullmatch=True))
+def test_whatever_is_read_without_a_region_is_one_of_the_readings(text: str) -> None:
+    for way in (None, "international"):
+        reader = PhoneReader(None, way)
+        with contextlib.suppress(BadPhone):
+            assert reader.read(text) in reader.readings(text)
+
+
 @given(st.sampled_from(REGIONS), st.from_regex(r"\+?[0-9]{4,15}", fullmatch=True), st.sampled_from([1, 2]))
 def test_whatever_is_read_is_one_of_the_readings(region: str, text: str, rules: int) -> None:
     """A list of phones that may not be texted then has it, however the table's own phones are read."""

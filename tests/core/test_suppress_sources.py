@@ -117,6 +117,8 @@ def test_an_empty_list_is_a_list() -> None:
         ({"sql": "SELECT 1"}, "needs 'sql_conn_id'"),
         ({"sql": ROWS, "sql_conn_id": "warehouse"}, "'sql' must be a text"),
         ({"table": ROWS, "sql_conn_id": "warehouse"}, "'table' must be a text"),
+        (85255311111, "must be a list of phones, or where there is one, and is of type int"),
+        (b"85255311111", "is of type bytes"),
         ("phone\n+85255311111\n", "text of rows"),
         ("Ann,+85255311111", "text of rows"),
     ],

@@ -98,6 +98,10 @@ def test_an_argument_wins_each_for_itself(monkeypatch: pytest.MonkeyPatch) -> No
     ("settings", "said"),
     [
         ({CONN_ID: "nowhere"}, r"no connection 'nowhere' here.*\[uspeedo\] results_conn_id names it"),
+        (
+            {CONN_ID: "nowhere", TABLE: "x"},
+            r"The settings \[uspeedo\] results_conn_id and \[uspeedo\] results_table name it",
+        ),
         ({TABLE: "a table"}, r"results_table='a table' is not a table name.*\[uspeedo\] results_table names it"),
     ],
     ids=str,

@@ -75,6 +75,21 @@ def test_a_policy_may_be_given_in_every_form(arguments: dict[str, Any], accepted
     assert accepted() == SENT[:1]
 
 
+def test_lists_in_a_list_are_lists(arguments: dict[str, Any], accepted: Accepted) -> None:
+    """As where one variable holds some of the phones: they are hidden, and found again."""
+    run = try_task({**arguments, "policy": {"suppress": [[PEOPLE[0]["phone"]], [[PEOPLE[1]["phone"]]]]}})
+    assert run.counts == {"accepted": 1, "suppressed": 2}
+    assert accepted() == SENT[2:]
+    assert "5531" not in str(run.operator.policy)
+
+
+def test_hours_without_an_order_are_refused(arguments: dict[str, Any], accepted: Accepted) -> None:
+    """A set, sorted, would open by day what was to be open by night."""
+    run = try_task({**arguments, "policy": {"hours": {"21:00", "06:00"}}})
+    assert "policy: hours must be two times of day" in message(run)
+    assert accepted() == []
+
+
 def test_a_policy_may_come_from_the_form(arguments: dict[str, Any], accepted: Accepted) -> None:
     """As an object, whole or in parts, rendered as text or natively."""
     whole, params = {**arguments, "policy": "{{ params.policy }}"}, {"policy": POLICY, "countries": ["MO"]}

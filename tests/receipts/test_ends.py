@@ -70,6 +70,7 @@ def test_what_is_not_known_is_null() -> None:
     found = totals(pending=3).to_xcom("c", ())
     assert (found["delivery_rate"], found["segments"], found["cost"]) == (None, None, None)
     assert (found["messages"], found["final"], found["pending"]) == (3, 0, 3)
+    assert [country["segments"] for country in found["by_country"].values()] == [None]
 
 
 def test_countries_are_named_by_their_code() -> None:
