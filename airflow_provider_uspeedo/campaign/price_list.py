@@ -34,6 +34,10 @@ def read_prices(given: Any) -> Prices | None:
         return Prices.from_dict(given)
     if isinstance(given, list | tuple) and given:
         return Prices.from_rows(_listed(given))
+    if isinstance(given, int | float | bytes | bytearray):
+        raise ConfigurationError(
+            f"prices must be a dict, such as {{'HK': 0.05}}, or a table, and is of type {type(given).__name__}."
+        )
     try:
         table = open_table(given)
         return Prices.from_rows(_rows(table))

@@ -95,7 +95,12 @@ class TableReader:
                 "keeps 7 digits and loses the rest of a phone. Write it as text or as a 64-bit integer.",
                 column=config.columns.phone,
             )
-        self._batches()  # checks every column now, before anything is sent; reads nothing yet
+        try:
+            self._batches()  # checks every column now, before anything is sent; reads nothing yet
+        except TableError as error:
+            if zones is None or error.column != zones:
+                raise
+            raise TableError(f"policy: time_zone_column: {error}", column=zones) from None  # may be the connection's
         self._exclusions = RowExclusions(config.rules, config.default_region, config.bare_digits)
 
     def _use(self, spec: KeySpec) -> None:

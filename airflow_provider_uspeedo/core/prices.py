@@ -11,6 +11,7 @@ from typing import Any
 
 import phonenumbers
 
+from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.core.phones import regions_meant
 from airflow_provider_uspeedo.errors import ConfigurationError
 
@@ -68,7 +69,7 @@ class Prices:
         :raises ConfigurationError: a country or a price is wrong, or there is none.
         """
         return cls.from_rows(
-            (f"of {str(country)[:_MAX_SHOWN]!r}", country, price, None) for country, price in given.items()
+            (f"of {mask_digits(str(country))[:_MAX_SHOWN]!r}", country, price, None) for country, price in given.items()
         )
 
     @classmethod

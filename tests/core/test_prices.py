@@ -84,6 +84,8 @@ def test_nothing_is_no_prices(nothing):
         ({}, "there is no price in it"),
         ("{}", "there is no price in it"),
         ({"XX": 1}, "country of 'XX' is not one"),
+        (42, "prices must be a dict, such as {'HK': 0.05}, or a table, and is of type int"),
+        ({"+85255311111": 1}, "country of '****1111' is not one"),
         ({"UK": 1}, "Did you mean GB?"),
         ({"+852": 1}, "Did you mean HK?"),
         ({None: 1}, "country of 'None' is not one"),
