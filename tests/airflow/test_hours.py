@@ -145,9 +145,9 @@ def test_without_the_trigger_nothing_is_begun(
     task: dict[str, Any], people: People, tmp_path: Path, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its provider may be missing: that is said before the first message, not in the evening."""
-    from airflow_provider_uspeedo.operators import opening_hours
+    from airflow_provider_uspeedo.operators import waiting
 
-    monkeypatch.setattr(opening_hours, "PLACES", ("no_such_module",))
+    monkeypatch.setattr(waiting, "PLACES", ("no_such_module",))
     table(tmp_path / "people.parquet", people, "UTC", WEST)
     run = try_task({**task, "deferrable": True})
     assert_failed(run, "install apache-airflow-providers-standard", "#refused-before-sending")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.operators.rendering import OBJECT_ARGUMENTS
 from airflow_provider_uspeedo.sandbox.server import running
 from tests.airflow.conftest import SECRET, connection_to
 from tests.airflow.dag_runs import DagRuns
@@ -83,7 +84,7 @@ def test_unrendered_template_text_is_refused_by_name(
     rendered = render(params)
     setattr(rendered.operator, argument, [text] if argument.endswith("columns") else text)
     run = finish(rendered)
-    which = "a template" if argument in ("parameters", "sql_hook_params") else "the template "
+    which = "a template" if argument in OBJECT_ARGUMENTS else "the template "
     assert str(run.error).startswith(f"{argument} holds {which}")
     assert accepted() == []
 
