@@ -25,7 +25,7 @@ from airflow_provider_uspeedo.ledger.protocol.claims import Claims
 from airflow_provider_uspeedo.ledger.protocol.contacts import ContactsUnrecorded, window
 from airflow_provider_uspeedo.ledger.protocol.marking import Judge, Marks
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.protocol.screening import Excluded
+from airflow_provider_uspeedo.ledger.protocol.screening import ScreenedRows
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -188,7 +188,7 @@ class Ledger(LedgerQueries):
         :param left_out: gets the reasons for which rows of the requests may not be texted now, and how many each.
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
-        excluded = Excluded()
+        excluded = ScreenedRows()
         requests, why = self.database.write(lambda c: self._claims.claim(c, attempt, portion, rules, excluded))
         if left_out is not None:
             left_out.update(why)

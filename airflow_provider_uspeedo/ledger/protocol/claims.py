@@ -27,7 +27,7 @@ from airflow_provider_uspeedo.ledger.protocol.contacts import Contacts
 from airflow_provider_uspeedo.ledger.protocol.moves import Moves, names_of
 from airflow_provider_uspeedo.ledger.protocol.own_requests import OwnRequests
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.protocol.screening import Excluded, Screening
+from airflow_provider_uspeedo.ledger.protocol.screening import ScreenedRows, Screening
 from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAIGN, SourceRows
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
@@ -95,7 +95,7 @@ class Claims:
         return self._moves.found(connection, attempt, recipients.column("key"), self._unavailable)
 
     def claim(
-        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, excluded: Excluded
+        self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, excluded: ScreenedRows
     ) -> tuple[list[Request], Counter[str]]:
         """Records a portion; returns the requests with what is really ours, without empty ones.
 

@@ -26,7 +26,7 @@ from airflow_provider_uspeedo.ledger.store.records import Attempt
 
 
 @dataclass(slots=True)
-class Excluded:
+class ScreenedRows:
     """What the first execution of a claim's transaction left out; its repetitions leave out the same.
 
     It may have been committed: its rows are recorded, and whoever has left the list since would be a row twice.
@@ -52,7 +52,7 @@ class Screening:
         portion: Portion,
         rules: ContactRules,
         unavailable: Any,
-        excluded: Excluded,
+        excluded: ScreenedRows,
     ) -> tuple[Portion, Counter[str]]:
         """The portion with such rows as *suppressed*, and how many there are for each reason.
 
