@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.results.receipt_queries import SentRequest
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from airflow_provider_uspeedo.ledger.store.staged_receipts import RANKS, MessageReceipt
-from tests.ledger.acting import Try, key_of, people, resolve
+from tests.ledger.acting import OpenLedger, Try, key_of, people, resolve
 
 EARLY = datetime.fromisoformat("2026-11-22 09:00:00")  # as the ledger keeps times: UTC, without a zone
 LATE = datetime.fromisoformat("2026-11-22 09:05:30")
@@ -85,6 +87,20 @@ def test_the_newest_final_receipt_stays_in_whatever_order_they_come(ledger: Ledg
         record(ledger, attempt, *(receipt(request, name, *order[0]) for name, order in zip(names, orders, strict=True)))
     rows = shown(ledger, campaign)
     assert {(row["receipt_result"], row["receipt_at"]) for row in rows.values()} == {("Fail", LATE)}
+
+
+def test_a_receipt_of_a_campaign_that_is_pruned_meanwhile_is_dropped(open_ledger: OpenLedger, campaign: str) -> None:
+    """It waits for the pruning; without its recipient nothing would ever delete it."""
+    ledger, other = open_ledger(), open_ledger()
+    attempt, request = sent(ledger, campaign, ["a", "b"], unknown=["b"])
+    ledger.end_attempt(attempt.attempt, complete=True)
+    given = [receipt(request, "a", "Success"), receipt(request, "b", "Fail")]
+    pruning = LedgerAdmin(other).prune(older_than=timedelta(0), campaign_ids=[campaign], with_unknown=True)
+    assert [one.pruned for one in pruning] == [True]
+    assert record(ledger, attempt, *given) == 0
+    table = ledger.tables.receipts.c
+    of_request = sa.select(table.key).where(table.request_id == request.id)
+    assert ledger.database.read(lambda connection: connection.execute(of_request).all()) == []
 
 
 @pytest.mark.parametrize(("first", "second"), list(itertools.permutations(["Success", "Fail", "SubmitFail"], 2)))

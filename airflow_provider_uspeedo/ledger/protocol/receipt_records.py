@@ -58,8 +58,10 @@ class ReceiptRecords:
     def record(self, connection: Connection, campaign_no: int, receipts: Sequence[MessageReceipt]) -> int:
         """Records receipts of a campaign; returns how many unknown outcomes they settled.
 
-        :param receipts: one for each message at most, not empty.
+        :param receipts: one for each message at most, not empty. Those of a pruned campaign are dropped.
         """
+        if not self._is_there(connection, campaign_no):
+            return 0
         ordered = sorted((receipt.fitting() for receipt in receipts), key=lambda one: one[:2])
         settled = self._settle(connection, campaign_no, [one for one in ordered if one.proof])
         self._dialect.make_staged(connection, self._staged)
@@ -70,6 +72,16 @@ class ReceiptRecords:
         connection.exec_driver_sql(self._update_text(connection))
         self._dialect.drop_staged(connection, self._staged)
         return settled
+
+    def _is_there(self, connection: Connection, campaign_no: int) -> bool:
+        """Keeps the campaign from being pruned until the transaction ends; false if it has been.
+
+        A receipt without its recipient would never be deleted, and what the carrier says may quote the phone.
+        """
+        campaigns = self._t.campaigns.c
+        query = sa.select(campaigns.pruned_at).where(campaigns.campaign_no == campaign_no)
+        found = connection.execute(query.with_for_update(read=True, key_share=True)).first()
+        return found is not None and found.pruned_at is None
 
     # -- receipts -----------------------------------------------------------------------------------------------
 
