@@ -45,11 +45,12 @@ def _problem(http: HttpResponse, body: Mapping[str, object], code: int | None, n
     explained = explain(code)
     request_id = vendor_request_id(http, body)
     quote = mask_digits(text(body.get(field_names.MESSAGE)))[:_MAX_QUOTE]
-    message = f"USpeedo did not answer the query (HTTP {http.status})."
+    refused = explained.kind in (CodeKind.REFUSED, CodeKind.REFUSED_PHONES)
+    message = f"USpeedo {'refused' if refused else 'did not answer'} the query (HTTP {http.status})."
     message += "" if code is None else f" RetCode {code}: {explained.meaning}. {explained.advice}"
     message += f' The vendor\'s words: "{quote}".' if quote else ""
     message += f" (Request id {request_id}.)" if request_id else ""
-    if explained.kind in (CodeKind.REFUSED, CodeKind.REFUSED_PHONES):
+    if refused:
         return Refused(message, ret_code=code, vendor_request_id=request_id, http_status=http.status)
     sign_again = explained.kind is CodeKind.SIGN_AGAIN
     if sign_again or explained.kind is CodeKind.RETRY_LATER or http.status == HTTPStatus.TOO_MANY_REQUESTS:
