@@ -27,6 +27,12 @@ ENDED = "SELECT 1 FROM dag_run WHERE state IN ('success', 'failed')"
 FOUND = f"SELECT 1 FROM serialized_dag WHERE dag_id = '{DAG_ID}'"
 
 
+def heard_of(home: Path, task: str) -> bool:
+    """The executor has told the scheduler that the task's process ended."""
+    lines = (home / "scheduler.out").read_text("utf-8", "replace").splitlines()
+    return any("Received executor event" in line and f"task_id='{task}'" in line for line in lines)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["Approve", "Reject"])
 def test_what_a_person_approves_is_sent_and_nothing_else(
@@ -49,6 +55,8 @@ def test_what_a_person_approves_is_sent_and_nothing_else(
         airflow.wait_for(lambda db: has(db, FOUND), "the DAG is found")
         airflow.command("dags", "trigger", DAG_ID, "--run-id", "a_run", "--conf", json.dumps(form))
         airflow.wait_for(lambda db: has(db, WAITS), "the approval waits")
+        # Airflow fails a task whose answer comes before its scheduler has heard that the task went to sleep.
+        airflow.wait_for(lambda _: heard_of(home, "approve"), "the scheduler knows that it waits")
         assert accepted() == []
         url = f"http://127.0.0.1:{airflow.port}"
         with httpx.Client(base_url=url, timeout=60) as client:
