@@ -17,7 +17,7 @@ import pytest
 
 from airflow_provider_uspeedo.sandbox.server import running
 from tests.airflow.conftest import SECRET, connection_to
-from tests.airflow.dag_runs import DagRuns
+from tests.airflow.dag_runs import DagRuns, bytes_of
 from tests.airflow.people import People, Row, phones, write
 
 WRONG_SECRET = "another-canary-secret"
@@ -214,7 +214,7 @@ def everything(home: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(home.rglob("*")):
         if path.is_file() and not path.name.startswith("uspeedo_ledger.db"):
             # Airflow 3.0 itself prints each secret that it is going to mask.
-            yield str(path), re.sub(rb"MaskSecret\(value=.*", b"", path.read_bytes())
+            yield str(path), re.sub(rb"MaskSecret\(value=.*", b"", bytes_of(path))
     with closing(sqlite3.connect(home / "airflow.db")) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:

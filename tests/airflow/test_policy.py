@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox
-from tests.airflow.dag_runs import DagRuns
+from tests.airflow.dag_runs import DagRuns, bytes_of
 from tests.airflow.people import write
 
 LISTED = ("55577001", "5557 7001", "55577002", "5557 7002")
@@ -37,6 +37,6 @@ def test_phones_by_value_are_in_nothing_that_airflow_writes(
     assert "HK" in str(rendered)
     assert "<2 phones>" in str(rendered)
     files = [path for path in airflow_home.rglob("*") if path.is_file() and "uspeedo" not in path.name]
-    texts = {path: path.read_bytes() for path in [*files, runs.output("policy")]}
+    texts = {path: bytes_of(path) for path in [*files, runs.output("policy")]}
     assert any(b"policy" in text for text in texts.values())
     assert not [(path, phone) for path, text in texts.items() for phone in LISTED if phone.encode() in text]
