@@ -114,7 +114,7 @@ def test_a_plan_that_was_not_rendered_is_refused(task: dict[str, Any]) -> None:
 def test_a_changed_plan_is_a_failure_that_names_its_page(
     task: dict[str, Any], people: People, tmp_path: Path, accepted: Accepted
 ) -> None:
-    """No retry can mend it."""
+    """No retry can fix it."""
     plan = planned(task)
     for changes, named in (
         ({"prices": {"CN": 0.06}}, "prices"),

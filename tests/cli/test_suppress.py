@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``suppress``: a person's list of phones that nobody texts; no phone of it is ever shown."""
+"""``suppress``: a person's list of phones that no campaign texts; no phone of it is ever shown."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from airflow_provider_uspeedo.core.arrays import column_of_keys, column_of_numbers, column_of_texts
 from airflow_provider_uspeedo.ledger.store.records import MAX_TEXT
 from airflow_provider_uspeedo.ledger.store.schema import HASH, LONG_TEXT, NUMBER, PREFIX
+from airflow_provider_uspeedo.ledger.store.staged_rows import TEMPORARY
 
 NOT_FINAL: Final = "Unknow"
 """The vendor's spelling of the one result that may still change."""
@@ -79,14 +80,7 @@ def staged_receipts(schema: str | None = None) -> sa.Table:
         sa.Column("description", LONG_TEXT, nullable=False),
         sa.Column("received", sa.String(32), nullable=False),  # "": it has no time
         sa.Column("cost_count", NUMBER, nullable=False),  # -1: not known
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
+        **TEMPORARY,
     )
 
 

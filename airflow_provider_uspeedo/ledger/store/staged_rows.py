@@ -16,6 +16,14 @@ import sqlalchemy as sa
 from airflow_provider_uspeedo.ledger.store.schema import HASH, LONG_TEXT, NUMBER, PHONE_HASH, PREFIX
 
 STAGED = f"{PREFIX}staged"
+TEMPORARY: Mapping[str, Any] = {
+    "prefixes": ["TEMPORARY"],
+    "postgresql_on_commit": "DROP",
+    **{f"{name}_engine": "InnoDB" for name in ("mysql", "mariadb")},
+    **{f"{name}_charset": "utf8mb4" for name in ("mysql", "mariadb")},
+    **{f"{name}_collate": "utf8mb4_bin" for name in ("mysql", "mariadb")},
+}
+"""Options of every temporary table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,5 @@ def staged_table(schema: str | None = None) -> sa.Table:
         sa.Column("user_id", sa.String(64), nullable=False, server_default=""),
         sa.Column("template_id", sa.String(128), nullable=False, server_default=""),
         sa.Column("sender_id", sa.String(64), nullable=False, server_default=""),
-        prefixes=["TEMPORARY"],
-        postgresql_on_commit="DROP",
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-        mariadb_engine="InnoDB",
-        mariadb_charset="utf8mb4",
-        mariadb_collate="utf8mb4_bin",
+        **TEMPORARY,
     )
