@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
@@ -135,12 +135,13 @@ def test_max_cost_without_prices_is_refused() -> None:
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(st.sampled_from(["N", LONG, "好", "好" * 60]), min_size=1, max_size=9), batch=st.integers(1, 9))
+@example(names=["N", "N", LONG, LONG, LONG, LONG], batch=1)
 def test_the_cost_is_the_sum_of_the_rows(scene: Scene, names: list[str], batch: int) -> None:
-    """Whatever batches the table is read in."""
+    """Whatever batches the table is read in, and also where it is a whole number: ten times 0.1 reads 1.0."""
     scene.sizes = {"portion_rows": batch}
     table = [{**one, "name": name} for one, name in zip(people(len(names)), names, strict=True)]
     segments = sum({"N": 1, LONG: 2, "好": 1, "好" * 60: 2}[name] for name in names)
-    assert f"would cost {Decimal(segments) / 10:f} USD" in refusal(scene, table, order("0.05"))
+    assert f"would cost {segments * Decimal('0.1')} USD" in refusal(scene, table, order("0.05"))
 
 
 # -- max_segments ---------------------------------------------------------------------------------------------------
