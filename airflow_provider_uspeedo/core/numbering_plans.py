@@ -111,7 +111,7 @@ class NumberingPlan:
         forms = [
             f"(?!{self.code}){no_prefix}(?:{valid})",
             f"(?!(?:{mobile})$){self.code}{no_prefix}({mobile})",
-            f"(?!(?:{shape})$){self.code}{no_prefix}({valid})",
+            f"(?!(?:{shape}|{valid})$){self.code}{no_prefix}({valid})",
         ]
         if self.prefix and not self.rewrites:
             forms.append(f"(?!{self.code})(?>{self.prefix.pattern})({valid})")
