@@ -25,7 +25,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs databases slow random-search airflow airflows chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints ci clean
+.PHONY: help venv demo test lint format types layers docs databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: 
 
 airflows: airflow-2.11 airflow-3.0 airflow-3.1 airflow-3.2 airflow-3.3 ## Do that on every supported minor
 
+versions: .venv-nox/.ready ## Run the fast tests against the built wheel on every pair of Python and Airflow; SESSIONS="..." for some
+	PATH="$(CURDIR)/.cache/uv/bin:$$PATH" .venv-nox/bin/nox --envdir .cache/nox $(if $(SESSIONS),--session $(SESSIONS)) $(if $(NOX_OPTIONS),-- $(NOX_OPTIONS))
+
 chaos: .venv/.ready ## Kill, stop and confuse real Airflow tasks, at length; CHAOS_SEED=... for other moments
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 2 --dist loadgroup -m chaos tests/chaos --chaos=long --chaos-seed=$(CHAOS_SEED)
 
@@ -98,6 +101,16 @@ benchmark-short: .venv/.ready .venv-peers/.ready ## Check that all of that runs;
 
 constraints: $(OWN_UV) ## Remake the pinned sets of packages in constraints/
 	UV=$(OWN_UV) $(PYTHON) constraints/compile.py
+
+dist: .venv-release/.ready ## Build the wheel and the source archive into dist/, check them, and list what the package needs (SBOM)
+	rm -rf dist
+	.venv-release/bin/python -m hatchling build
+	.venv-release/bin/twine check --strict dist/*
+	mkdir -p build
+	$(UV) pip compile --quiet --no-header --universal --no-annotate --generate-hashes --no-emit-index-url --python-version 3.11 \
+		--constraint constraints/airflow-3.3.txt --output-file build/needed.txt pyproject.toml
+	.venv-release/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+		--output-file dist/airflow-provider-uspeedo.cdx.json build/needed.txt
 
 ci: ## Run everything that must pass
 	bash .ci/run
@@ -123,6 +136,16 @@ endef
 # The other drivers of a ledger, beside the pinned set that has all that they need; mysqlclient is built here.
 .venv/.drivers: .venv/.ready constraints/drivers.txt | $(NEEDED_UV)
 	VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --require-hashes -r constraints/drivers.txt
+	touch $@
+
+.venv-nox/.ready: constraints/nox.txt $(OWN_UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
+	touch $@
+
+.venv-release/.ready: constraints/release.txt | $(NEEDED_UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
 	touch $@
 
 .venv-fuzz/.ready: constraints/fuzz.txt | $(NEEDED_UV)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile one pinned, hashed set of packages per supported Airflow minor, and one each of uv, a fuzzer, the peers.
+"""Compile one pinned, hashed set of packages per supported Airflow minor, of other versions, and one for each tool.
 
 Run as ``make constraints``, or ``python constraints/compile.py 3.3 peers`` for some of them. The newest patch of a
 minor comes from whatever package index ``uv`` is set to; the sets name none.
@@ -11,9 +11,11 @@ out. The newest minor is compiled without such a date.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -89,9 +91,19 @@ def cut_off(patch: Patch) -> list[str]:
 
 def resolve(minor: str, patch: Patch) -> str:
     """Return the pinned, hashed set for one patch."""
-    newest = minor == MINORS[-1]
-    groups = (*GROUPS, *TOOL_GROUPS) if newest else GROUPS
-    limits = () if newest else OLDER_LIMITS
+    if minor == MINORS[-1]:
+        return compile_project(patch, (*GROUPS, *TOOL_GROUPS))
+    return compile_project(patch, GROUPS, OLDER_LIMITS, cut_off(patch))
+
+
+def compile_project(
+    patch: Patch, groups: Sequence[str], limits: Sequence[str] = (), options: Sequence[str] = ()
+) -> str:
+    """Return the pinned, hashed set of this project with one Airflow.
+
+    :param limits: requirements beside those of the project.
+    :param options: of ``uv pip compile``.
+    """
     return compile_with_uv(
         str(PROJECT),
         "--universal",
@@ -100,9 +112,28 @@ def resolve(minor: str, patch: Patch) -> str:
         "--no-emit-find-links",
         *(f"--extra={extra}" for extra in EXTRAS),
         *(f"--group={group}" for group in groups),
-        *([] if newest else cut_off(patch)),
+        *options,
         requirements="\n".join((f"apache-airflow=={patch.version}", *limits)),
     )
+
+
+def lowest() -> str:
+    """Return the set of the lowest versions that this project allows, with the oldest Airflow and what it needs.
+
+    The tools of the tests are those of the oldest Airflow's own set: the lowest versions of these are no one's concern.
+    """
+    patch = newest_patch(MINORS[0])
+    pins = HERE.joinpath(f"airflow-{MINORS[0]}.txt").read_text()
+    groups = tomllib.loads(PROJECT.read_text())["dependency-groups"]
+    tools = {re.split(r"[^\w.-]", one)[0] for group in GROUPS for one in groups[group]}
+    pinned = re.findall(r"^(\S+)==(\S+)", pins, re.MULTILINE)
+    limits = [f"{name}=={version}" for name, version in pinned if name in tools]
+    return compile_project(patch, GROUPS, (*OLDER_LIMITS, *limits), ["--resolution=lowest-direct", *cut_off(patch)])
+
+
+def pandas_2() -> str:
+    """Return the newest set with the pandas of before."""
+    return compile_project(newest_patch(MINORS[-1]), GROUPS, OLDER_LIMITS)
 
 
 def write(name: str, first_line: str, pins: str) -> None:
@@ -122,20 +153,24 @@ def drivers() -> str:
     return compile_alone("--no-deps", requirements="\n".join(DRIVERS))
 
 
-ALONE = {
+OTHERS = {
     "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
     "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
     "drivers": ("The other drivers of a ledger; for the newest set.", drivers),
     "fuzz": ("What `make fuzz` runs.", fuzzers),
+    "release": ("What `make dist` runs.", partial(compile_alone, requirements="cyclonedx-bom\nhatchling\ntwine")),
+    "nox": ("What `make versions` runs.", partial(compile_alone, requirements="nox")),
+    "lowest": ("The lowest versions that are supported, with the oldest Airflow.", lowest),
+    "pandas-2": ("The newest Airflow with pandas 2.", pandas_2),
 }
-"""The sets without this project, by name: the first line of each, and what makes it."""
+"""The sets that are not of a minor, by name: the first line of each, and what makes it."""
 
 
 def main(names: list[str]) -> None:
-    """Write the sets of the given minors, or of the given names of :data:`ALONE`; without any, all of them."""
-    for name in names or (*MINORS, *ALONE):
-        if name in ALONE:
-            first_line, made = ALONE[name]
+    """Write the sets of the given minors, or of the given names of :data:`OTHERS`; without any, all of them."""
+    for name in names or (*MINORS, *OTHERS):
+        if name in OTHERS:
+            first_line, made = OTHERS[name]
             write(f"{name}.txt", first_line, made())
             continue
         patch = newest_patch(name)

@@ -7,6 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import airflow_provider_uspeedo
+
+PACKAGE = Path(airflow_provider_uspeedo.__file__).parent
+"""Wherever it is installed: beside this folder, or from a wheel."""
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*(path for path in DOCS.rglob("*.md") if "_build" not in path.parts), *ROOT.glob("*.md")])

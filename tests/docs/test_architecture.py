@@ -8,9 +8,8 @@ import re
 
 import pytest
 
-from tests.docs.pages import ROOT, prose, read
+from tests.docs.pages import PACKAGE, ROOT, prose, read
 
-PACKAGE = ROOT / "airflow_provider_uspeedo"
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
 
 

@@ -23,9 +23,8 @@ from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHA
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.arguments import NOTSET
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
-from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code, links, read, rows
+from tests.docs.pages import DOCS, PACKAGE, PAGES, ROOT, anchors, code, links, read, rows
 
-PACKAGE = ROOT / "airflow_provider_uspeedo"
 SUMMARY = Summary("c", dict.fromkeys(STATUSES, 1), 0, 0, failures=[ListedFailure(1, "", "", "invalid", "")]).to_xcom()
 
 
