@@ -69,7 +69,7 @@ random-search: .venv/.ready ## Draw new inputs for the property tests; RANDOM_SE
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) --hypothesis-profile=random --hypothesis-seed=$(RANDOM_SEED) \
 		-m "hypothesis and not airflow and not chaos and not database and not slow"
 
-airflow: .venv/.ready ## Run Airflow's own tests on the newest minor
+airflow: .venv/.ready .venv/.observability ## Run Airflow's own tests on the newest minor
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
 
 airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: airflow-2.11 ... airflow-3.3
@@ -146,6 +146,11 @@ endef
 .venv-release/.ready: constraints/release.txt | $(NEEDED_UV)
 	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
 	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --require-hashes $<
+	touch $@
+
+# Airflow's OpenLineage provider and a client of StatsD, beside the pinned set that has what they need.
+.venv/.observability: .venv/.ready constraints/observability.txt | $(NEEDED_UV)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --require-hashes -r constraints/observability.txt
 	touch $@
 
 .venv-fuzz/.ready: constraints/fuzz.txt | $(NEEDED_UV)

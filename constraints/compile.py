@@ -42,6 +42,8 @@ FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.
 """Each has wheels for its Pythons only."""
 DRIVERS = ("mysqlclient", "psycopg", "psycopg-binary")
 """The drivers that a ledger may use beside those of the extras; on top of the newest set, whose packages they need."""
+OBSERVABILITY = ("apache-airflow-providers-openlineage", "statsd")
+"""What asks operators for lineage, and what sends metrics; on top of the newest set, too."""
 OLDER_LIMITS = ("pandas<3",)
 """For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
 
@@ -153,10 +155,18 @@ def drivers() -> str:
     return compile_alone("--no-deps", requirements="\n".join(DRIVERS))
 
 
+def observability() -> str:
+    """Return the pinned, hashed set of what receives lineage and metrics, without what the newest set has."""
+    newest = HERE / f"airflow-{MINORS[-1]}.txt"
+    had = [f"--no-emit-package={name}" for name in re.findall(r"^([^\s=]+)==", newest.read_text(), re.MULTILINE)]
+    return compile_alone(f"--constraint={newest}", *had, "--no-annotate", requirements="\n".join(OBSERVABILITY))
+
+
 OTHERS = {
     "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
     "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
     "drivers": ("The other drivers of a ledger; for the newest set.", drivers),
+    "observability": ("What receives lineage and metrics; for the newest set.", observability),
     "fuzz": ("What `make fuzz` runs.", fuzzers),
     "release": ("What `make dist` runs.", partial(compile_alone, requirements="cyclonedx-bom\nhatchling\ntwine")),
     "nox": ("What `make versions` runs.", partial(compile_alone, requirements="nox")),

@@ -28,6 +28,8 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
+from airflow_provider_uspeedo.operators.lineage import LineageDataset, ReportsLineage, dataset_of_results
+from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import reschedule, time_trigger
@@ -41,7 +43,7 @@ DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback
 RESCHEDULE = "reschedule"
 
 
-class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
+class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperator):
     """Collects the delivery receipts of a campaign into its results, until every message has a final one.
 
     It asks only for messages without a final receipt, first some minutes after they were sent, then at growing
@@ -103,6 +105,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         self.min_delivery_rate = min_delivery_rate
         self.deferrable = deferrable
         self._killed = threading.Event()
+        self._messages: int | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Asks for receipts, now or when it is time, until there is nothing left to wait for.
@@ -119,6 +122,10 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
     def on_kill(self) -> None:
         """Ends a wait; a question that is out is only a query."""
         self._killed.set()
+
+    def lineage_outputs(self) -> Sequence[LineageDataset]:
+        """The results relation, whose columns of receipts are filled."""
+        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), self._messages),)
 
     def _collect(self, context: Any) -> dict[str, Any]:
         try:
@@ -254,6 +261,8 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
             if said := describe_not_asked(ledger.not_to_be_asked(number_)):
                 self.log.warning("%s", said)
         about = f"Campaign {name!r}." if name else f"{len(config.session_nos or ()):,} sessions."
+        self._messages = found["messages"]
+        describe_outlets(context, self.outlets, {key: value for key, value in found.items() if key != "reasons"})
         conclusion = conclude(collection.totals, config, about)
         if conclusion.end is End.SUCCESS:
             self.log.log(logging.WARNING if conclusion.warns else logging.INFO, "%s", conclusion.message)

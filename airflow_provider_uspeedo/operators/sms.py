@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
 from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
+from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -25,11 +26,19 @@ from airflow_provider_uspeedo.errors import (
     SourceUnavailable,
     USpeedoError,
 )
+from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
+from airflow_provider_uspeedo.operators.lineage import (
+    LineageDataset,
+    ReportsLineage,
+    dataset_of_path,
+    dataset_of_results,
+)
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
+from airflow_provider_uspeedo.operators.observability import describe_outlets, observed, report_rows, tags_of
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
 from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
@@ -45,7 +54,6 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
-    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.tables.query import TableQuery
     from airflow_provider_uspeedo.tables.spool import SpooledTable
@@ -70,7 +78,7 @@ def slices(count: int) -> list[str]:
     return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
-class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
+class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseOperator):
     """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
     All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share
@@ -236,6 +244,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self._list_query: TableQuery | None = None
         self._killed_before_start = False
         self._running: Future[Report] | None = None
+        self._rows: int | None = None
+        self._tags: dict[str, str] = {}
 
     @property
     def recipients(self) -> Any:
@@ -311,7 +321,6 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
         from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-        from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
         self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
@@ -319,6 +328,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             self._stop_signal.stop()
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
+        self._tags, self._rows = tags_of(context), None
+        if not config.slice_.is_whole and context.get("map_index_template") is None:
+            # Airflow renders it in the end; of mapped slices its page then shows 1/4, 2/4 ...
+            context["map_index_template"] = "{{ task.slice }}"
         self._query = query_of(self)
         self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
         ledger = self._location.open_ledger()
@@ -366,9 +379,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
         reading = self._prepare(config, ledger, hook)
         ledger.prepare()
-        campaign = Campaign(
-            config, reading, ledger, hook.client.send_written, stop_signal, in_flight_timeout=hook.config.timeout
-        )
+        send = observed(hook.client.send_written, self._tags)
+        campaign = Campaign(config, reading, ledger, send, stop_signal, in_flight_timeout=hook.config.timeout)
         threads = ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign")
         self._running = threads.submit(campaign.run)
         threads.shutdown(wait=False)
@@ -399,6 +411,9 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         """Returns the summary, or pushes it and fails the task."""
         found = self._with_connection(report.summary)
         summary = self._finish(context, found)
+        self._rows = found.rows
+        report_rows(summary, self._tags)
+        describe_outlets(context, self.outlets, _counts(summary))
         decision = decide(
             found,
             phone_column=config.columns.phone,
@@ -452,6 +467,21 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         self.log.error("Unexpected %s:\n%s", type(error).__name__, where)
         return f"Unexpected {type(error).__name__}; the log says where."
 
+    def lineage_inputs(self) -> Sequence[LineageDataset]:
+        """The table, if it has a path; a query is told as SQL."""
+        table = None if self.sql else dataset_of_path(HiddenRows.unwrap(self.recipients), self._rows)
+        return (table,) if table else ()
+
+    def lineage_outputs(self) -> Sequence[LineageDataset]:
+        """The results relation; a dry run writes nothing."""
+        if arguments.switch("dry_run", self.dry_run):
+            return ()
+        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), self._rows),)
+
+    def lineage_sql(self) -> str | None:
+        """The query, without its parameters."""
+        return str(self.sql) if self.sql else None
+
     def on_kill(self) -> None:
         """Stops before the next request; requests in flight are settled as their answers come in."""
         if self._stop_signal is None:
@@ -461,6 +491,11 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         for query in (self._list_query, self._query):
             if query is not None:
                 query.stop()
+
+
+def _counts(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What an asset event says of a campaign."""
+    return {key: summary[key] for key in ("campaign_id", "rows", *STATUSES, "accepted_now", "requests")}
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:

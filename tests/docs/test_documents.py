@@ -200,7 +200,7 @@ def test_whatever_python_imports_from_the_package_is_there(piece):
 @pytest.mark.parametrize("piece", code("python"), ids=str)
 def test_the_examples_use_only_arguments_that_the_operator_has(piece):
     """A misspelt argument in an example would be copied."""
-    of_airflow = {"task_id", "retries", "retry_delay", "pool"}
+    of_airflow = {"task_id", "retries", "retry_delay", "pool", "outlets"}
     known = {*_arguments(), *of_airflow}
     for node in ast.walk(ast.parse(piece.text)):
         if isinstance(node, ast.Call) and "SendBatchSMSOperator" in ast.unparse(node.func):

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What OpenLineage is told: which table was read, which relation or file was written, and how many rows.
+
+Airflow asks for it only where its OpenLineage provider is installed. A query is told as SQL, as Airflow's own operators
+do; rows by value have no name.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+
+log = logging.getLogger(__name__)
+DEFAULT_PORTS = {"postgres": 5432, "mysql": 3306}
+
+
+@dataclass(frozen=True, slots=True)
+class LineageDataset:
+    """A table or a file, named as OpenLineage names them.
+
+    :param rows: how many were read or written; ``None``: not known.
+    :param size: bytes; ``None``: not known.
+    """
+
+    namespace: str
+    name: str
+    rows: int | None = None
+    size: int | None = None
+
+
+class ReportsLineage:
+    """A mixin of operators; each says what it read and wrote in :meth:`lineage_inputs` and :meth:`lineage_outputs`."""
+
+    def lineage_inputs(self) -> Sequence[LineageDataset]:
+        """What the task reads."""
+        return ()
+
+    def lineage_outputs(self) -> Sequence[LineageDataset]:
+        """What the task writes."""
+        return ()
+
+    def lineage_sql(self) -> str | None:
+        """The query that the task runs."""
+        return None
+
+    def get_openlineage_facets_on_start(self) -> Any:
+        """Airflow's OpenLineage listener calls it before the task runs."""
+        return self._facets()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the listener's signature
+        """And when it has succeeded."""
+        return self._facets()
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:  # noqa: ARG002 - the listener's signature
+        """And when it has failed: what it wrote before is told, too."""
+        return self._facets()
+
+    def _facets(self) -> Any:
+        from airflow.providers.common.compat.openlineage.facet import SQLJobFacet
+        from airflow.providers.openlineage.extractors import OperatorLineage
+
+        try:
+            inputs, outputs, sql = self.lineage_inputs(), self.lineage_outputs(), self.lineage_sql()
+        except Exception as error:  # noqa: BLE001 - lineage never fails a task, and the text of an error may hold a secret
+            log.warning("No lineage is reported: %s.", type(error).__name__)
+            return OperatorLineage()
+        return OperatorLineage(
+            inputs=[_input(one) for one in inputs],
+            outputs=[_output(one) for one in outputs],
+            job_facets={"sql": SQLJobFacet(query=sql)} if sql else {},
+        )
+
+
+def dataset_of_path(path: object, rows: int | None = None, size: int | None = None) -> LineageDataset | None:
+    """The dataset of a path or URI of a table; ``None`` for a table that has none."""
+    text = str(path) if isinstance(path, str) or hasattr(path, "__fspath__") or hasattr(path, "protocol") else ""
+    if not text.strip() or "\n" in text:
+        return None
+    uri = urlsplit(text)
+    if uri.scheme in ("", "file"):
+        return LineageDataset("file", uri.path.rstrip("/") or "/", rows, size)
+    # A user name or a password before the host says nothing of where the table is.
+    return LineageDataset(f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}", uri.path.strip("/") or "/", rows, size)
+
+
+def dataset_of_results(location: LedgerLocation, rows: int | None = None) -> LineageDataset:
+    """The dataset of a results relation."""
+    if location.conn_id is None:
+        from airflow_provider_uspeedo.hooks.ledger_connection import default_file
+
+        return LineageDataset("file", f"{default_file()}/{location.results_table}", rows)
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    connection = BaseHook.get_connection(location.conn_id)
+    kind = connection.conn_type
+    if kind == "sqlite":
+        return LineageDataset("file", f"{connection.host}/{location.results_table}", rows)
+    name = location.results_table
+    if kind == "postgres" and "." not in name:
+        name = f"public.{name}"
+    return LineageDataset(
+        f"{kind}://{connection.host}:{connection.port or DEFAULT_PORTS.get(str(kind), '')}",
+        f"{connection.schema}.{name}" if connection.schema and (kind == "postgres" or "." not in name) else name,
+        rows,
+    )
+
+
+def _input(dataset: LineageDataset) -> Any:
+    from openlineage.client.event_v2 import InputDataset
+    from openlineage.client.generated.data_quality_metrics_input_dataset import DataQualityMetricsInputDatasetFacet
+
+    facts = DataQualityMetricsInputDatasetFacet(columnMetrics={}, rowCount=dataset.rows, bytes=dataset.size)
+    facets: dict[str, Any] = {} if dataset.rows is None else {"dataQualityMetrics": facts}
+    return InputDataset(namespace=dataset.namespace, name=dataset.name, inputFacets=facets)
+
+
+def _output(dataset: LineageDataset) -> Any:
+    from openlineage.client.event_v2 import OutputDataset
+    from openlineage.client.generated.output_statistics_output_dataset import OutputStatisticsOutputDatasetFacet
+
+    facts = OutputStatisticsOutputDatasetFacet(rowCount=dataset.rows, size=dataset.size)
+    facets: dict[str, Any] = {} if dataset.rows is None else {"outputStatistics": facts}
+    return OutputDataset(namespace=dataset.namespace, name=dataset.name, outputFacets=facets)

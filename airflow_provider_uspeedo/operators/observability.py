@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow's metrics, traces and assets are told of a campaign: counts and durations, nothing of a recipient."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Stats
+
+from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.errors import CallError, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.api.request.body import WrittenContent
+    from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
+
+REQUEST_DURATION = "uspeedo.request_duration"
+"""A timer, milliseconds: one call that sends; tag ``outcome``."""
+ROWS = "uspeedo.rows"
+"""A gauge for each status, ``uspeedo.rows.accepted`` and so on: rows of the table at the end of an attempt."""
+ACCEPTED_NOW = "uspeedo.accepted_now"
+"""A counter: recipients that were accepted in an attempt."""
+METRICS = (REQUEST_DURATION, *(f"{ROWS}.{status}" for status in STATUSES), ACCEPTED_NOW)
+SPAN = "uspeedo.send_request"
+ANSWERED, UNKNOWN, NOT_ACCEPTED = "answered", "unknown", "not_accepted"
+"""The outcomes of a call: an answer for its recipients, none that can be relied on, or surely nothing accepted."""
+
+
+def observed(
+    send: Callable[[WrittenContent], SendAnswer], tags: Mapping[str, str]
+) -> Callable[[WrittenContent], SendAnswer]:
+    """The same call, with a timer and a span for each request; called by several threads.
+
+    :param tags: of the metrics: the DAG and the task.
+    """
+    from opentelemetry import context, trace
+
+    # Threads of a campaign begin without a context: their spans would have no parent.
+    parent = context.get_current()
+    tracer = trace.get_tracer("airflow_provider_uspeedo")
+
+    def send_observed(content: WrittenContent) -> SendAnswer:
+        outcome, began = UNKNOWN, time.perf_counter()
+        # An error is not recorded as such: its text may quote what the API says of a recipient.
+        with tracer.start_as_current_span(
+            SPAN, parent, kind=trace.SpanKind.CLIENT, record_exception=False, set_status_on_exception=False
+        ) as span:
+            try:
+                answer = send(content)
+                outcome = ANSWERED
+            except CallError as error:
+                outcome = UNKNOWN if isinstance(error, OutcomeUnknown) else NOT_ACCEPTED
+                raise
+            else:
+                span.set_attribute("uspeedo.ret_code", answer.ret_code)
+                return answer
+            finally:
+                span.set_attribute("uspeedo.recipients", sum(len(group.targets) for group in content.groups))
+                span.set_attribute("uspeedo.outcome", outcome)
+                if outcome != ANSWERED:
+                    span.set_status(trace.StatusCode.ERROR)
+                elapsed = (time.perf_counter() - began) * 1000
+                Stats.timing(REQUEST_DURATION, elapsed, tags={**tags, "outcome": outcome})
+
+    return send_observed
+
+
+def report_rows(summary: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Set the gauges of the statuses, and count what was accepted now.
+
+    :param summary: as the task returns it.
+    """
+    for status in STATUSES:
+        Stats.gauge(f"{ROWS}.{status}", summary[status], tags=dict(tags))
+    Stats.incr(ACCEPTED_NOW, summary["accepted_now"], tags=dict(tags))
+
+
+def describe_outlets(context: Any, outlets: list[Any], facts: Mapping[str, Any]) -> None:
+    """Give the events of the task's assets the counts of the campaign.
+
+    :param facts: plain JSON; those that say nothing of a recipient.
+    """
+    events = context.get("outlet_events")
+    for asset in outlets if events is not None else ():
+        if getattr(asset, "uri", None):  # an alias has none: what it stands for the task does not know
+            events[asset].extra.update(facts)
+
+
+def tags_of(context: Any) -> dict[str, str]:
+    """The tags that Airflow's own metrics of a task have."""
+    ti = context["ti"]
+    return {"dag_id": ti.dag_id, "task_id": ti.task_id}
