@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,7 @@ from airflow_provider_uspeedo.tables.whole_file import open_whole_file
 from tests.ledger.acting import OpenLedger, Try, duplicate, invalid, key_of, people
 from tests.ledger.test_overview import a_try_with_everything
 
+ROOT = Path(__file__).parents[2]
 TIMES = ("claimed_at", "settled_at", "receipt_at")
 
 
@@ -332,6 +336,56 @@ def test_a_database_that_fails_in_the_middle_leaves_the_earlier_file(
     with pytest.raises(LedgerUnavailable):
         export(ledger, campaign, path)
     assert path.read_bytes() == b"of an earlier attempt"
+    assert list(path.parent.iterdir()) == [path]
+
+
+DIES = """
+import os, resource, signal, sys
+from airflow_provider_uspeedo.errors import DestinationUnavailable
+from airflow_provider_uspeedo.ledger.admin import export_admin, results_snapshot
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.engine import open_engine
+from airflow_provider_uspeedo.tables.whole_file import open_whole_file
+
+how, url, campaign, path = sys.argv[1:]
+results_snapshot.ROWS_AT_ONCE = export_admin.ROW_GROUP = 4
+batch_of, calls = export_admin.batch_of, []
+
+def dying(*given):
+    calls.append(given)
+    if len(calls) == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch_of(*given)
+
+with LedgerAdmin(LedgerQueries(open_engine(url)), open_whole_file) as admin:
+    admin.list_campaigns()
+    if how == "killed":
+        export_admin.batch_of = dying
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+    try:
+        admin.export(campaign, path)
+    except DestinationUnavailable as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("how", ["killed", "full"])
+def test_an_export_that_dies_leaves_the_earlier_file(
+    ledger: Ledger, url: Any, campaign: str, path: Path, how: str
+) -> None:
+    """By kill -9 in the middle, or a disk that is full; the next one writes the whole file and clears up."""
+    Try(ledger, campaign).text(people([f"n{number}" for number in range(120)]))
+    path.write_bytes(b"of an earlier attempt")
+    given = [how, url.render_as_string(hide_password=False), campaign, str(path)]
+    done = subprocess.run([sys.executable, "-c", DIES, *given], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert path.read_bytes() == b"of an earlier attempt"
+    assert done.returncode == (-signal.SIGKILL if how == "killed" else 0), done.stderr
+    assert done.stderr == ""
+    assert ("is full, or a file may not become so large. No file was left there." in done.stdout) == (how == "full")
+    assert len(list(path.parent.iterdir())) == (2 if how == "killed" else 1)
+    assert len(exported(ledger, campaign, path)) == 120
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -54,19 +54,22 @@ def open_results_snapshot(ledger: LedgerQueries, campaign_id: str) -> Iterator[R
         found = stop.known(Campaigns(tables).find, tables, connection, campaign_id)
         stop.refuse_tombstone(campaign_id, found.pruned_at, "export")
         key = connection.execute(sa.select(tables.ledger.c.phone_key)).scalar_one()
-        yield ResultsSnapshot(
-            taken_at,
-            Overviews(tables, ledger.rows).open_attempts(connection, found.campaign_no),
-            PhoneHasher(bytes(key)),
-            _portions(connection, ledger, found.campaign_no),
-        )
+        open_attempts = Overviews(tables, ledger.rows).open_attempts(connection, found.campaign_no)
+        with closing(_portions(connection, ledger, found.campaign_no)) as portions:
+            yield ResultsSnapshot(taken_at, open_attempts, PhoneHasher(bytes(key)), portions)
 
 
-def _portions(connection: Connection, ledger: LedgerQueries, campaign_no: int) -> Iterator[dict[str, tuple[Any, ...]]]:
+def _portions(
+    connection: Connection, ledger: LedgerQueries, campaign_no: int
+) -> Generator[dict[str, tuple[Any, ...]], None, None]:
     rows = ledger.rows.results(campaign_no).subquery()
     number = rows.c[ROW_NUMBER]
     # Rows of several tables share a number; a row without one is in no table any more.
     order = (number.is_(None), number, rows.c.recipient_key, rows.c.status)
     query = sa.select(*(rows.c[name] for name in COLUMNS)).order_by(*order)
-    for portion in connection.execute(query).partitions(ROWS_AT_ONCE):
-        yield dict(zip(COLUMNS, zip(*portion, strict=True), strict=True))
+    result = connection.execute(query)
+    try:
+        for portion in result.partitions(ROWS_AT_ONCE):
+            yield dict(zip(COLUMNS, zip(*portion, strict=True), strict=True))
+    finally:
+        result.close()  # before the transaction ends: a driver of MySQL complains of rows that were not read
