@@ -13,7 +13,7 @@ SLOW ?= sample
 FAST_TESTS ?=
 # What a driver decides: how values and errors pass it, and its connections. What the SQL itself decides is tested through
 # one driver of each kind.
-DRIVER_DECIDES := broken_handshake connections creating databases deciding driver_output narrow_text pgbouncer policy processes \
+DRIVER_DECIDES := broken_handshake connections creating databases deciding driver_output export narrow_text pgbouncer policy processes \
 	readings repetition results settling_faults staging states taking_over
 RANDOM_SEED ?= $(shell date +%s)
 

@@ -5,6 +5,7 @@
 
     with open_ledger_admin(results_conn_id="warehouse") as admin:
         admin.stop("invoices 2026-11-22", by="Dana")
+        admin.export("invoices 2026-11-22", "s3://lake/sms.parquet", phones="masked")
         admin.suppress_import(phones_in_file("s3://lake/opt-outs/"), reason="opted out", by="Dana")
 """
 
@@ -20,6 +21,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignOverview,
     Forgotten,
     Pruning,
+    ResultsExport,
     Stopping,
     SuppressedGroup,
     SuppressedPhone,
@@ -41,6 +43,7 @@ __all__ = [
     "LedgerAdmin",
     "Migration",
     "Pruning",
+    "ResultsExport",
     "Stopping",
     "SuppressedGroup",
     "SuppressedPhone",
@@ -63,8 +66,9 @@ def open_ledger_admin(results_conn_id: str | None = None, results_table: str | N
     """
     from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+    from airflow_provider_uspeedo.tables.whole_file import open_whole_file
 
-    return LedgerAdmin(LedgerLocation.of(results_conn_id, results_table).open_queries())
+    return LedgerAdmin(LedgerLocation.of(results_conn_id, results_table).open_queries(), open_whole_file)
 
 
 def phones_in_file(path: str | os.PathLike[str], column: str | None = None) -> Iterator[str | None]:

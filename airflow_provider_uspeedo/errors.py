@@ -8,6 +8,7 @@
     │   └── TableError          the table is wrong: carries the row and the column
     ├── SourceNotFound          the table is not there (yet): retry later
     ├── SourceUnavailable       a query failed, or its rows cannot be kept: retry later
+    ├── DestinationUnavailable  a file cannot be written now: retry later
     ├── CampaignHalted          an operator or a guard stopped the campaign: it needs a decision
     ├── ApiUnavailable          the API does not answer: retry later
     ├── CallError               one call to the API failed: carries code, the vendor's request id, HTTP status
@@ -51,6 +52,10 @@ class SourceNotFound(USpeedoError):
 
 class SourceUnavailable(USpeedoError):
     """A query failed for a cause that may pass, or there is no room for its rows."""
+
+
+class DestinationUnavailable(USpeedoError):
+    """A file cannot be written: its disk is full, or its storage does not answer. Nothing is left under its path."""
 
 
 class CampaignHalted(USpeedoError):

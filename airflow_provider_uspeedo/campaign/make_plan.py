@@ -10,12 +10,11 @@ from datetime import datetime
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.plan_counts import MAX_CHARACTERS, OTHER_REASONS, PlanCount, PlanCounts
 from airflow_provider_uspeedo.core.exit_policy import utc_text
-from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.core.masking import IDENTIFYING_DIGITS, mask_digits
 from airflow_provider_uspeedo.core.plan import Culprit, Excluded, Plan, Share, TemplateShare
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.prices import Cost, Prices
 from airflow_provider_uspeedo.core.region_fit import WITH_PLUS, RegionFit
-from airflow_provider_uspeedo.core.summary import IDENTIFYING_DIGITS
 
 MAX_LISTED = 100
 """Templates with senders, and reasons, in a plan; the others are one entry."""

@@ -8,7 +8,7 @@ import sys
 import click
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve, stop_and_resume, suppress
+from airflow_provider_uspeedo.cli import export_results, list_and_show, maintenance, resolve, stop_and_resume, suppress
 from airflow_provider_uspeedo.cli.target import LedgerTarget
 
 
@@ -60,6 +60,7 @@ for verb in (
     stop_and_resume.stop,
     stop_and_resume.resume,
     suppress.suppress,
+    export_results.export,
     maintenance.ddl,
     maintenance.grants,
     maintenance.migrate,

@@ -21,6 +21,11 @@ _ADDRESS = re.compile(
     rf"(?:{_OCTET}\.){{3}}{_OCTET}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![\w:]|{_BETWEEN}{{0,4}}\d)"
 )
 """An IP address, maybe with a port. Four pairs of digits are as likely a phone."""
+IDENTIFYING_DIGITS = 7
+"""The number of digits of a phone that identify it."""
+_NO_DIGITS = re.compile(r"[^0-9]+")
+_WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
+"""A user id that begins so is a phone, though maybe not that of the row."""
 
 
 def mask_phone(phone: str) -> str:
@@ -69,6 +74,35 @@ def hide_digits(text: str) -> str:
     'phone **** is in the black list'
     """
     return _RUN.sub(HIDDEN, text)
+
+
+def mask_user_id(user_id: str, phone: str) -> str:
+    """The user id as it is, unless it is a phone.
+
+    >>> mask_user_id("C-1001", "(852)55311111"), mask_user_id("85255311111", "(852)55311111")
+    ('C-1001', '****1111')
+
+    :param phone: of the same row.
+    """
+    if not (quotes_phone(user_id, phone) or _WRITTEN_AS_PHONE.match(user_id)):
+        return user_id
+    masked = mask_digits(user_id)
+    return HIDDEN if quotes_phone(masked, phone) else masked
+
+
+def quotes_phone(text: str, phone: str) -> bool:
+    """True if the text holds (most of) this phone, or may, where the phone of its row cannot be read."""
+    digits = _digits(text) if len(text) >= IDENTIFYING_DIGITS else ""
+    if len(digits) < IDENTIFYING_DIGITS:
+        return False
+    number = _digits(phone)
+    return digits in number or number[-IDENTIFYING_DIGITS:] in digits
+
+
+def _digits(text: str) -> str:
+    if text.isascii():
+        return _NO_DIGITS.sub("", text)
+    return "".join(str(int(character)) for character in text if character.isdecimal())
 
 
 def _end(text: str) -> str:

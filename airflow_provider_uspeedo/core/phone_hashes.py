@@ -40,6 +40,16 @@ class PhoneHasher:
     def __repr__(self) -> str:
         return "PhoneHasher()"
 
+    def derived(self, purpose: str) -> PhoneHasher:
+        """Another hasher for one purpose, whose hashes cannot be compared with these.
+
+        Its key is the hash of the purpose under this key: who has it can neither make this key nor that of another
+        purpose of it.
+
+        :param purpose: a text that is no phone.
+        """
+        return PhoneHasher(self.of(purpose))
+
     def of(self, phone: str) -> bytes:
         """The hash of one phone.
 

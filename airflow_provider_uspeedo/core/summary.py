@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_uspeedo.core.masking import HIDDEN, mask_digits, mask_phone
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone, mask_user_id
 from airflow_provider_uspeedo.core.plan import Plan
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 
@@ -16,12 +15,6 @@ MAX_SESSIONS = 1000
 """Session numbers listed in a summary; the results table has them all."""
 MAX_FAILURES = 1000
 """Failures listed in a summary; the results table has them all."""
-
-
-IDENTIFYING_DIGITS = 7
-"""The number of digits of a phone that identify it."""
-_WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
-"""A user id that begins so is a phone, though maybe not that of the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +30,9 @@ class ListedFailure:
     @classmethod
     def masked(cls, row_number: int, phone: str, user_id: str, status: str, reason: str) -> ListedFailure:
         """From the unmasked values in the ledger."""
-        return cls(row_number, mask_phone(phone) if phone else "", _shown(user_id, phone), status, mask_digits(reason))
-
-
-def _shown(user_id: str, phone: str) -> str:
-    """The user id as it is, unless it is a phone."""
-    if not (_quotes(user_id, phone) or _WRITTEN_AS_PHONE.match(user_id)):
-        return user_id
-    masked = mask_digits(user_id)
-    return HIDDEN if _quotes(masked, phone) else masked
-
-
-def _quotes(user_id: str, phone: str) -> bool:
-    """True if the user id is (most of) this phone, or may be, where the row's phone cannot be read."""
-    digits, number = _digits(user_id), _digits(phone)
-    return len(digits) >= IDENTIFYING_DIGITS and (digits in number or number[-IDENTIFYING_DIGITS:] in digits)
-
-
-def _digits(text: str) -> str:
-    return "".join(str(int(character)) for character in text if character.isdecimal())
+        return cls(
+            row_number, mask_phone(phone) if phone else "", mask_user_id(user_id, phone), status, mask_digits(reason)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,17 +6,18 @@ from __future__ import annotations
 import glob
 import os
 import re
+import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
-from airflow_provider_uspeedo.errors import SourceNotFound, TableError
+from airflow_provider_uspeedo.errors import DestinationUnavailable, SourceNotFound, TableError
 
 HIDDEN = ("_", ".")
 """Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``.x.crc``, ..."""
@@ -24,6 +25,8 @@ HIDDEN = ("_", ".")
 LOCAL_PROTOCOLS = ("file", "local")
 NOTHING = ("none", "null", "nan", "undefined", "[]", "{}", "()")
 """What a template makes of an argument that it was not given."""
+UPLOADED_AT_ONCE = 8 * 2**20
+"""Bytes."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -171,10 +174,40 @@ class ObjectStorage:
     def open(self, path: str) -> AbstractContextManager[Any]:
         return self._files.open(path, "rb")  # type: ignore[no-any-return]
 
+    def upload(self, file: BinaryIO, path: str) -> None:
+        """Writes the rest of a file to the path, where it appears when it is complete.
+
+        :raises DestinationUnavailable: it failed.
+        """
+        try:
+            with _given_up_on_error(self._files.open(path, "wb")) as target:
+                shutil.copyfileobj(file, target, UPLOADED_AT_ONCE)
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any storage library may be below, and its text hold credentials
+            raise DestinationUnavailable(
+                f"{self.shown(path)} cannot be written: its storage failed ({type(error).__name__}). Check the "
+                "connection that the URI names, and its rights."
+            ) from None
+
     def shown(self, path: str) -> str:
         name, question, rest = path.partition("?")
         signed = question and "=" in rest
         return f"{self._protocol}://{name if signed else path}{'?***' if signed else ''}"
+
+
+@contextmanager
+def _given_up_on_error(target: Any) -> Iterator[Any]:
+    """Closes a file of fsspec, which completes its upload, only if there was no error; its own block always does."""
+    try:
+        yield target
+        target.close()
+    except BaseException:
+        with suppress(Exception):
+            target.discard()
+        with suppress(Exception):
+            target.closed = True  # else it is closed when it is collected
+        raise
 
 
 def storage_and_path(place: str | os.PathLike[str] | Any) -> tuple[Storage, str]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from tempfile import TemporaryDirectory
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
+from airflow_provider_uspeedo.tables.whole_file import open_whole_file
 from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of, resolve
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
@@ -64,7 +66,7 @@ def granted(user: URL, kind: str, role: str) -> list[str]:
 
 
 def run_a_campaign(ledger: Ledger, name: str = "x") -> None:
-    """All that a worker does: two attempts, one taken over, one released, one unknown, one resolved, and counting."""
+    """All that a worker does: two attempts, one take-over, one released, one unknown, one resolved, an export."""
     ledger.prepare()
     one = Try(ledger, name)
     first, second, third, _ = one.claim([*people("abcdefgh"), invalid(9)], size=2)
@@ -89,6 +91,9 @@ def run_a_campaign(ledger: Ledger, name: str = "x") -> None:
     assert rerun.counts() == {"accepted": 7, "rejected": 1, "invalid": 1}
     assert ledger.failures(rerun.attempt, 10)
     assert sum(len(portion) for portion in ledger.results(name)) == 9
+    with TemporaryDirectory() as folder:
+        done = LedgerAdmin(ledger, open_whole_file).export(name, f"{folder}/results.parquet", phones="hashed")
+    assert done.rows == 9
     capped = Try(ledger, f"{name}, capped", rules=ContactRules(caps=(Cap(texts=10_000, days=1),)))
     capped.text(people("ab"))
     assert capped.counts() == {"accepted": 2}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on a ledger: show, resolve, stop, suppress, migrate, prune, forget. Nothing here sends."""
+"""Operations on a ledger: show, resolve, stop, suppress, export, migrate, prune, forget. Nothing here sends."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin import grants, stop
+from airflow_provider_uspeedo.ledger.admin.export_admin import ExportAdmin, OpenExportFile
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
 from airflow_provider_uspeedo.ledger.admin.prune import Pruner
 from airflow_provider_uspeedo.ledger.admin.reports import (
@@ -33,7 +34,7 @@ from airflow_provider_uspeedo.ledger.store.version import Migration
 TABLE = "uspeedo_results"
 
 
-class LedgerAdmin(SuppressionAdmin):
+class LedgerAdmin(SuppressionAdmin, ExportAdmin):
     """A ledger, open for what a person does; the command ``airflow-uspeedo`` calls these methods.
 
     Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns`, :meth:`migrate`,
@@ -43,10 +44,12 @@ class LedgerAdmin(SuppressionAdmin):
     :meth:`migrate`), and :class:`~airflow_provider_uspeedo.errors.LedgerUnavailable` if its database does not answer.
 
     :param ledger: an open one; it is closed with this.
+    :param open_file: opens the file of an export; ``None``: there are no exports.
     """
 
-    def __init__(self, ledger: LedgerQueries) -> None:
+    def __init__(self, ledger: LedgerQueries, open_file: OpenExportFile | None = None) -> None:
         self.ledger = ledger
+        self._open_file = open_file
         self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
         self._campaigns = Campaigns(ledger.tables)
         self._overviews = Overviews(ledger.tables, ledger.rows)

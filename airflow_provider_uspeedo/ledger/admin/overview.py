@@ -77,6 +77,11 @@ class Overviews:
         )
         return {row[0]: row[1] for row in connection.execute(query)}
 
+    def open_attempts(self, connection: Connection, campaign_no: int) -> int:
+        """How many attempts of a campaign have not ended; see :class:`.CampaignLine`."""
+        newest = self._newest_attempts(connection, [campaign_no]).get(campaign_no)
+        return int(newest.open_attempts) if newest else 0
+
     def _newest_attempts(self, connection: Connection, campaigns: Sequence[int]) -> dict[int, Any]:
         """The newest attempt of each campaign, and how many it has; a person's decision is not one of them."""
         a = self._t.attempts.c

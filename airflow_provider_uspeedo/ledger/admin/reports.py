@@ -250,3 +250,26 @@ class SuppressedPhones:
     phones: int
     groups: tuple[SuppressedGroup, ...]
     newest: tuple[SuppressedPhone, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsExport:
+    """The results of a campaign in a file.
+
+    :param path: of the file, as it was given.
+    :param phones: their form: ``plain``, ``masked`` or ``hashed``.
+    :param counts: rows by status, for every status.
+    :param size: of the file, in bytes.
+    :param exported_at: the moment that the file shows.
+    :param open_attempts: attempts that had not ended by then: they were running, or had been killed, and no later
+        attempt had read their table to its end.
+    """
+
+    campaign_id: str
+    path: str
+    phones: str
+    rows: int
+    counts: Mapping[str, int]
+    size: int
+    exported_at: datetime
+    open_attempts: int
