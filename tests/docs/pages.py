@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*(path for path in DOCS.rglob("*.md") if "_build" not in path.parts), *ROOT.glob("*.md")])
 """All of them, the README among them."""
+ENGLISH = [path for path in PAGES if path.parent != DOCS / "zh" and not path.name.endswith(".zh-CN.md")]
+"""Without the Chinese ones, whose code is that of the English ones."""
 
 _FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
@@ -66,8 +68,8 @@ def rows(page: str, heading: str = "") -> dict[str, list[str]]:
     return found
 
 
-def code(language: str, pages: list[Path] = PAGES) -> list[Code]:
-    """All pieces of code in one language."""
+def code(language: str, pages: list[Path] = ENGLISH) -> list[Code]:
+    """All pieces of code in one programming language."""
     found = []
     for page in pages:
         text = read(page)
