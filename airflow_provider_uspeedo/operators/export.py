@@ -81,9 +81,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
         """
         try:
             self._done = self._export()
-            report = self._report(self._done)
-            describe_outlets(context, self.outlets, {name: fact for name, fact in report.items() if name != "path"})
-            return report
+            return self._report(context, self._done)
         except (LedgerUnavailable, DestinationUnavailable) as error:
             raise AirflowException(f"{error} See docs/runbook.md#export-failed.") from None
         except CampaignHalted as error:
@@ -122,7 +120,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
         with LedgerAdmin(location.open_queries(), open_whole_file) as admin:
             return admin.export(campaign_id, self.path, phones=text_or_none(self.phones) or MASKED)
 
-    def _report(self, done: ResultsExport) -> dict[str, Any]:
+    def _report(self, context: Any, done: ResultsExport) -> dict[str, Any]:
         self.log.info(
             "Campaign %r: %s to %s, %s bytes, with phones %s.",
             done.campaign_id,
@@ -139,9 +137,8 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
                 done.campaign_id,
                 f"{done.exported_at:%Y-%m-%d %H:%M:%S} UTC",
             )
-        return {
+        facts = {
             "campaign_id": done.campaign_id,
-            "path": done.path,
             "phones": done.phones,
             "rows": done.rows,
             **done.counts,
@@ -149,6 +146,8 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             "exported_at": done.exported_at.isoformat(),
             "open_attempts": done.open_attempts,
         }
+        describe_outlets(context, self.outlets, facts)
+        return {"path": done.path, **facts}
 
 
 def _as_text(path: Any) -> Any:
