@@ -138,7 +138,6 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
                 f"{done.exported_at:%Y-%m-%d %H:%M:%S} UTC",
             )
         facts = {
-            "campaign_id": done.campaign_id,
             "phones": done.phones,
             "rows": done.rows,
             **done.counts,
@@ -146,8 +145,8 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             "exported_at": done.exported_at.isoformat(),
             "open_attempts": done.open_attempts,
         }
-        describe_outlets(context, self.outlets, facts)
-        return {"path": done.path, **facts}
+        describe_outlets(context, self.outlets, {"campaign_id": done.campaign_id, **facts})
+        return {"campaign_id": done.campaign_id, "path": done.path, **facts}
 
 
 def _as_text(path: Any) -> Any:
