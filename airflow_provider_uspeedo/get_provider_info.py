@@ -36,6 +36,12 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             },
         ],
+        "task-decorators": [
+            {
+                "class-name": "airflow_provider_uspeedo.decorators.send_batch_sms.send_batch_sms_task",
+                "name": "send_batch_sms",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "uspeedo",

@@ -142,6 +142,25 @@ def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
     assert summary["campaign_id"].startswith("reminders ")
 
 
+def test_the_table_of_a_function_is_sent_by_its_task(
+    sandbox: Sandbox, people: People, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The whole of send_from_function.py in a DAG run of Airflow's own; no row is left in what Airflow writes."""
+    rows = people.table(tmp_path / "invoices.parquet", 3)
+    write(tmp_path / "invoices.parquet", [*rows[:2], {**rows[2], "amount": "9.99"}])
+    runs, settings = DagRuns(airflow_home), {"AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger"}
+    form = {"table": str(tmp_path / "invoices.parquet"), "template_id": "UTA_REMINDER"}
+    runs.test("send_from_function", form, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES), **settings)
+    assert runs.states("send_from_function") == {"send": ("success", 1)}
+    assert sorted(accepted()) == phones(rows[:2])
+    summary = runs.xcoms("send_from_function")["send"]
+    assert (summary["rows"], summary["campaign_id"].startswith("large invoices ")) == (2, True)
+    rendered = runs.rendered("send_from_function")["send"]
+    assert rendered["op_args"] == [form["table"], "10"]
+    written = json.dumps([rendered, summary]) + runs.output("send_from_function").read_text()
+    assert not any(phone.partition(")")[2] in written for phone in phones(rows))
+
+
 def test_the_rows_of_a_query_are_pinned_and_sent_to(
     sandbox: Sandbox, people: People, airflow_home: Path, tmp_path: Path, accepted: Accepted
 ) -> None:
