@@ -108,8 +108,9 @@ class USpeedoHook(BaseHook):
         """Sends one message, without a ledger.
 
         A second call sends it again, and so does a task that runs twice: for a message that must not come twice, use
-        :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator` with a table of one row. Only a call that
-        was surely not accepted is repeated.
+        :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator` with a table of one row, or
+        :class:`~airflow_provider_uspeedo.notifications.sms.USpeedoNotifier`. Only a call that was surely not accepted
+        is repeated.
 
         :param phone: with its country code, such as ``+85255311111`` or ``(852)55311111``.
         :param template_id: an approved template.

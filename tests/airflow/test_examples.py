@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox
-from tests.airflow.dag_runs import DagRuns
+from tests.airflow.dag_runs import DagRuns, bytes_of
 from tests.airflow.people import People, phones, write
 from tests.airflow.running import Instance, Run, finish, try_task
 
@@ -159,6 +159,22 @@ def test_the_table_of_a_function_is_sent_by_its_task(
     assert rendered["op_args"] == [form["table"], "10"]
     written = json.dumps([rendered, summary]) + runs.output("send_from_function").read_text()
     assert not any(phone.partition(")")[2] in written for phone in phones(rows))
+
+
+def test_those_on_call_are_texted_when_a_task_has_failed(
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The whole of notify_on_failure.py, whose table is no table: one text for each phone of the Variable."""
+    (tmp_path / "people.parquet").write_text("no table")
+    runs, environment = DagRuns(airflow_home), {"AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES)}
+    environment["AIRFLOW_CONN_USPEEDO_RESULTS"] = os.environ["AIRFLOW_CONN_LEDGER"]
+    environment["AIRFLOW_VAR_ON_CALL"] = "+852 5531 7316, +852 5531 7317"
+    runs.test("notify_on_failure", {"table": str(tmp_path / "people.parquet")}, **environment)
+    assert runs.states("notify_on_failure")["send"][0] == "failed"
+    assert sorted(accepted()) == ["(852)55317316", "(852)55317317"]
+    assert sandbox.journal()[-1].params == ["notify_on_failure", "send, try 1"]
+    written = bytes_of(airflow_home / "airflow.db").decode("latin-1") + runs.output("notify_on_failure").read_text()
+    assert not any(phone in written for phone in ("5531 731", "5531731"))
 
 
 def test_the_rows_of_a_query_are_pinned_and_sent_to(
