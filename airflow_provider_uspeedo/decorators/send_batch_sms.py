@@ -84,7 +84,8 @@ class _SendBatchSMSDecoratedOperator(DecoratedOperator, SendBatchSMSOperator):
         :raises AirflowFailException: it needs manual action.
         """
         self._call(context)
-        return super().execute(context)
+        # Not DecoratedOperator's: in Airflow 3.0 it fails after everything was sent.
+        return SendBatchSMSOperator.execute(self, context)
 
     def execute_complete(self, context: Any, event: Any = None) -> dict[str, Any]:
         """Goes on once the hours allow it: the function is called again."""
