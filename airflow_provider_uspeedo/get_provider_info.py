@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow discovers: the connection type and its form, the hook, the operator, the settings."""
+"""What Airflow discovers: the connection type and its form, hook, operators, decorator, notifier, settings."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_uspeedo.operators.export",
                 ],
             },
+        ],
+        "notifications": ["airflow_provider_uspeedo.notifications.sms.USpeedoNotifier"],
+        "task-decorators": [
+            {
+                "class-name": "airflow_provider_uspeedo.decorators.send_batch_sms.send_batch_sms_task",
+                "name": "send_batch_sms",
+            }
         ],
         "connection-types": [
             {

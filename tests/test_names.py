@@ -13,6 +13,8 @@ import airflow_provider_uspeedo
 PACKAGE = Path(airflow_provider_uspeedo.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 ALWAYS = {"__init__", "__main__"}
+PUBLIC = {"sms"}
+"""Airflow names a provider's public modules by what they are about: ``operators/sms.py``, ``notifications/sms.py``."""
 
 
 def twice(names: Iterable[str]) -> set[str]:
@@ -31,4 +33,4 @@ def test_every_public_class_has_a_name_of_its_own() -> None:
 
 def test_every_module_has_a_name_of_its_own() -> None:
     """A traceback or an import names one file."""
-    assert twice(module.stem for module in MODULES if module.stem not in ALWAYS) == set()
+    assert twice(module.stem for module in MODULES if module.stem not in ALWAYS | PUBLIC) == set()

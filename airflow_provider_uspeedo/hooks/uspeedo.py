@@ -102,11 +102,43 @@ class USpeedoHook(BaseHook):
         :raises Refused: the API refused the call as a whole; no message was sent.
         :raises OutcomeUnknown: it may have been accepted: do not repeat it.
         """
+        return self._send_without_ledger("send_batch", task_content)
+
+    def send_sms(self, phone: str, template_id: str, params: Sequence[str] = (), sender_id: str = "") -> SendAnswer:
+        """Sends one message, without a ledger.
+
+        A second call sends it again, and so does a task that runs twice: for a message that must not come twice, use
+        :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator` with a table of one row, or
+        :class:`~airflow_provider_uspeedo.notifications.sms.USpeedoNotifier`. Only a call that was surely not accepted
+        is repeated.
+
+        :param phone: with its country code, such as ``+85255311111`` or ``(852)55311111``.
+        :param template_id: an approved template.
+        :param params: one text for each variable ``{1}``, ``{2}``, ... of the template, in order.
+        :param sender_id: at most 11 characters, or ``""`` for none.
+        :returns: the answer; a message that was rejected is in its ``failures``, with the reason.
+        :raises ConfigurationError: an argument cannot be sent, or the connection has a contact policy; nothing was
+            sent. The text of the error does not hold the phone or a parameter.
+        :raises NotSent: no message was sent, after several attempts; it is safe to repeat the call.
+        :raises Refused: the API refused the call as a whole; no message was sent.
+        :raises OutcomeUnknown: it may have been accepted: do not repeat it.
+        """
+        from airflow_provider_uspeedo.hooks.one_message import one_message
+
+        return self._send_without_ledger("send_sms", [one_message(phone, template_id, params, sender_id)])
+
+    def _send_without_ledger(
+        self, method: str, task_content: Sequence[TaskContent | Mapping[str, object]]
+    ) -> SendAnswer:
+        """One call of the API, repeated only where it was surely not accepted.
+
+        :param method: the public method, for messages.
+        """
         from airflow_provider_uspeedo.api.http.backoff import retry_not_sent
 
         if self.config.policy != NO_RULES:
             raise ConfigurationError(
-                f"Connection {self.uspeedo_conn_id!r} has a contact policy, and send_batch has no ledger to keep it "
+                f"Connection {self.uspeedo_conn_id!r} has a contact policy, and {method} has no ledger to keep it "
                 "by. Nothing was sent: use SendBatchSMSOperator, or a connection without the extra 'policy'."
             )
         answer: SendAnswer = retry_not_sent()(self.client.send_batch, task_content)

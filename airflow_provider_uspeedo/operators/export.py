@@ -21,6 +21,13 @@ from airflow_provider_uspeedo.errors import (
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.operators.arguments import references, text_or_none
+from airflow_provider_uspeedo.operators.lineage import (
+    LineageDataset,
+    ReportsLineage,
+    dataset_of_path,
+    dataset_of_results,
+)
+from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
@@ -28,7 +35,7 @@ if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.reports import ResultsExport
 
 
-class ExportSMSResultsOperator(TextRendering, BaseOperator):
+class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
     """Writes the results of a campaign, as they are when the task runs, to one Parquet file.
 
     Every column of the results relation, one row for each row of the table, in its order and in flat memory. The file
@@ -64,15 +71,17 @@ class ExportSMSResultsOperator(TextRendering, BaseOperator):
         self.phones = phones
         self.results_conn_id = results_conn_id
         self.results_table = results_table
+        self._done: ResultsExport | None = None
 
-    def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def execute(self, context: Any) -> dict[str, Any]:
         """Writes the file.
 
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
         try:
-            return self._report(self._export())
+            self._done = self._export()
+            return self._report(context, self._done)
         except (LedgerUnavailable, DestinationUnavailable) as error:
             raise AirflowException(f"{error} See docs/runbook.md#export-failed.") from None
         except CampaignHalted as error:
@@ -81,6 +90,17 @@ class ExportSMSResultsOperator(TextRendering, BaseOperator):
             raise AirflowFailException(f"{error} See docs/runbook.md#export-failed.") from None
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
             raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
+
+    def lineage_inputs(self) -> Sequence[LineageDataset]:
+        """The results relation."""
+        rows = self._done.rows if self._done else None
+        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), rows),)
+
+    def lineage_outputs(self) -> Sequence[LineageDataset]:
+        """The file."""
+        rows, size = (self._done.rows, self._done.size) if self._done else (None, None)
+        file = dataset_of_path(self.path, rows, size)
+        return (file,) if file else ()
 
     def _unexpected(self, error: Exception) -> str:
         """Logs the traceback of an error without its text."""
@@ -100,7 +120,7 @@ class ExportSMSResultsOperator(TextRendering, BaseOperator):
         with LedgerAdmin(location.open_queries(), open_whole_file) as admin:
             return admin.export(campaign_id, self.path, phones=text_or_none(self.phones) or MASKED)
 
-    def _report(self, done: ResultsExport) -> dict[str, Any]:
+    def _report(self, context: Any, done: ResultsExport) -> dict[str, Any]:
         self.log.info(
             "Campaign %r: %s to %s, %s bytes, with phones %s.",
             done.campaign_id,
@@ -117,9 +137,7 @@ class ExportSMSResultsOperator(TextRendering, BaseOperator):
                 done.campaign_id,
                 f"{done.exported_at:%Y-%m-%d %H:%M:%S} UTC",
             )
-        return {
-            "campaign_id": done.campaign_id,
-            "path": done.path,
+        facts = {
             "phones": done.phones,
             "rows": done.rows,
             **done.counts,
@@ -127,6 +145,8 @@ class ExportSMSResultsOperator(TextRendering, BaseOperator):
             "exported_at": done.exported_at.isoformat(),
             "open_attempts": done.open_attempts,
         }
+        describe_outlets(context, self.outlets, {"campaign_id": done.campaign_id, **facts})
+        return {"campaign_id": done.campaign_id, "path": done.path, **facts}
 
 
 def _as_text(path: Any) -> Any:

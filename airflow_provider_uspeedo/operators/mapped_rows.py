@@ -31,7 +31,7 @@ class HidesMappedRows:
     @classmethod
     def partial(cls, **arguments: Any) -> Any:
         """``BaseOperator.partial``; what is given by value is hidden, in ``expand`` and ``expand_kwargs`` too."""
-        found = super().partial(**_hidden_in(arguments))  # type: ignore[misc]
+        found = super().partial(**hidden_arguments(arguments))  # type: ignore[misc]
         found.__class__ = _hiding(found.__class__)
         return found
 
@@ -47,16 +47,16 @@ def _hiding(partial: Any) -> Any:
             return super().expand(**{name: _each_hidden(name, given) for name, given in mapped.items()})
 
         def expand_kwargs(self, kwargs: Any, **options: Any) -> Any:
-            return super().expand_kwargs(_hidden_in(kwargs), **options)
+            return super().expand_kwargs(hidden_arguments(kwargs), **options)
 
     return HidingPartial
 
 
-def _hidden_in(arguments: Any) -> Any:
+def hidden_arguments(arguments: Any) -> Any:
     """The keyword arguments of a task, or a list of them for mapped tasks, with what must be hidden."""
     if isinstance(arguments, Mapping):
         return {name: _HIDING[name](given) if name in _HIDING else given for name, given in arguments.items()}
-    return [_hidden_in(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
+    return [hidden_arguments(some) for some in arguments] if isinstance(arguments, (list, tuple)) else arguments
 
 
 def _each_hidden(name: str, given: Any) -> Any:

@@ -15,7 +15,9 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
-OBJECT_ARGUMENTS = frozenset({"recipients", "parameters", "sql_hook_params", "plan", "prices", "policy"})
+FUNCTION_ARGUMENTS = frozenset({"op_args", "op_kwargs"})
+"""Those of the function of a decorated task."""
+OBJECT_ARGUMENTS = FUNCTION_ARGUMENTS | {"recipients", "parameters", "sql_hook_params", "plan", "prices", "policy"}
 """Arguments that may be objects, which stay native; all others are texts, or are read from text."""
 
 

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
-from airflow_provider_uspeedo.operators.rendering import OBJECT_ARGUMENTS
+from airflow_provider_uspeedo.operators.rendering import FUNCTION_ARGUMENTS, OBJECT_ARGUMENTS
 
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _TEMPLATE_IN_SQL = re.compile(r"\{\{\s*[^\W\d].*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -40,6 +40,8 @@ def refuse_unrendered(operator: Any) -> None:
         between attempts; the message names the argument.
     """
     for argument in operator.template_fields:
+        if argument in FUNCTION_ARGUMENTS:
+            continue  # a function may take any object, and text with braces
         given = HiddenParameters.unwrap(getattr(operator, argument))
         may_be_object = argument in OBJECT_ARGUMENTS
         if isinstance(given, HiddenRows):

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox
-from tests.airflow.dag_runs import DagRuns
+from tests.airflow.dag_runs import DagRuns, bytes_of
 from tests.airflow.people import People, phones, write
 from tests.airflow.running import Instance, Run, finish, try_task
 
@@ -140,6 +140,41 @@ def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
         kept = results.execute("SELECT campaign_id, count(*) FROM texted GROUP BY campaign_id").fetchall()
     assert kept == [(summary["campaign_id"], 3)]
     assert summary["campaign_id"].startswith("reminders ")
+
+
+def test_the_table_of_a_function_is_sent_by_its_task(
+    sandbox: Sandbox, people: People, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The whole of send_from_function.py in a DAG run of Airflow's own; no row is left in what Airflow writes."""
+    rows = people.table(tmp_path / "invoices.parquet", 3)
+    write(tmp_path / "invoices.parquet", [*rows[:2], {**rows[2], "amount": "9.99"}])
+    runs, settings = DagRuns(airflow_home), {"AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger"}
+    form = {"table": str(tmp_path / "invoices.parquet"), "template_id": "UTA_REMINDER"}
+    runs.test("send_from_function", form, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES), **settings)
+    assert runs.states("send_from_function") == {"send": ("success", 1)}
+    assert sorted(accepted()) == phones(rows[:2])
+    summary = runs.xcoms("send_from_function")["send"]
+    assert (summary["rows"], summary["campaign_id"].startswith("large invoices ")) == (2, True)
+    rendered = runs.rendered("send_from_function")["send"]
+    assert rendered["op_args"] == [form["table"], "10"]
+    written = json.dumps([rendered, summary]) + runs.output("send_from_function").read_text()
+    assert not any(phone.partition(")")[2] in written for phone in phones(rows))
+
+
+def test_those_on_call_are_texted_when_a_task_has_failed(
+    sandbox: Sandbox, airflow_home: Path, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The whole of notify_on_failure.py, whose table is no table: one text for each phone of the Variable."""
+    (tmp_path / "people.parquet").write_text("no table")
+    runs, environment = DagRuns(airflow_home), {"AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES)}
+    environment["AIRFLOW_CONN_USPEEDO_RESULTS"] = os.environ["AIRFLOW_CONN_LEDGER"]
+    environment["AIRFLOW_VAR_ON_CALL"] = "+852 5531 7316, +852 5531 7317"
+    runs.test("notify_on_failure", {"table": str(tmp_path / "people.parquet")}, **environment)
+    assert runs.states("notify_on_failure")["send"][0] == "failed"
+    assert sorted(accepted()) == ["(852)55317316", "(852)55317317"]
+    assert sandbox.journal()[-1].params == ["notify_on_failure", "send, try 1"]
+    written = bytes_of(airflow_home / "airflow.db").decode("latin-1") + runs.output("notify_on_failure").read_text()
+    assert not any(phone in written for phone in ("5531 731", "5531731"))
 
 
 def test_the_rows_of_a_query_are_pinned_and_sent_to(

@@ -147,6 +147,26 @@ def test_lineage_names_the_table_the_results_and_the_rows(
     assert written.outputFacets["outputStatistics"].rowCount == 3
 
 
+def test_lineage_of_an_export_leads_from_the_results_to_the_file(
+    task: dict[str, Any], ledger: Path, tmp_path: Path, openlineage: Any
+) -> None:
+    """With its rows and its size."""
+    from airflow_provider_uspeedo.operators.export import ExportSMSResultsOperator
+
+    sent = try_task(task)
+    path = tmp_path / "results.parquet"
+    operator = ExportSMSResultsOperator(
+        task_id="export", campaign_id=sent.summary["campaign_id"], path=str(path), results_conn_id="ledger"
+    )
+    operator.execute({})
+    facts = operator.get_openlineage_facets_on_complete(None)
+    (read,), (written,) = facts.inputs, facts.outputs
+    assert (read.namespace, read.name) == ("file", f"{ledger}/uspeedo_results")
+    assert (written.namespace, written.name) == ("file", str(path))
+    assert written.outputFacets["outputStatistics"].rowCount == 3
+    assert written.outputFacets["outputStatistics"].size == path.stat().st_size
+
+
 def test_lineage_of_a_query_is_its_sql(task: dict[str, Any], openlineage: Any) -> None:
     """Its parameters are not told."""
     arguments = {**task, "sql": "SELECT * FROM due WHERE day = %s", "sql_conn_id": "w", "parameters": ["2026-11-22"]}

@@ -94,6 +94,82 @@ def test_a_refused_call_says_what_to_mend(to_sandbox: Connect) -> None:
     assert "55000006" not in str(raised.value)
 
 
+# -- send_sms ---------------------------------------------------------------------------------------------------
+
+
+@both_generations
+def test_one_message_is_sent(to_sandbox: Connect, sandbox: Sandbox, api: str) -> None:
+    """In any spelling of the phone; the answer is that of a batch."""
+    answer = USpeedoHook(to_sandbox(api)).send_sms("+852 5700-0001", "UTA_REMINDER", ["Ada", "Monday"], "Shop")
+    entry = sandbox.journal()[-1]
+    assert (answer.success_count, answer.session_nos, answer.failures) == (1, (entry.session_no,), ())
+    assert (entry.phone, entry.template_id, entry.sender_id) == ("(852)57000001", "UTA_REMINDER", "Shop")
+    assert tuple(entry.params) == ("Ada", "Monday")
+
+
+def test_one_message_needs_no_more_than_a_phone_and_a_template(to_sandbox: Connect, sandbox: Sandbox) -> None:
+    """A template without variables, and no sender."""
+    assert USpeedoHook(to_sandbox()).send_sms("(852)57000002", "UTA_PLAIN").success_count == 1
+    entry = sandbox.journal()[-1]
+    assert (entry.phone, tuple(entry.params), entry.sender_id) == ("(852)57000002", (), "")
+
+
+def test_a_rejected_message_is_in_the_answer(to_sandbox: Connect) -> None:
+    """It is no error: the API has answered."""
+    answer = USpeedoHook(to_sandbox()).send_sms("(852)57099991", "UTA_CODE", ["1234"])
+    assert answer.success_count == 0
+    assert [failure.reason for failure in answer.failures] == ["phone in the black list"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"phone": "5700 0003"}, "phone: no country code"),
+        ({"phone": ""}, "phone: "),
+        ({"phone": 85257000003}, "phone must be a text, not int"),
+        ({"phone": None}, "phone must be a text, not NoneType"),
+        ({"params": "57000003"}, "params must be a list of texts"),
+        ({"params": ["57000003\0"]}, "params: parameter {1} has a NUL character"),
+        ({"params": ["Ada", 57000003]}, "params: parameter {2} must be a text, not int"),
+        ({"template_id": None}, "template_id must be a text, not NoneType"),
+        ({"template_id": " "}, "template_id is empty"),
+        ({"sender_id": "much too long a sender"}, "sender_id has 22 characters"),
+    ],
+    ids=str,
+)
+def test_a_message_that_must_not_be_sent_is_refused_here(
+    to_sandbox: Connect, sandbox: Sandbox, wrong: dict[str, Any], said: str
+) -> None:
+    """The error names the argument; neither the phone nor a parameter is in it."""
+    before = len(sandbox.requests())
+    arguments = {"phone": "(852)57000003", "template_id": "UTA_CODE", "params": ["1234"], **wrong}
+    with pytest.raises(ConfigurationError) as raised:
+        USpeedoHook(to_sandbox()).send_sms(**arguments)
+    assert said in str(raised.value)
+    assert "Nothing was sent." in str(raised.value)
+    assert "57000003" not in f"{raised.value!r} {raised.value.__context__!r}".replace(" ", "")
+    assert len(sandbox.requests()) == before
+
+
+def test_one_message_is_repeated_only_while_it_surely_was_not_accepted(to_sandbox: Connect, sandbox: Sandbox) -> None:
+    """A lost answer ends it: the message may be on its way."""
+    before = len(sandbox.journal())
+    sandbox.fault("too_many", retry_after="0", times=2)
+    sandbox.fault("drop", accepted=True, at=3)
+    with pytest.raises(OutcomeUnknown) as raised:
+        USpeedoHook(to_sandbox()).send_sms("(852)57000004", "UTA_CODE", ["1234"])
+    assert [entry.phone for entry in sandbox.journal(since=before)] == ["(852)57000004"]
+    assert "57000004" not in str(raised.value)
+
+
+def test_without_a_ledger_a_second_call_sends_again(to_sandbox: Connect, sandbox: Sandbox) -> None:
+    """As the documents say."""
+    before, hook = len(sandbox.journal()), USpeedoHook(to_sandbox())
+    for _ in range(2):
+        hook.send_sms("(852)57000005", "UTA_PLAIN")
+    assert len(sandbox.journal()) == before + 2
+
+
 # -- questions --------------------------------------------------------------------------------------------------
 
 

@@ -188,6 +188,8 @@ def test_sending_without_a_ledger_is_refused_where_there_is_a_policy(to_sandbox:
     content = {"TemplateId": "UTA_CODE", "SenderId": "", "Target": [{"Phone": SENT[0], "TemplateParams": ["1"]}]}
     with pytest.raises(ConfigurationError, match="has a contact policy, and send_batch has no ledger"):
         USpeedoHook(to_sandbox(extra={"policy": {"countries": ["HK"]}})).send_batch([content])
+    with pytest.raises(ConfigurationError, match="has a contact policy, and send_sms has no ledger"):
+        USpeedoHook(to_sandbox(extra={"policy": {"countries": ["HK"]}})).send_sms(SENT[0], "UTA_CODE", ["1"])
     assert not accepted()
     USpeedoHook(to_sandbox(extra={"policy": ""})).send_batch([content])
     assert accepted() == SENT[:1]
