@@ -10,8 +10,7 @@ from enum import Enum
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import Summary
-
-RUNBOOK = "docs/runbook.md"
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 
 
 class End(Enum):
@@ -119,7 +118,7 @@ def _by_counts(summary: Summary, counts: str, *, phone_column: str, elsewhere: b
         )
         return _end(End.FAIL, text, "no-sendable-row")
     if _all_suppressed(summary):
-        text = f"Every recipient is suppressed, so nothing was sent. {counts} See {RUNBOOK}#all-suppressed."
+        text = f"Every recipient is suppressed, so nothing was sent. {counts} {what_to_do('all-suppressed')}"
         return ExitDecision(End.SUCCESS, text, warning=True)
     return ExitDecision(End.SUCCESS, counts)
 
@@ -235,4 +234,4 @@ def _first_reason(summary: Summary) -> str:
 
 
 def _end(end: End, text: str, section: str) -> ExitDecision:
-    return ExitDecision(end, f"{text} See {RUNBOOK}#{section}.")
+    return ExitDecision(end, f"{text} {what_to_do(section)}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
 from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -52,11 +53,11 @@ if TYPE_CHECKING:
 
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
-    SourceNotFound: "docs/runbook.md#table-not-there",
-    SourceUnavailable: "docs/runbook.md#query-failed",
-    LedgerUnavailable: "docs/runbook.md#ledger-away",
+    SourceNotFound: "table-not-there",
+    SourceUnavailable: "query-failed",
+    LedgerUnavailable: "ledger-away",
 }
-"""Errors before anything was read that a retry may be spared, each with its page."""
+"""Errors before anything was read that a retry may be spared, each with its section of the runbook."""
 
 
 def slices(count: int) -> list[str]:
@@ -294,19 +295,19 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
-            page = next(page for kind, page in RETRIED.items() if isinstance(error, kind))
-            text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
+            section = next(section for kind, section in RETRIED.items() if isinstance(error, kind))
+            text = f"{error} Nothing more was sent; retry once the cause is fixed. {what_to_do(section)}"
             raise AirflowException(text) from None
         except ApiUnavailable as error:
-            raise AirflowException(f"{error} See docs/runbook.md#api-does-not-answer.") from None
+            raise AirflowException(f"{error} {what_to_do('api-does-not-answer')}") from None
         except CampaignHalted as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
+            raise AirflowFailException(f"{error} {what_to_do(error.section)}") from None
         except (ConfigurationError, LedgerError) as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
+            raise AirflowFailException(f"{error} {what_to_do('refused-before-sending')}") from None
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote the row
-            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
+            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
