@@ -368,11 +368,11 @@ def test_the_example_collects_what_it_sent(
         environment = {
             "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
             "AIRFLOW_CONN_USPEEDO_DEFAULT": connection_to(sandbox.url),
-            "AIRFLOW_CONN_USPEEDO_RESULTS": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
+            "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
         }
         form = {
             "table": str(tmp_path / "people.parquet"), "campaign": CAMPAIGN, "template_id": "UTA_REMINDER",
-            "first_after": 1,
+            "first_after": 1, "ledger": "ledger",
         }  # fmt: skip
         runs = DagRuns(airflow_home)
         runs.test("collect_receipts", form, **environment)
