@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
+from airflow_provider_uspeedo.core.attempt_log import dry_run_lines, end_lines
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide
 from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
@@ -29,6 +29,7 @@ from airflow_provider_uspeedo.errors import (
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
+from airflow_provider_uspeedo.operators.beginning import beginning
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
@@ -356,7 +357,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
         reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
-        self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
+        self._say(dry_run_lines(summary))
         if summary.plan is not None:
             self.log.info("%s", summary.plan.markdown)
         return summary
@@ -383,7 +384,13 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.survey import Account
 
         account = Account(hook.config.access_key_secret, hook.config.account_id)
-        return prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
+        reading = prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
+        self._say(beginning(config, reading, ledger, self._location, hook).lines())
+        return reading
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.log.info("%s", line)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""
@@ -412,9 +419,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             sliced=not config.slice_.is_whole,
             held_back=report.held_back,
         )
+        self._say(end_lines(found, report.reasons, decision.section))
         if decision.end is End.SUCCESS:
-            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
-            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
+            if decision.warning or (not found.rows and config.slice_.is_whole):
+                self.log.warning("%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
         if decision.end is End.WAIT:
