@@ -116,7 +116,7 @@ def test_an_answer_that_cannot_be_recorded_is_logged(own_scene: OwnScene, server
     own_scene.release()
     report = own_scene.ended(child)
     server.start()
-    assert_given_up(own_scene, report, "#ledger-away")
+    assert_given_up(own_scene, report, "explain ledger-away")
     assert "The ledger is not available and an answer could not be recorded." in own_scene.log()
     assert f"SessionNo {own_scene.journal()[1].session}," in own_scene.log()
     own_scene.timeout = 0.5

@@ -33,7 +33,6 @@ def test_nothing_heavy_is_imported_before_a_verb_runs():
 LISTS = """
 import sys
 from airflow_provider_uspeedo.cli.command import airflow_uspeedo
-from airflow_provider_uspeedo.runbook import runbook
 airflow_uspeedo.main(sys.argv[1:], standalone_mode=False)
 print("loaded:", *{name.partition('.')[0] for name in sys.modules})
 """
