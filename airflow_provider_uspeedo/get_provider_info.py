@@ -33,6 +33,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_uspeedo.operators.sms",
                     "airflow_provider_uspeedo.operators.receipts",
+                    "airflow_provider_uspeedo.operators.resolve",
                 ],
             },
         ],

@@ -8,7 +8,7 @@ import sys
 import click
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve, stop_and_resume, suppress
+from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve_unknown, stop_and_resume, suppress
 from airflow_provider_uspeedo.cli.target import LedgerTarget
 
 
@@ -56,7 +56,7 @@ def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: 
 for verb in (
     list_and_show.list_,
     list_and_show.show,
-    resolve.resolve,
+    resolve_unknown.resolve,
     stop_and_resume.stop,
     stop_and_resume.resume,
     suppress.suppress,
