@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 from inspect import signature
+from typing import Any
 
 from airflow.providers.common.compat.sdk import AirflowOptionalProviderFeatureException
 from packaging.version import Version
@@ -60,6 +61,32 @@ WAITING: tuple[type[BaseException], ...] = (TaskDeferred, getattr(exceptions, "T
 HAS_RESPONSE_TIMEOUT = "response_timeout" in signature(HITLOperator.__init__).parameters
 """False for versions of Airflow's operator that take ``execution_timeout`` for it."""
 
+
+def put_question(operator: HITLOperator, task_instance: Any) -> str | None:
+    """Gives the question to Airflow, as its operator does, and returns the text that a person is shown.
+
+    That may be an older one: Airflow keeps the first question of a task instance through retries and Clear, and drops
+    its answer alone.
+
+    :returns: Markdown; ``None`` if Airflow does not say.
+    """
+    from airflow.sdk.execution_time.comms import CreateHITLDetailPayload
+    from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+    users: Any = operator.assigned_users or []
+    question = CreateHITLDetailPayload(
+        ti_id=task_instance.id,
+        options=operator.options,
+        subject=operator.subject,
+        body=operator.body,
+        multiple=operator.multiple,
+        params={},
+        assigned_users=users,
+    )
+    kept: Any = SUPERVISOR_COMMS.send(msg=question)
+    return getattr(kept, "body", None)
+
+
 __all__ = [
     "HAS_RESPONSE_TIMEOUT",
     "MIN_AIRFLOW",
@@ -68,4 +95,5 @@ __all__ = [
     "HITLOperator",
     "HumanInputUnavailable",
     "ParamsDict",
+    "put_question",
 ]

@@ -18,7 +18,13 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.operators.arguments import text_or_none
-from airflow_provider_uspeedo.operators.human_input import HAS_RESPONSE_TIMEOUT, WAITING, HITLOperator, ParamsDict
+from airflow_provider_uspeedo.operators.human_input import (
+    HAS_RESPONSE_TIMEOUT,
+    WAITING,
+    HITLOperator,
+    ParamsDict,
+    put_question,
+)
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unknown_question import (
     ALL_NOT_SENT,
@@ -38,8 +44,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
-MAX_REQUESTS = 1000
-"""Requests that one answer decides on, the oldest; that many hold a million recipients."""
+MAX_REQUESTS = 100
+"""Requests that one question is about, the oldest."""
 MAX_NAME = 200
 """Characters of a name that a ledger keeps."""
 UNNAMED = "a user of Airflow without a name"
@@ -109,8 +115,8 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
         :raises AirflowException: a retry can succeed.
         :raises AirflowFailException: it needs manual action.
         """
-        with self._told(), self._ledger() as admin:
-            question = self._ask(admin)
+        with self._airflow_errors(), self._ledger() as admin:
+            question = self._ask(admin, context["task_instance"])
         if not HAS_RESPONSE_TIMEOUT and self.response_timeout is not None:
             self.execution_timeout = self.response_timeout
         try:
@@ -131,7 +137,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
         """
         question = UnknownQuestion.from_json(shown or [])
         self.options, self.multiple = question.options, question.single
-        with self._told():
+        with self._airflow_errors():
             if not question.requests:
                 raise ConfigurationError(f"Airflow did not keep what was asked. Nothing was recorded. {ASKED_AGAIN}")
             if "error" in event:
@@ -141,8 +147,8 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
             with self._ledger() as admin:
                 return self._record(context, admin, answers, _name(event.get("responded_by_user")))
 
-    def _ask(self, admin: LedgerAdmin) -> UnknownQuestion:
-        """Sets what Airflow shows."""
+    def _ask(self, admin: LedgerAdmin, task_instance: Any) -> UnknownQuestion:
+        """Sets what Airflow shows, and returns what it shows indeed."""
         campaign_id = self._campaign()
         requests = admin.unknown_requests(campaign_id, limit=MAX_REQUESTS)
         if not requests:
@@ -153,13 +159,39 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
         self.subject = subject(campaign_id, question)
         self.body = body(campaign_id, requests, admin.count_unknown(campaign_id).recipients)
         self.options, self.multiple = question.options, question.single
+        shown = put_question(self, task_instance)
+        if shown not in (None, self.body):
+            question = self._first_question(UnknownQuestion.in_body(shown), question)
         self.log.info(
             "Campaign %r: %s in %s may or may not have been sent a message; a person is asked.",
             campaign_id,
             counted(question.recipients, "recipient"),
-            counted(len(requests), "request"),
+            counted(len(question.requests), "request"),
         )
         return question
+
+    def _first_question(self, first: UnknownQuestion, now: UnknownQuestion) -> UnknownQuestion:
+        """After a retry or a Clear, Airflow shows the question that this task asked first: only that is answered.
+
+        :raises ConfigurationError: there is nothing left to answer of it.
+        """
+        open_ = first.unchanged(now)
+        if not open_.requests:
+            raise ConfigurationError(
+                f"Airflow shows the question that this task asked first, and none of its requests is unknown any more "
+                f"as it says. {counted(now.recipients, 'recipient')} of other requests are: resolve them with "
+                "`airflow-uspeedo resolve`, or with a new run of this DAG. Nothing was recorded."
+            )
+        if first != now:
+            self.log.warning(
+                "Airflow shows the question that this task asked first: about %s. An answer counts only for %s that "
+                "are still unknown, as shown: %s.",
+                counted(len(first.requests), "request"),
+                counted(len(open_.requests), "request"),
+                ", ".join(one.id for one in open_.requests),
+            )
+        self.options, self.multiple = first.options, first.single
+        return first
 
     def _refuse_without_answer(self, event: Mapping[str, Any], question: UnknownQuestion) -> NoReturn:
         said = (
@@ -192,9 +224,11 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
             self.log.info("%s No outcome is unknown any more.", said)
             return found
         context["ti"].xcom_push(key="return_value", value=found)
+        why = f" The answer left {left:,} of them." if left else ""
+        if changed:
+            why += f" Requests with {counted(changed, 'recipient')} are not as shown, or may still arrive: see the log."
         raise AirflowFailException(
-            f"{said} Still unknown: {counted(unknown, 'recipient')}"
-            f"{f', {left:,} of them left by the answer' if left else ''}. {ASKED_AGAIN} {RUNBOOK}"
+            f"{said} Still unknown: {counted(unknown, 'recipient')}.{why} {ASKED_AGAIN} {RUNBOOK}"
         )
 
     def _resolve(self, admin: LedgerAdmin, request: ShownRequest, as_sent: bool, by: str) -> int:
@@ -220,7 +254,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
         return LedgerAdmin(LedgerLocation.of(self.results_conn_id, self.results_table).open_queries())
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _airflow_errors(self) -> Iterator[None]:
         """Turns errors into Airflow's, which say whether a retry can help."""
         try:
             yield

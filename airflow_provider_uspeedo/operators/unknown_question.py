@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 ALL_SENT, ALL_NOT_SENT, LEAVE_ALL = "All sent", "All not sent", "Leave all unknown"
 MAX_SINGLE = 20
 """Requests that can be answered one by one; of more, only all together."""
-MAX_LISTED = 50
-"""Requests that the table lists."""
-MAX_REASON = 200
+MAX_TEXT = 70
+"""Characters of a text from elsewhere: all of the question fits 64 KB, as much as Airflow keeps on MySQL."""
 MIN_DIGITS = 8
 """Digits of a request's id in an option, as many as the command takes for the whole."""
 ASKED_AGAIN = "Clear this task to be asked again."
@@ -31,6 +31,9 @@ WHAT_TO_ASK = (
     "neither, look in USpeedo's console for messages of that minute with this campaign's template; if it lists none an "
     "hour later, they were hardly sent."
 )
+
+_ROW = re.compile(r"^\| \d+ \| ([0-9a-f]{32}) \| [^|]* \| ([\d,]+) \|", re.MULTILINE)
+"""The id and the recipients of a request in the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ class UnknownQuestion:
     @classmethod
     def from_json(cls, kept: Sequence[Sequence[Any]]) -> Self:
         return cls(tuple(ShownRequest(str(name), int(recipients)) for name, recipients in kept))
+
+    @classmethod
+    def in_body(cls, text: str) -> Self:
+        """The question that :func:`body` wrote, read back from its table; without requests if there is none."""
+        return cls(tuple(ShownRequest(row[1], int(row[2].replace(",", ""))) for row in _ROW.finditer(text)))
+
+    def unchanged(self, now: UnknownQuestion) -> Self:
+        """The requests of this question that another one has with the same number of recipients."""
+        return type(self)(tuple(one for one in self.requests if one in now.requests))
 
     @property
     def recipients(self) -> int:
@@ -182,17 +194,14 @@ def _table(requests: Sequence[UnknownRequest]) -> str:
         "| No. | Request | Left (UTC) | Recipients | RequestUuid | SessionNo | What is known |",
         "| ---: | --- | --- | ---: | --- | --- | --- |",
     ]
-    for number, one in enumerate(requests[:MAX_LISTED], 1):
+    for number, one in enumerate(requests, 1):
         left = f"{one.sent_at:%Y-%m-%d %H:%M:%S}" if one.sent_at else "not known"
         known = "in flight: no answer was recorded" if one.in_flight else one.reason or "its answer does not say"
         cells = (
-            str(number), one.id, left, f"{one.recipients:,}", escaped(one.request_id or "none"),
-            escaped(one.session_no or "none"), _text(known),
+            str(number), one.id, left, f"{one.recipients:,}", escaped((one.request_id or "none")[:MAX_TEXT]),
+            escaped((one.session_no or "none")[:MAX_TEXT]), _text(known),
         )  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
-    if len(requests) > MAX_LISTED:
-        rest = requests[MAX_LISTED:]
-        lines.append(f"| | {len(rest):,} more | | {sum(one.recipients for one in rest):,} | | | |")
     return "\n".join(lines)
 
 
@@ -224,7 +233,7 @@ def _effects(question: UnknownQuestion) -> str:
 
 def _text(text: str) -> str:
     """A text from elsewhere: without runs of digits that may be a phone, on one line, as Markdown shows it."""
-    return escaped(mask_digits(text)[:MAX_REASON])
+    return escaped(mask_digits(text)[:MAX_TEXT])
 
 
 __all__ = [

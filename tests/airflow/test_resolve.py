@@ -81,16 +81,22 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Question]:
     from airflow.sdk.execution_time import task_runner
 
     details: list[Any] = []
-    comms = SimpleNamespace(send=lambda msg: details.append(msg))  # noqa: PLW0108 - by this name
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", comms, raising=False)
+    keeps: list[Question | None] = [None]
 
-    def asking(**arguments: Any) -> Question:
+    def send(msg: Any) -> Any:
+        details.append(msg)
+        return keeps[0].detail if keeps[0] else msg
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
+
+    def asking(keeping: Question | None = None, **arguments: Any) -> Question:
+        keeps[0] = keeping
         operator, context = make(**arguments)
         with pytest.raises(resolve.WAITING) as waiting:
             operator.execute(context)
         assert waiting.value.method_name == "execute_complete"
         assert context["ti"].xcoms == {}
-        return Question(operator, details[-1], waiting.value.kwargs)
+        return Question(operator, keeping.detail if keeping else details[-1], waiting.value.kwargs)
 
     return asking
 
@@ -220,7 +226,12 @@ def test_each_request_can_have_its_answer(lost: Any, ask: Any, ledger: Path) -> 
     assert first.startswith("Sent: ")
     assert second.startswith("Not sent: ")
     run = question.answer(second, first)
-    failed(run, "2 recipients sent, 2 not sent", "Still unknown: 2 recipients, 2 of them left", "runbook.md#unknown")
+    failed(
+        run,
+        "2 recipients sent, 2 not sent",
+        "Still unknown: 2 recipients. The answer left 2 of them.",
+        "runbook.md#unknown",
+    )
     assert run.summary == {
         "campaign_id": CAMPAIGN, "sent": 2, "not_sent": 2, "left": 2, "changed": 0, "unknown": 2, "by": "Ann Lee"
     }  # fmt: skip
@@ -234,7 +245,12 @@ def test_leave_records_nothing_and_fails(lost: Any, ask: Any, ledger: Path) -> N
     """The outcome is still unknown: neither green nor repeated by itself."""
     lost(2)
     run = ask().answer("Leave all unknown")
-    failed(run, "0 recipients sent, 0 not sent", "Still unknown: 4 recipients, 4 of them left", "Clear this task")
+    failed(
+        run,
+        "0 recipients sent, 0 not sent",
+        "Still unknown: 4 recipients. The answer left 4 of them.",
+        "Clear this task",
+    )
     assert (run.summary["left"], run.summary["unknown"]) == (4, 4)
     assert (statuses(ledger), decisions(ledger)) == ({"unknown": 4}, [])
 
@@ -294,6 +310,26 @@ def test_only_what_was_shown_is_decided(lost: Any, ask: Any, ledger: Path) -> No
     assert sorted(decisions(ledger)) == [("not sent", 2, "Dana"), ("sent", 2, "Ann Lee")]
 
 
+def test_after_a_retry_the_first_question_is_answered_since_airflow_shows_it(lost: Any, ask: Any, ledger: Path) -> None:
+    """What it says of requests that are decided by then has no effect, and what it does not show is not decided."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    lost(3)
+    first = ask()
+    options = first.detail.options
+    failed(first.answer(options[3]), "The answer left 4 of them")
+    lost(1)
+    again = ask(keeping=first)
+    assert again.kept == first.kept
+    run = again.answer("All not sent")
+    failed(run, "0 recipients sent, 4 not sent. Still unknown: 2 recipients.", "with 2 recipients are not as shown")
+    assert sorted(decisions(ledger)) == [("not sent", 2, "Ann Lee")] * 2 + [("sent", 2, "Ann Lee")]
+    operator, context = make()
+    with pytest.raises(AirflowFailException, match=r"2 recipients of other requests are: .*airflow-uspeedo resolve"):
+        operator.execute(context)
+    assert ask().answer("All sent").error is None
+
+
 def test_a_request_that_changed_is_left(lost: Any, ask: Any, ledger: Path) -> None:
     """A late answer has settled one of its two recipients: the number is another one than shown."""
     lost(1)
@@ -326,7 +362,9 @@ def test_not_sent_is_refused_while_a_request_may_still_arrive(lost: Any, ask: An
         connection.execute("UPDATE uspeedo_requests SET state = 'sending', reason = NULL")
     question = ask()
     assert "in flight: no answer was recorded" in question.detail.body
-    failed(question.answer("All not sent"), "0 recipients sent, 0 not sent", "Still unknown: 2 recipients")
+    failed(
+        question.answer("All not sent"), "0 recipients sent, 0 not sent", "with 2 recipients are not as shown, or may"
+    )
     assert statuses(ledger) == {"unknown": 2}
     assert ask().answer("All sent").error is None
 
