@@ -8,7 +8,15 @@ from collections.abc import Iterable
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin import stop
 from airflow_provider_uspeedo.ledger.admin.open_admin import OpenAdmin
-from airflow_provider_uspeedo.ledger.admin.reports import MAX_REQUESTS, DecisionLine, UnknownCount, UnknownRequest
+from airflow_provider_uspeedo.ledger.admin.rejected_recipients import RejectedRecipients
+from airflow_provider_uspeedo.ledger.admin.reports import (
+    MAX_REQUESTS,
+    DecisionLine,
+    RejectedCount,
+    UnknownCount,
+    UnknownRequest,
+)
+from airflow_provider_uspeedo.ledger.admin.suppression_admin import checked_reason
 from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
@@ -20,6 +28,7 @@ class DecisionAdmin(OpenAdmin):
     def __init__(self, ledger: LedgerQueries) -> None:
         super().__init__(ledger)
         self._unknown = UnknownOutcomes(ledger)
+        self._rejected = RejectedRecipients(ledger)
 
     def decisions(self, campaign_id: str) -> tuple[DecisionLine, ...]:
         """What people decided on the recipients of a campaign, the oldest first; also of a pruned one."""
@@ -90,6 +99,29 @@ class DecisionAdmin(OpenAdmin):
         chosen = None if phones is None else self._unknown.chosen(campaign, phones)
         only = None if request is None else self._unknown.request_id(campaign, request)
         return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only))
+
+    # -- rejected recipients ------------------------------------------------------------------------------------
+
+    def count_rejected(self, campaign_id: str) -> RejectedCount:
+        """How many recipients :meth:`reopen_rejected` would re-open, at this moment."""
+        return self._rejected.count(self._unpruned(campaign_id, "re-open"))
+
+    def reopen_rejected(self, campaign_id: str, *, reason: str, by: str, expected: int | None = None) -> int:
+        """Lets a later attempt send to the rejected recipients of a campaign once more; returns how many they are.
+
+        Only after the cause is fixed: the API refuses them again otherwise. Accepted, unknown and invalid rows stay as
+        they are, and so do recipients of whom a receipt says that the carrier had their message. Nothing is sent here,
+        and the rules of the DAG hold for them as for all others. It is done in portions: one that was interrupted has
+        re-opened a part of them, and goes on when it is repeated.
+
+        :param reason: why, in one line; runs of five digits and more are masked, since they may be a phone.
+        :param by: who decides; both are kept.
+        :param expected: the number that was agreed on: with another one nothing is re-opened, and never more.
+        :raises ConfigurationError: what was re-opened is in the message.
+        :raises CampaignHalted: the campaign is pruned: there is nothing left to re-open.
+        """
+        campaign, name = self._unpruned(campaign_id, "re-open"), stop.checked_name(by)
+        return self._rejected.reopen(campaign_id, campaign, name, checked_reason(reason), expected)
 
 
 def _refuse_both(phones: Iterable[str] | None, request: str | None) -> None:

@@ -110,6 +110,26 @@ class UnknownCount:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedCount:
+    """How many recipients are rejected.
+
+    :param recipients: those that :meth:`.LedgerAdmin.reopen_rejected` would re-open.
+    :param requests: the requests that hold them.
+    :param received: rejected by the API or a receipt, and a receipt says that the carrier had their message: they are
+        left as they are.
+    :param forgotten: their phone is forgotten: they are left as they are.
+    :param stopped_at: the campaign was stopped by ``stopped_by``; ``None``: it may go on.
+    """
+
+    recipients: int
+    requests: int
+    received: int
+    forgotten: int
+    stopped_at: datetime | None
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionLine:
     """What a person decided on a campaign.
 
