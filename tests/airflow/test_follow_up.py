@@ -8,7 +8,6 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from airflow_provider_uspeedo.sandbox.server import Sandbox, running
 from tests.airflow.conftest import SECRET, connection_to
 from tests.airflow.dag_runs import DagRuns
 from tests.airflow.people import People, phones
+from tests.airflow.resolving import CAN_ASK, NEEDS_TRIGGERER
 from tests.airflow.scheduler import Airflow, started
 from tests.airflow.test_approval import ENDED, WAITS, heard_of
 from tests.airflow.test_examples import EXAMPLES
@@ -26,9 +26,6 @@ from tests.airflow.test_scheduler import has
 
 DAG_ID = "send_and_follow_up"
 FOUND = f"SELECT 1 FROM serialized_dag WHERE dag_id = '{DAG_ID}'"
-AIRFLOW = version("apache-airflow")
-CAN_ASK = not AIRFLOW.startswith(("2.", "3.0."))
-NEEDS_TRIGGERER = AIRFLOW.startswith(("3.1.", "3.2."))
 Accepted = Callable[[], list[str]]
 
 

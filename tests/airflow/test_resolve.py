@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import logging.handlers
 import sqlite3
-import uuid
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,87 +16,20 @@ import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.people import People, phones
-from tests.airflow.running import Instance, Run, try_task
+from tests.airflow.resolving import ANN, CAMPAIGN, Question, asker, decisions, make, statuses
+from tests.airflow.running import Run, try_task
 
 resolve = pytest.importorskip(
     "airflow_provider_uspeedo.operators.resolve", reason="this Airflow cannot ask a person", exc_type=ImportError
 )
 
-CAMPAIGN = "due 2026-11-22"
-ANN = {"id": "17", "name": "Ann Lee"}
 Accepted = Callable[[], list[str]]
-
-
-class Question:
-    """A question that Airflow keeps, and what was asked for it."""
-
-    def __init__(self, operator: Any, detail: Any, kept: dict[str, Any]) -> None:
-        self.operator, self.detail = operator, detail
-        self.kept = json.loads(json.dumps(kept))
-
-    def option(self, beginning: str) -> str:
-        return next(one for one in self.detail.options if one.startswith(beginning))
-
-    def answer(self, *chosen: str, user: Any = ANN, **arguments: Any) -> Run:
-        """The task goes on in another process: with a new operator, and what Airflow has kept."""
-        event = {
-            "chosen_options": list(chosen), "params_input": {}, "responded_at": datetime.now(UTC),
-            "responded_by_user": user, "timedout": False,
-        }  # fmt: skip
-        return self.resume(event, **arguments)
-
-    def resume(self, event: dict[str, Any], **arguments: Any) -> Run:
-        operator, context = make(**arguments)
-        instance = context["ti"]
-        try:
-            instance.xcom_push("return_value", operator.execute_complete(context, event=event, **self.kept))
-        except Exception as error:  # noqa: BLE001 - which one it is, is what the tests ask
-            return Run(operator, instance, instance.xcoms.get("return_value"), error)
-        return Run(operator, instance, instance.xcoms["return_value"], None)
-
-
-def make(**arguments: Any) -> tuple[Any, dict[str, Any]]:
-    """A rendered operator, and its context."""
-    from airflow.providers.common.compat.sdk import DAG, Param
-
-    given = {"task_id": "resolve", "campaign_id": "{{ params.campaign }}", "results_conn_id": "ledger", **arguments}
-    form = {"campaign": Param(CAMPAIGN, type="string")}
-    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), params=form) as dag:
-        operator = resolve.ResolveUnknownOperator(**given)
-    instance = Instance(task_id="resolve")
-    instance.id = uuid.uuid4()  # type: ignore[attr-defined]
-    context = {
-        "dag": dag, "task": operator, "ti": instance, "task_instance": instance, "run_id": instance.run_id,
-        "params": {"campaign": CAMPAIGN},
-    }  # fmt: skip
-    operator.render_template_fields(context)
-    return operator, context
 
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Question]:
     """Runs the task until it waits; what it sends to Airflow is kept instead."""
-    from airflow.sdk.execution_time import task_runner
-
-    details: list[Any] = []
-    keeps: list[Question | None] = [None]
-
-    def send(msg: Any) -> Any:
-        details.append(msg)
-        return keeps[0].detail if keeps[0] else msg
-
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", SimpleNamespace(send=send), raising=False)
-
-    def asking(keeping: Question | None = None, **arguments: Any) -> Question:
-        keeps[0] = keeping
-        operator, context = make(**arguments)
-        with pytest.raises(resolve.WAITING) as waiting:
-            operator.execute(context)
-        assert waiting.value.method_name == "execute_complete"
-        assert context["ti"].xcoms == {}
-        return Question(operator, keeping.detail if keeping else details[-1], waiting.value.kwargs)
-
-    return asking
+    return asker(monkeypatch)
 
 
 @pytest.fixture
@@ -128,19 +59,6 @@ def lost(sandbox: Sandbox, people: People, tmp_path: Path, ledger: Path) -> Call
 
     sized.again = send  # type: ignore[attr-defined]
     return sized
-
-
-def statuses(ledger: Path) -> dict[str, int]:
-    with closing(sqlite3.connect(ledger)) as connection:
-        return dict(connection.execute("SELECT status, count(*) FROM uspeedo_results GROUP BY status").fetchall())
-
-
-def decisions(ledger: Path) -> list[tuple[str, int, str]]:
-    """Outcome, recipients and person of each recorded decision."""
-    from airflow_provider_uspeedo.administration import open_ledger_admin
-
-    with open_ledger_admin("ledger") as admin:
-        return [(one.outcome, one.recipients, one.who) for one in admin.decisions(CAMPAIGN)]
 
 
 def failed(run: Run, *said: str) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,24 @@ import pytest
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.dag_runs import DagRuns
 from tests.airflow.people import People, phones
+from tests.airflow.resolving import (
+    CAMPAIGN,
+    CAN_ASK,
+    NEEDS_TRIGGERER,
+    Question,
+    asker,
+    decisions,
+    make,
+    statuses,
+)
 from tests.airflow.running import try_task
 from tests.airflow.scheduler import started
 from tests.airflow.test_approval import ENDED, WAITS
-from tests.airflow.test_follow_up import CAN_ASK, NEEDS_TRIGGERER, respond
-from tests.airflow.test_resolve import CAMPAIGN, Accepted, Question, ask, decisions, make, statuses
+from tests.airflow.test_follow_up import respond
 from tests.airflow.test_scheduler import has
 
 pytestmark = pytest.mark.skipif(not CAN_ASK, reason="this Airflow cannot ask a person")
-__all__ = ["ask"]  # a fixture
+Accepted = Callable[[], list[str]]
 KILLED = 9
 STRIDE = 1 if os.environ.get("USPEEDO_SLOW") == "all" else 5
 """Of the points at which a process can die, every so many are tried; no transaction has so few that one is left out."""
@@ -55,6 +65,12 @@ with DAG("killed_resolver", schedule=None, start_date=datetime(2026, 1, 1, tzinf
         retry_delay=timedelta(seconds=0),
     )
 """
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Question]:
+    """Runs the task until it waits; what it sends to Airflow is kept instead."""
+    return asker(monkeypatch)
 
 
 @pytest.fixture
@@ -148,6 +164,31 @@ def test_the_next_attempt_sends_what_a_killed_resolver_and_its_retry_called_not_
     assert ask().answer("All not sent").error is None
     assert try_task(task).error is None
     assert len(accepted()) == len(set(accepted())) == 6
+
+
+def test_two_answers_at_once_decide_each_request_once(task: dict[str, Any], ask: Any, ledger: Path) -> None:
+    """Two processes, with contradicting answers: for each request the database takes the first."""
+    question, ready = ask(), os.pipe()
+    children = [answering(question, ready, "All sent", "Ann"), answering(question, ready, "All not sent", "Bob")]
+    os.write(ready[1], b"12")
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    decided = decisions(ledger)
+    assert len(decided) == 3
+    assert {(outcome, by) for outcome, _, by in decided} <= {("sent", "Ann"), ("not sent", "Bob")}
+    sent = 2 * sum(outcome == "sent" for outcome, _, _ in decided)
+    expected = {"accepted": 1 + sent, "not_sent": 6 - sent}
+    assert statuses(ledger) == {status: count for status, count in expected.items() if count}
+
+
+def answering(question: Question, ready: tuple[int, int], chosen: str, name: str) -> int:
+    """A child that answers once it can read a byte; it exits with 0 if its task succeeds, or leaves some unknown."""
+    if child := os.fork():
+        return child
+    with suppress(BaseException):
+        os.read(ready[0], 1)
+        run = question.answer(chosen, user={"id": name, "name": name})
+        os._exit(0 if run.summary is not None else 1)
+    os._exit(2)
 
 
 @pytest.mark.slow
