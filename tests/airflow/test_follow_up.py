@@ -178,11 +178,15 @@ REPORTED = "SELECT 1 FROM task_instance WHERE task_id = 'report' AND state IN ('
 
 
 def respond(airflow: Airflow, *chosen: str, dag_id: str = DAG_ID) -> dict[str, Any]:
-    """Answers the question through Airflow's API, and returns it as the pages show it."""
+    """Answers the question through Airflow's API, and returns it as the pages show it.
+
+    :param chosen: beginnings of options.
+    """
     where = f"/api/v2/dags/{dag_id}/dagRuns/a_run/taskInstances/resolve/-1/hitlDetails"
     with httpx.Client(base_url=f"http://127.0.0.1:{airflow.port}", timeout=60) as client:
         client.headers["Authorization"] = f"Bearer {client.get('/auth/token').json()['access_token']}"
         shown: dict[str, Any] = client.get(where).json()
-        answered = client.patch(where, json={"chosen_options": list(chosen), "params_input": {}})
+        options = [next(one for one in shown["options"] if one.startswith(beginning)) for beginning in chosen]
+        answered = client.patch(where, json={"chosen_options": options, "params_input": {}})
         assert answered.status_code == httpx.codes.OK, answered.text
     return shown

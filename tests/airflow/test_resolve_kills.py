@@ -206,23 +206,48 @@ def test_kill_9_of_the_task_between_two_requests_and_its_retry(
         )
         airflow.command("dags", "trigger", DAG_ID, "--run-id", "a_run")
         shown = []
-        for events in (1, 3):  # the task that asks; the one that is killed; the one that asks again
+        answers = {1: ["All not sent"], 3: ["Not sent: request 2,", "Sent: request 3,"]}
+        for events, answer in answers.items():  # the task that asks; the one that is killed; the one that asks again
             airflow.wait_for(lambda db: has(db, WAITS), "the question waits")
             airflow.wait_for(lambda _, events=events: heard(home) >= events, "the scheduler knows that it waits")  # type: ignore[misc]
-            shown.append(respond(airflow, "All not sent", dag_id=DAG_ID))
+            shown.append(respond(airflow, *answer, dag_id=DAG_ID))
         airflow.wait_for(lambda db: has(db, ENDED), "the run ends")
         states, xcoms = DagRuns(home).states(DAG_ID), DagRuns(home).xcoms(DAG_ID)
     assert (dags / "killed").exists()
     assert states == {"resolve": ("success", 2)}
     assert shown[0]["body"] == shown[1]["body"], "Airflow shows the first question again"
-    assert {name: xcoms["resolve"][name] for name in ("not_sent", "changed", "unknown")} == {
-        "not_sent": 4, "changed": 2, "unknown": 0
+    assert {name: xcoms["resolve"][name] for name in ("sent", "not_sent", "unknown")} == {
+        "sent": 2, "not_sent": 2, "unknown": 0
     }  # fmt: skip
-    assert [(outcome, recipients) for outcome, recipients, _ in decisions(ledger)] == [("not sent", 2)] * 3
+    assert sorted(one[:2] for one in decisions(ledger)) == [*[("not sent", 2)] * 2, ("sent", 2)]
     with closing(sqlite3.connect(home / "airflow.db")) as database:
         lines = list(database.iterdump())
     rows = phones(table(tmp_path))
     assert not any(phone in line or phone.partition(")")[2] in line for line in lines for phone in rows)
+
+
+@pytest.mark.slow
+def test_nobody_answers_in_time(task: dict[str, Any], tmp_path: Path, ledger: Path) -> None:
+    """With a scheduler: Airflow ends the waiting, nothing is recorded, and there is no retry.
+
+    Not at once: Airflow retries a task whose waiting ends before its scheduler has heard that the task waits.
+    """
+    home, dags = tmp_path / "airflow", tmp_path / "dags"
+    dags.mkdir()
+    (dags / f"{DAG_ID}.py").write_text(
+        DAG_FILE.replace("retries=1", "retries=1, response_timeout=timedelta(seconds=20)")
+    )
+    with started(home, triggerer=NEEDS_TRIGGERER, AIRFLOW__CORE__DAGS_FOLDER=str(dags)) as airflow:
+        airflow.wait_for(
+            lambda db: has(db, f"SELECT 1 FROM serialized_dag WHERE dag_id = '{DAG_ID}'"), "the DAG is found"
+        )
+        airflow.command("dags", "trigger", DAG_ID, "--run-id", "a_run")
+        airflow.wait_for(lambda db: has(db, ENDED), "the run ends")
+        states = DagRuns(home).states(DAG_ID)
+    assert states == {"resolve": ("failed", 1)}
+    said = "".join(path.read_text("utf-8", "replace") for path in (home / "logs").rglob("*.log"))
+    assert "Nobody answered within 0:00:20: nothing was recorded, and 6 recipients of campaign" in said
+    assert (statuses(ledger), decisions(ledger)) == ({"unknown": 6, "accepted": 1}, [])
 
 
 def table(tmp_path: Path) -> list[dict[str, Any]]:
