@@ -78,6 +78,10 @@ class Marks:
         self._mark_judged = update.where(*claimed, going_on).values(**sending, sent_at=at, contacts=recorded)
         self._hold = update.where(*claimed).values(state=RequestState.CLAIMED)
         self._state = sa.select(q.state).where(*mine)
+        x = tables.outcomes.c
+        number = sa.func.count().label("number")
+        left_out = sa.select(x.reason, number).where(x.request_id == sa.bindparam("left_out"))
+        self._left_out = left_out.group_by(x.reason)
 
     def mark(
         self,
@@ -103,7 +107,7 @@ class Marks:
                 return request
         self._campaigns.refuse_halted(connection, attempt)
         if not connection.execute(self._hold, whose).rowcount:
-            return self._as_it_is(connection, attempt, request, whose)
+            return self._as_it_is(connection, attempt, request, whose, left_out_id)
         request = self._without_proven(connection, attempt, request)
         found = self._contacts.ledger_rules(connection)
         request = self._recorded(connection, attempt, request, found)
@@ -121,12 +125,14 @@ class Marks:
         return replace(request, recipients=request.recipients[:0])
 
     def _as_it_is(
-        self, connection: Connection, attempt: Attempt, request: Request, whose: dict[str, object]
+        self, connection: Connection, attempt: Attempt, request: Request, whose: dict[str, object], left_out_id: bytes
     ) -> Request:
         """By a repetition nothing is claimed any more, and what the ledger says counts: what is still in the request.
 
         Not: all but those that were left out. Another attempt may have them by now.
         """
+        why = connection.execute(self._left_out, {"left_out": left_out_id})
+        request = replace(request, left_out=tuple(sorted((row.reason, row.number) for row in why)))
         batch = request.recipients
         if connection.execute(self._state, whose).scalar() != RequestState.SENDING:
             return replace(request, recipients=batch[:0])
