@@ -192,12 +192,13 @@ class Marks:
                 for at in np.flatnonzero(np.isin(numbers, np.asarray(exclusion.row_numbers, np.int64))).tolist():
                     left_out.setdefault(at, (exclusion.status, exclusion.reason))
         if rules.caps:
-            self._over_a_cap(connection, request, rules, hashes, found.now, left_out)
+            self._over_a_cap(connection, attempt, request, rules, hashes, found.now, left_out)
         return found.now, left_out
 
     def _over_a_cap(
         self,
         connection: Connection,
+        attempt: Attempt,
         request: Request,
         rules: ContactRules,
         hashes: Sequence[bytes],
@@ -210,16 +211,17 @@ class Marks:
         """
         since = window(rules.caps, now)
         phones = dict(zip(hashes, request.recipients.texts("phone"), strict=True))
-        times = self._contacts.times(connection, phones, since, request.id)
+        times = self._contacts.times(connection, phones, since, attempt.campaign_no, request.id)
         if self._contacts.unrecorded(connection, since):
             raise ContactsUnrecorded
         going: Counter[bytes] = Counter()
+        never_texted = left(rules.caps, [], now)
         numbers = numbers_of(request.recipients.column("row_number"))
         for at in np.argsort(numbers, kind="stable").tolist():
             if at in left_out:
                 continue
             one = hashes[at]
-            free, reason = left(rules.caps, times.get(one, []), now)
+            free, reason = left(rules.caps, times[one], now) if one in times else never_texted
             if going[one] < free:
                 going[one] += 1
             else:
