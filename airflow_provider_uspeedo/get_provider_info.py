@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_uspeedo.operators.sms",
                     "airflow_provider_uspeedo.operators.receipts",
                     "airflow_provider_uspeedo.operators.export",
+                    "airflow_provider_uspeedo.operators.resolve",
                 ],
             },
         ],

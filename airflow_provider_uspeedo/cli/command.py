@@ -9,11 +9,12 @@ import click
 
 from airflow_provider_uspeedo import __version__
 from airflow_provider_uspeedo.cli import (
+    explain,
     export_results,
     list_and_show,
     maintenance,
     reopen,
-    resolve,
+    resolve_unknown,
     stop_and_resume,
     suppress,
 )
@@ -31,7 +32,7 @@ class VerbsInOrder(click.Group):
 @click.group(
     cls=VerbsInOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Symptoms and what to do: docs/runbook.md. Every verb: docs/command.md.",
+    epilog="What a message means, and what to do: airflow-uspeedo explain.",
 )
 @click.version_option(__version__, package_name="airflow-provider-uspeedo")
 @click.option(
@@ -62,9 +63,10 @@ def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: 
 
 
 for verb in (
+    explain.explain,
     list_and_show.list_,
     list_and_show.show,
-    resolve.resolve,
+    resolve_unknown.resolve,
     reopen.reopen,
     stop_and_resume.stop,
     stop_and_resume.resume,

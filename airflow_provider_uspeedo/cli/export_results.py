@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.core.plural import counted
     cls=Verb,
     short_help="Write the results of a campaign to a Parquet file.",
     examples=("airflow-uspeedo --conn-id warehouse export 'invoices 2026-11-22' s3://lake/sms.parquet",),
-    runbook="docs/runbook.md#export-failed",
+    section="export-failed",
 )
 @click.argument("campaign")
 @click.argument("path")

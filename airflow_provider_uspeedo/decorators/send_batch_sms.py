@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
     task_decorator_factory,
 )
 
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.operators.arguments import HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import hidden_arguments
@@ -100,7 +101,7 @@ class _SendBatchSMSDecoratedOperator(DecoratedOperator, SendBatchSMSOperator):
         if table is None:
             raise AirflowFailException(
                 f"The function of {NAME} returned None: return the table, which may be empty. Nothing was sent. "
-                "See docs/runbook.md#refused-before-sending."
+                f"{what_to_do('refused-before-sending')}"
             )
         self.recipients = table
 

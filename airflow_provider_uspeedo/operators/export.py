@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_uspeedo.core.exported_phones import MASKED, PLAIN
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import (
     CampaignHalted,
     ConfigurationError,
@@ -83,13 +84,13 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             self._done = self._export()
             return self._report(context, self._done)
         except (LedgerUnavailable, DestinationUnavailable) as error:
-            raise AirflowException(f"{error} See docs/runbook.md#export-failed.") from None
+            raise AirflowException(f"{error} {what_to_do('export-failed')}") from None
         except CampaignHalted as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
+            raise AirflowFailException(f"{error} {what_to_do(error.section)}") from None
         except (ConfigurationError, LedgerError) as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#export-failed.") from None
+            raise AirflowFailException(f"{error} {what_to_do('export-failed')}") from None
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
-            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
+            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
         """The results relation."""

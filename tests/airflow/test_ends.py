@@ -98,7 +98,7 @@ def test_what_was_not_sent_is_sent_by_the_next_attempt_and_nothing_else(
     task |= {"chunk_size": 10, "concurrency": 1}
     sandbox.fault("ret_code", code=18013, at=2)
     first = try_task(task)
-    assert_retried(first, "The campaign stopped", "balance", "docs/runbook.md#the-campaign-stopped")
+    assert_retried(first, "The campaign stopped", "balance", "airflow-uspeedo explain the-campaign-stopped")
     assert first.counts == {"accepted": 1, "not_sent": 29}
     second = try_task(task, try_number=2)
     assert second.error is None
@@ -118,7 +118,7 @@ def test_a_permanent_refusal_stops_the_campaign_at_once(
     people.table(tmp_path / "people.parquet", 30)
     monkeypatch.setenv("AIRFLOW_CONN_WRONG_KEY", connection_to(sandbox.url, secret="another-secret"))
     run = try_task({**task, "uspeedo_conn_id": "wrong_key", "chunk_size": 1, "concurrency": 1})
-    assert_failed(run, "Nothing was sent", "Check login", "#refused-before-sending")
+    assert_failed(run, "Nothing was sent", "Check login", "explain refused-before-sending")
     assert "another-secret" not in str(run.error)
     assert accepted() == []
 
@@ -129,7 +129,7 @@ def test_an_address_where_something_else_answers_is_found_before_the_first_messa
     """A page instead of the API: a retry may find it again, and nobody's number has left."""
     people.table(tmp_path / "people.parquet", 30)
     sandbox.fault("not_json", on="templates", at="every")
-    assert_retried(try_task(task), "nothing was sent to anybody", "docs/runbook.md#api-does-not-answer")
+    assert_retried(try_task(task), "nothing was sent to anybody", "airflow-uspeedo explain api-does-not-answer")
     assert accepted() == []
 
 
@@ -141,10 +141,10 @@ def test_an_outage_costs_three_people_and_a_retry_goes_on(
     task |= {"chunk_size": 10}
     sandbox.fault("server_error", at=1, times=3)
     first = try_task(task)
-    assert_retried(first, "The API did not answer, and the attempt stopped", "#api-does-not-answer")
+    assert_retried(first, "The API did not answer, and the attempt stopped", "explain api-does-not-answer")
     assert first.counts == {"unknown": 3, "not_sent": 27}
     second = try_task(task, try_number=2)
-    assert_failed(second, "3 recipients are unknown", "#unknown")
+    assert_failed(second, "3 recipients are unknown", "explain unknown")
     assert second.counts == {"unknown": 3, "accepted": 27}
     assert len(accepted()) == 27
 
@@ -171,7 +171,7 @@ def test_a_table_without_rows_is_a_warning(
     log.setLevel(logging.INFO)
     monkeypatch.setattr(type(rendered.operator), "log", log)
     assert finish(rendered).error is None
-    assert [one.levelname for one in found.buffer if "Of 0 rows" in one.getMessage()] == ["WARNING"]
+    assert [one.levelname for one in found.buffer if "Of 0 rows:" in one.getMessage()] == ["WARNING"]
 
 
 def test_a_server_that_asks_to_wait_for_long_is_left_to_a_later_attempt(
@@ -194,7 +194,7 @@ def test_a_lost_answer_fails_for_good_and_is_never_sent_again(
     rows = people.table(tmp_path / "people.parquet", 5)
     sandbox.fault("drop")
     first = try_task(task)
-    assert_failed(first, "5 recipients are unknown", "docs/runbook.md#unknown")
+    assert_failed(first, "5 recipients are unknown", "airflow-uspeedo explain unknown")
     assert first.counts == {"unknown": 5}
     assert [failure["status"] for failure in first.instance.xcoms["failures"]] == ["unknown"] * 5
     cleared = try_task(task)
@@ -227,7 +227,7 @@ def test_rows_but_nobody_to_text_names_the_column(task: dict[str, Any], people: 
     """The wrong phone column is the likeliest mistake, and is named."""
     people.table(tmp_path / "people.parquet", 3)
     run = try_task({**task, "phone_column": "name"})
-    assert_failed(run, "None of the 3 rows can be sent", "is 'name' the phone column?", "#no-sendable-row")
+    assert_failed(run, "None of the 3 rows can be sent", "is 'name' the phone column?", "explain no-sendable-row")
     assert run.counts == {"invalid": 3}
 
 
@@ -281,7 +281,7 @@ def test_a_wrong_argument_is_refused_before_the_first_message(
 ) -> None:
     """No retry can fix it, the message names it, and nothing was sent."""
     people.table(tmp_path / "people.parquet", 3)
-    assert_failed(try_task({**task, **changed}), said, "docs/runbook.md#refused-before-sending")
+    assert_failed(try_task({**task, **changed}), said, "airflow-uspeedo explain refused-before-sending")
     assert accepted() == []
 
 
@@ -296,3 +296,26 @@ def test_a_dry_run_sends_and_writes_nothing(
     assert accepted() == []
     with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_a_task_that_reads_the_table_of_another_one_replaces_its_rows(
+    task: dict[str, Any], people: People, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The results show each row once, as the last of the two found it; a task that does not say so has its own rows."""
+    table = tmp_path / "people.parquet"
+    rows = people.table(table, 3)
+    campaign = {**task, "campaign_id": "of two tasks"}
+
+    def in_the_results() -> int:
+        with closing(sqlite3.connect(ledger)) as connection:
+            return int(connection.execute("SELECT count(*) FROM uspeedo_results").fetchone()[0])
+
+    try_task(campaign, task_id="send")
+    more = people(1)
+    write(table, [*rows, *more])
+    again = try_task({**campaign, "task_id": "send_again", "same_table_as": "send"}, task_id="send_again")
+    assert (again.counts, again.summary["accepted_now"]) == ({"accepted": 4}, 1)
+    assert in_the_results() == 4
+    try_task({**campaign, "task_id": "another"}, task_id="another")
+    assert in_the_results() == 8
+    assert sorted(accepted()) == phones([*rows, *more])

@@ -235,3 +235,20 @@ def _success() -> Any:
     from airflow.utils.state import TaskInstanceState
 
     return TaskInstanceState.SUCCESS
+
+
+def test_a_collector_that_fails_changes_no_outcome(
+    task: dict[str, Any], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was answered is recorded as answered, and the task succeeds."""
+    from airflow.providers.common.compat.sdk import Stats
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError("collector")
+
+    for name in ("timing", "gauge", "incr"):
+        monkeypatch.setattr(Stats, name, fail)
+    run = try_task(task)
+    assert run.error is None
+    assert run.counts == {"accepted": 3}
+    assert "No metrics are reported: OSError." in caplog.text

@@ -83,7 +83,7 @@ def behind_proxy(
 
 def assert_done(scene: Scene, report: dict[str, Any], *, leeway: int = 0) -> None:
     """The task has succeeded, or only waits for the word on ``leeway`` people at most; and the results are true."""
-    assert report["state"] == "success" or (leeway and "#in-flight" in report["error"]), report["error"]
+    assert report["state"] == "success" or (leeway and "explain in-flight" in report["error"]), report["error"]
     said = scene.complaints(report, finished=True, leeway=leeway)
     assert not said, said
 

@@ -119,7 +119,7 @@ class Scene:
         """
         for _ in range(most):
             report = self.run(**arguments)
-            if report["state"] != "up_for_retry" or "#in-flight" in report["error"]:
+            if report["state"] != "up_for_retry" or "explain in-flight" in report["error"]:
                 return report
         raise AssertionError(f"after {most} tries the campaign is not through: {report['error']}")
 

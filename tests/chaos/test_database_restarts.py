@@ -101,7 +101,7 @@ def test_a_server_that_stays_away_fails_the_try_and_not_the_campaign(
         server.start()
         scene.timeout = 0.5
         assert_given_up(
-            scene, report, "it refuses connections", f"127.0.0.1:{server.port}", "docs/runbook.md#ledger-away"
+            scene, report, "it refuses connections", f"127.0.0.1:{server.port}", "airflow-uspeedo explain ledger-away"
         )
         assert_done(scene, scene.finish(), leeway=4 * 10)
 
@@ -116,7 +116,7 @@ def test_an_answer_that_cannot_be_recorded_is_logged(own_scene: OwnScene, server
     own_scene.release()
     report = own_scene.ended(child)
     server.start()
-    assert_given_up(own_scene, report, "#ledger-away")
+    assert_given_up(own_scene, report, "explain ledger-away")
     assert "The ledger is not available and an answer could not be recorded." in own_scene.log()
     assert f"SessionNo {own_scene.journal()[1].session}," in own_scene.log()
     own_scene.timeout = 0.5

@@ -36,7 +36,7 @@ def test_a_frozen_try_that_comes_back_settles_its_request_and_sends_no_other(
     """The new try texts all the others, and says that one request is still in flight; nobody is lost in the end."""
     scene, frozen = frozen_in_mid_request(stage, kind, chance)
     other = ended(scene, scene.start(chunk_size=33, concurrency=2))
-    assert (other["state"], "#in-flight" in other["error"]) == ("up_for_retry", True)
+    assert (other["state"], "explain in-flight" in other["error"]) == ("up_for_retry", True)
     assert other["xcoms"]["return_value"]["unknown"] == len(scene.journal()[3].phones)
     assert scene.complaints(other, finished=True, leeway=CHUNK_SIZE) == []
     before = scene.arrived()
