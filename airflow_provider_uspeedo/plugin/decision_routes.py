@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions: resolve, stop, resume. Each is shown first, asked for by a form, and recorded with the person's name."""
+"""Decisions: resolve, reopen, stop, resume. Each is shown first, asked for by a form, and kept with who made it."""
 
 from __future__ import annotations
 
@@ -19,28 +19,57 @@ router = APIRouter(route_class=PageRoute)
 
 
 @router.get("/campaigns/{campaign}/resolve")
-async def ask_to_resolve(request: Request, seen: Deciding) -> Response:
-    """What would be decided, and the two ways to decide it."""
-    unknown = await in_thread(seen.ledger.admin.count_unknown, seen.id, seconds=DECISION_SECONDS)
-    return _ask(request, seen, "resolve", unknown=unknown)
+async def ask_to_resolve(request: Request, seen: Deciding, of_request: str = "") -> Response:
+    """What would be decided, of one request or of all, and the two ways to decide it."""
+    admin, chosen = seen.ledger.admin, of_request or None
+    unknown = await in_thread(admin.count_unknown, seen.id, request=chosen, seconds=DECISION_SECONDS)
+    return _ask(request, seen, "resolve", unknown=unknown, of_request=of_request)
 
 
 @router.post("/campaigns/{campaign}/resolve")
 async def resolve(request: Request, seen: Deciding) -> Response:
     """Records the decision, if it is about as many recipients as the page said."""
     form = await read_form(request, seen.person)
-    outcome, expected = form.get("outcome", ""), form.get("expected", "")
-    if outcome not in ("sent", "not-sent") or not expected.isascii() or not expected.isdigit():
+    outcome, expected = form.get("outcome", ""), _number(form.get("expected", ""))
+    if outcome not in ("sent", "not-sent"):
         raise HTTPException(400)
     number = await _decide(
         seen,
         seen.ledger.admin.resolve,
         as_sent=outcome == "sent",
         by=seen.person.name,
+        request=form.get("of_request") or None,
         in_flight=form.get("in_flight") == "1",
-        expected=int(expected),
+        expected=expected,
     )
     return _done(request, seen, "resolved", number, seen.person.name)
+
+
+@router.get("/campaigns/{campaign}/reopen")
+async def ask_to_reopen(request: Request, seen: Deciding) -> Response:
+    """How many rejected recipients would be sent to again."""
+    rejected = await in_thread(seen.ledger.admin.count_rejected, seen.id, seconds=DECISION_SECONDS)
+    return _ask(request, seen, "reopen", rejected=rejected.recipients)
+
+
+@router.post("/campaigns/{campaign}/reopen")
+async def reopen(request: Request, seen: Deciding) -> Response:
+    """Opens them, if there are as many as the page said."""
+    form = await read_form(request, seen.person)
+    number = await _decide(
+        seen,
+        seen.ledger.admin.reopen_rejected,
+        reason=form.get("reason", ""),
+        by=seen.person.name,
+        expected=_number(form.get("expected", "")),
+    )
+    return _done(request, seen, "reopen_done", number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise HTTPException(400)
+    return int(text)
 
 
 @router.get("/campaigns/{campaign}/stop")
@@ -88,7 +117,7 @@ def _ask(request: Request, seen: SeenCampaign, what: str, **values: Any) -> Resp
         here=f"campaigns/{seen.listed.name_hash.hex()}",
         token=token_of(seen.person.id),
         what=what,
-        **{"unknown": None, **values},
+        **{"unknown": None, "rejected": 0, "of_request": "", **values},
     )
 
 

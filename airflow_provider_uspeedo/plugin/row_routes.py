@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.admin.row_pages import RowFilter, RowPage, RowPlace
+from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
 from airflow_provider_uspeedo.plugin.forms import read_form
 from airflow_provider_uspeedo.plugin.page_ledger import in_thread
 from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render

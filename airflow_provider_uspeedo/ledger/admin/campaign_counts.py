@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.masking import hide_digits
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews
-from airflow_provider_uspeedo.ledger.admin.reports import UnknownCount
+from airflow_provider_uspeedo.ledger.admin.reports import MAX_REQUESTS, UnknownCount, UnknownRequest
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER
 from airflow_provider_uspeedo.ledger.store.staged_receipts import NOT_FINAL
@@ -77,6 +77,7 @@ class CampaignCounts:
     :param gone: recipients that no current reading holds any more, by status.
     :param receipts: messages by the result of their receipt.
     :param moments: in order; one for each request that was sent.
+    :param unknown_requests: the oldest ones that hold unknown recipients.
     """
 
     statuses: Mapping[str, int]
@@ -88,6 +89,7 @@ class CampaignCounts:
     receipt_reasons: tuple[CountedReason, ...]
     moments: tuple[CountedMoment, ...]
     unknown: UnknownCount
+    unknown_requests: tuple[UnknownRequest, ...]
 
     @property
     def delivery_rate(self) -> float | None:
@@ -134,6 +136,7 @@ class CampaignCounter:
             receipt_reasons=_merged(connection.execute(self._receipt_reasons(campaign_no))),
             moments=_moments(connection.execute(self._moments(campaign_no))),
             unknown=self._overviews.unknown(connection, campaign_no),
+            unknown_requests=self._overviews.unknown_requests(connection, campaign_no, MAX_REQUESTS),
         )
 
     def _groups(self, campaign_no: int) -> Any:

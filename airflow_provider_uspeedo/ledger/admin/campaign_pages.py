@@ -15,8 +15,9 @@ from airflow_provider_uspeedo.core.keys import KeySpec
 from airflow_provider_uspeedo.ledger.admin.campaign_counts import CampaignCounter, CampaignCounts
 from airflow_provider_uspeedo.ledger.admin.campaign_list import CampaignList, ListedCampaign, TaskFilter
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
-from airflow_provider_uspeedo.ledger.admin.reports import AttemptLine
-from airflow_provider_uspeedo.ledger.admin.row_pages import RowFilter, RowPage, RowPages, RowPlace
+from airflow_provider_uspeedo.ledger.admin.reports import AttemptLine, DecisionLine
+from airflow_provider_uspeedo.ledger.admin.row_pages import RowPages
+from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
 
@@ -26,10 +27,12 @@ class CampaignFacts:
 
     :param spec: how its keys are made.
     :param attempts: its attempts and the decisions on it, the newest first.
+    :param decisions: what people decided, the newest first.
     """
 
     spec: KeySpec
     attempts: tuple[AttemptLine, ...]
+    decisions: tuple[DecisionLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,8 @@ class CampaignPages:
         def work(connection: Connection) -> CampaignFacts:
             spec = KeySpec.from_json(connection.execute(key_spec).scalar_one())
             attempts = tuple(self._overviews.attempts(connection, campaign_no))
-            return CampaignFacts(spec, attempts[::-1])
+            decisions = self._overviews.decisions(connection, campaign_no)
+            return CampaignFacts(spec, attempts[::-1], decisions[::-1])
 
         return self._database.read(work)
 

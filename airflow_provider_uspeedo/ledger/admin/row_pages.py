@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.admin.row_records import (
+    OWN_ROWS,
+    RECIPIENTS,
+    RowFilter,
+    RowPage,
+    RowPlace,
+    ShownRow,
+)
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER
 from airflow_provider_uspeedo.ledger.store.states import RequestState
@@ -26,97 +31,9 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 WINDOW = 2_000
 """Row numbers that one statement looks at."""
 MAX_REQUESTS_AT_ONCE = 64
-_OWN_ROWS, _RECIPIENTS = "rows", "recipients"
 _NEVER_SENT = (Status.INVALID, Status.DUPLICATE)
 _WAITING = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SUPERSEDED)
 _MAY_ARRIVE = (RequestState.SENDING, RequestState.UNKNOWN)
-
-
-class RowPlace(NamedTuple):
-    """Where a page begins: after a row number of an attempt, or after some recipients of a request.
-
-    Its text holds no phone and no recipient's key, so that it may stand in an address.
-    """
-
-    what: str = _OWN_ROWS
-    attempt_no: int = 0
-    request_id: bytes = b""
-    after: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.what}.{self.attempt_no}.{self.request_id.hex()}.{self.after}"
-
-    @classmethod
-    def of(cls, text: str) -> RowPlace:
-        """The place that a text names; ``""``: the beginning.
-
-        :raises ConfigurationError: it names none.
-        """
-        if not text:
-            return cls()
-        what, *numbers = text.split(".")
-        try:
-            attempt_no, request_id, after = numbers
-            place = cls(what, int(attempt_no), bytes.fromhex(request_id), int(after))
-        except ValueError:
-            place = cls("")
-        if place.what not in (_OWN_ROWS, _RECIPIENTS) or not all(0 <= n < 2**63 for n in (place[1], place[3])):
-            raise ConfigurationError("The address names no place among the rows of a campaign: begin anew.")
-        return place
-
-
-@dataclass(frozen=True, slots=True)
-class RowFilter:
-    """Which rows are meant.
-
-    :param status: only with this one; ``""``: with any.
-    :param phones: spellings of one phone; none: any.
-    :param user_id: ``""``: any. With ``phones``: rows that have one of them, or this user id.
-    :param request_id: only the recipients of this request of ours.
-    """
-
-    status: str = ""
-    phones: tuple[str, ...] = field(default=(), repr=False)
-    user_id: str = field(default="", repr=False)
-    request_id: bytes = b""
-
-    def on(self, lines: Any) -> list[Any]:
-        """Conditions on lines of the results relation."""
-        either = [lines.phone.in_(self.phones)] if self.phones else []
-        either += [lines.user_id == self.user_id] if self.user_id else []
-        found = [sa.or_(*either)] if either else []
-        return [*found, lines.status == self.status] if self.status else found
-
-
-class ShownRow(NamedTuple):
-    """One line of the results relation. It holds a phone: its text shows nothing."""
-
-    row_number: int | None
-    status: str
-    reason: str | None
-    phone: str
-    user_id: str
-    template_id: str
-    session_no: str | None
-    settled_at: datetime | None
-    receipt_result: str | None
-    receipt_desc: str | None
-
-    def __repr__(self) -> str:
-        return f"ShownRow(row_number={self.row_number}, status={self.status!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class RowPage:
-    """Some rows.
-
-    :param next_place: where the next page begins; ``None``: there are no more rows.
-    :param is_cut: the time was over before the page was full.
-    """
-
-    rows: tuple[ShownRow, ...]
-    next_place: RowPlace | None
-    is_cut: bool
 
 
 class RowPages:
@@ -153,16 +70,16 @@ class RowPages:
         """Rows of few statements, each time with the place behind them; the caller stops when it has enough."""
         missing = limit
         attempts = self._attempts(connection, campaign_no)
-        if place.what == _OWN_ROWS and not which.request_id:
+        if place.what == OWN_ROWS and not which.request_id:
             for attempt_no in attempts:
                 if attempt_no >= place.attempt_no:
                     after = place.after if attempt_no == place.attempt_no else 0
                     for at, rows in self._own_rows(connection, campaign_no, attempt_no, after, missing, which):
                         missing -= len(rows)
                         yield at, rows
-            place = RowPlace(_RECIPIENTS)
+            place = RowPlace(RECIPIENTS)
         if which.status not in _NEVER_SENT:
-            place = place if place.what == _RECIPIENTS else RowPlace(_RECIPIENTS)
+            place = place if place.what == RECIPIENTS else RowPlace(RECIPIENTS)
             yield from self._recipients(connection, campaign_no, attempts, place, missing, which)
 
     # -- rows that an attempt recorded ----------------------------------------------------------------------------
@@ -192,7 +109,7 @@ class RowPages:
             found = connection.execute(query.order_by(lines[ROW_NUMBER]).limit(missing)).all()
             after = found[-1].row_number if len(found) == missing else first + WINDOW - 1
             missing -= len(found)
-            yield RowPlace(_OWN_ROWS, attempt_no, b"", after), [_shown(line) for line in found]
+            yield RowPlace(OWN_ROWS, attempt_no, b"", after), [_shown(line) for line in found]
 
     # -- recipients -----------------------------------------------------------------------------------------------
 
@@ -217,12 +134,12 @@ class RowPages:
                 last = bytes(found[-1].of_request)
                 taken = sum(1 for line in found if bytes(line.of_request) == last)
                 after = taken + (skip if last == ids[0] else 0)
-                yield RowPlace(_RECIPIENTS, attempt_no, last, after), [_shown(line) for line in found]
+                yield RowPlace(RECIPIENTS, attempt_no, last, after), [_shown(line) for line in found]
                 return
             missing -= len(found)
             skip, inclusive, begun = 0, False, (attempt_no, ids[-1])
             at_once = min(2 * at_once, MAX_REQUESTS_AT_ONCE) if not found else at_once
-            yield RowPlace(_RECIPIENTS, attempt_no, ids[-1], 0), [_shown(line) for line in found]
+            yield RowPlace(RECIPIENTS, attempt_no, ids[-1], 0), [_shown(line) for line in found]
 
     def _requests(
         self,
