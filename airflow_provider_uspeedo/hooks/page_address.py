@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
@@ -10,6 +11,11 @@ from airflow_provider_uspeedo.hooks.ledger_connection import option
 
 PREFIX = "/uspeedo"
 """Below the path of Airflow itself."""
+
+
+def has_page() -> bool:
+    """True if this Airflow shows pages of plugins: 3.1 and later."""
+    return tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 1)
 
 
 def page_root() -> str:

@@ -6,12 +6,11 @@ Every process of Airflow loads its plugins, tasks and the scheduler, too: so not
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from airflow_provider_uspeedo.hooks.page_address import PREFIX, page_root
+from airflow_provider_uspeedo.hooks.page_address import PREFIX, has_page, page_root
 from airflow_provider_uspeedo.plugin.lazy_app import LazyApp
 
 NAME = "SMS campaigns"
@@ -22,11 +21,6 @@ _FILTERS = {
     "task_instance": "?dag={DAG_ID}&task={TASK_ID}&run={RUN_ID}",
 }
 """Where the page is shown beside its own place in the menu, and what Airflow fills in for it."""
-
-
-def has_page() -> bool:
-    """True if this Airflow shows pages of plugins: 3.1 and later."""
-    return tuple(map(int, version("apache-airflow").split(".")[:2])) >= (3, 1)
 
 
 def external_views(root: str) -> list[dict[str, Any]]:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,11 +29,13 @@ class CampaignFacts:
     :param spec: how its keys are made.
     :param attempts: its attempts and the decisions on it, the newest first.
     :param decisions: what people decided, the newest first.
+    :param pruned_counts: of a pruned campaign: its rows by status when it was pruned.
     """
 
     spec: KeySpec
     attempts: tuple[AttemptLine, ...]
     decisions: tuple[DecisionLine, ...]
+    pruned_counts: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,14 @@ class CampaignPages:
     def facts(self, campaign_no: int) -> CampaignFacts:
         """What is known of it without a look at its rows."""
         campaigns = self._t.campaigns.c
-        key_spec = sa.select(campaigns.key_spec).where(campaigns.campaign_no == campaign_no)
+        about = sa.select(campaigns.key_spec, campaigns.pruned_counts).where(campaigns.campaign_no == campaign_no)
 
         def work(connection: Connection) -> CampaignFacts:
-            spec = KeySpec.from_json(connection.execute(key_spec).scalar_one())
+            row = connection.execute(about).one()
             attempts = tuple(self._overviews.attempts(connection, campaign_no))
             decisions = self._overviews.decisions(connection, campaign_no)
-            return CampaignFacts(spec, attempts[::-1], decisions[::-1])
+            pruned_counts = json.loads(row.pruned_counts or "{}")
+            return CampaignFacts(KeySpec.from_json(row.key_spec), attempts[::-1], decisions[::-1], pruned_counts)
 
         return self._database.read(work)
 
