@@ -36,6 +36,10 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             },
         ],
+        "extra-links": [
+            "airflow_provider_uspeedo.links.campaign_links.CampaignLink",
+            "airflow_provider_uspeedo.links.campaign_links.ResultsQueryLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "uspeedo",

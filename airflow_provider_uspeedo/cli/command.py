@@ -8,7 +8,7 @@ import sys
 import click
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.cli import list_and_show, maintenance, resolve, stop_and_resume, suppress
+from airflow_provider_uspeedo.cli import list_and_show, maintenance, reopen, resolve, stop_and_resume, suppress
 from airflow_provider_uspeedo.cli.target import LedgerTarget
 
 
@@ -57,6 +57,7 @@ for verb in (
     list_and_show.list_,
     list_and_show.show,
     resolve.resolve,
+    reopen.reopen,
     stop_and_resume.stop,
     stop_and_resume.resume,
     suppress.suppress,

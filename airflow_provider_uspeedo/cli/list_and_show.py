@@ -124,6 +124,7 @@ def _report(found: CampaignOverview, target: LedgerTarget) -> Iterator[str]:
     yield from _rows(found)
     yield f"Requests by state: {listed(found.requests, _REPLACED)}"
     yield from _unknown(found)
+    yield from _decisions(found)
     yield from _attempts(found)
     yield from _next_steps(found, target)
 
@@ -143,15 +144,15 @@ def _unknown(found: CampaignOverview) -> Iterator[str]:
         return
     yield ""
     yield from _summed(found.unknown)
-    heads = ("  SENT (UTC)", "RECIPIENTS", "IN FLIGHT", "SESSION NO", "REQUEST ID", "REASON")
+    heads = ("  REQUEST", "SENT (UTC)", "RECIPIENTS", "IN FLIGHT", "SESSION NO", "USPEEDO'S ID", "REASON")
     rows = [
         (
-            f"  {moment(one.sent_at)}", f"{one.recipients:,}", "yes" if one.in_flight else "no", one.session_no or "-",
-            one.request_id or "-", one.reason or "-",
+            f"  {one.id}", moment(one.sent_at), f"{one.recipients:,}", "yes" if one.in_flight else "no",
+            one.session_no or "-", one.request_id or "-", one.reason or "-",
         )
         for one in found.unknown_requests[:MAX_LINES]
     ]  # fmt: skip
-    yield from table(heads, rows, right=[1])
+    yield from table(heads, rows, right=[2])
     if found.unknown.requests > MAX_LINES:
         yield f"  and {found.unknown.requests - MAX_LINES:,} more"
 
@@ -169,6 +170,24 @@ def _summed(unknown: UnknownCount) -> Iterator[str]:
             f"{recipients(in_flight)} {'is' if in_flight == 1 else 'are'} in flight: wait for the answers. Decide only "
             "if no task of this campaign runs any more."
         )
+
+
+def _decisions(found: CampaignOverview) -> Iterator[str]:
+    if not found.decisions:
+        return
+    yield ""
+    yield "Decisions of people"
+    heads = ("  MADE (UTC)", "OUTCOME", "RECIPIENTS", "REQUESTS", "BY", "REASON")
+    rows = [
+        (
+            f"  {moment(one.when)}", one.outcome, f"{one.recipients:,}", f"{one.requests:,}", one.who,
+            mask_digits(one.reason) or "-",
+        )
+        for one in found.decisions[-MAX_LINES:]
+    ]  # fmt: skip
+    if len(found.decisions) > MAX_LINES:
+        yield f"  {len(found.decisions) - MAX_LINES:,} earlier ones are left out"
+    yield from table(heads, rows, right=[2, 3])
 
 
 def _attempts(found: CampaignOverview) -> Iterator[str]:
@@ -207,3 +226,5 @@ def _next_steps(found: CampaignOverview, target: LedgerTarget) -> Iterator[str]:
         yield "\nFind out at USpeedo whether they were sent (docs/runbook.md#unknown), then run one of:"
         for option in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
             yield f"  {target.command('resolve', name, option)}"
+        if found.unknown.requests > 1:
+            yield "The first two with --request and an id from above are about that request alone."

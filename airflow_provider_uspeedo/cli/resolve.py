@@ -28,12 +28,19 @@ ONLY_THIS_CAMPAIGN = (
     short_help="Resolve unknown outcomes.",
     examples=(
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --as sent",
+        "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --request 01909b8e7c2a --as not-sent",
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --sent-file export.csv",
     ),
     runbook="docs/runbook.md#unknown",
 )
 @click.argument("campaign")
 @click.option("--as", "outcome", type=click.Choice(["sent", "not-sent"]), help="The outcome of all unknown recipients.")
+@click.option(
+    "--request",
+    metavar="ID",
+    help="With --as: only the unknown recipients of this request, by the id that `show` lists; its first 8 digits or "
+    "more will do.",
+)
 @click.option(
     "--sent-file",
     type=click.Path(path_type=Path),
@@ -56,6 +63,7 @@ def resolve(
     target: LedgerTarget,
     campaign: str,
     outcome: str | None,
+    request: str | None,
     sent_file: Path | None,
     column: str | None,
     by: str | None,
@@ -67,24 +75,31 @@ def resolve(
     Sent: they count as accepted, and are never texted again. Not sent: a later attempt texts them; a recipient that
     was texted after all gets the message twice. The number of recipients is shown first, and you are asked to confirm.
     """
-    _check(outcome, sent_file, column, in_flight)
+    _check(outcome, request, sent_file, column, in_flight)
     name = by or login()
     as_sent = outcome != "not-sent"
     with target.open() as admin:
         phones = _numbers(sent_file, column)
-        count = admin.count_unknown(campaign, phones=phones)
+        request = request and admin.find_request(campaign, request)
+        count = admin.count_unknown(campaign, phones=phones, request=request)
     if phones is not None:
         _report_file(count, len(phones))
     if not count.recipients:
-        _report_nothing_to_decide(target, campaign, sent_file)
+        _report_nothing_to_decide(target, campaign, sent_file, request)
         return
-    _report(count, campaign, as_sent)
+    _report(count, campaign, request, as_sent)
     if phones is not None:
         click.echo(ONLY_THIS_CAMPAIGN)
     confirm(f"Record {recipients(count.recipients)} as {'sent' if as_sent else 'NOT sent'}?", yes=yes)
     with target.open() as admin:
         done = admin.resolve(
-            campaign, as_sent=as_sent, by=name, phones=phones, in_flight=in_flight, expected=count.recipients
+            campaign,
+            as_sent=as_sent,
+            by=name,
+            phones=phones,
+            request=request,
+            in_flight=in_flight,
+            expected=count.recipients,
         )
         left = admin.count_unknown(campaign).recipients
     recorded = "sent" if as_sent else "not sent"
@@ -95,8 +110,12 @@ def resolve(
     click.echo(_next_step(left, as_sent))
 
 
-def _check(outcome: str | None, sent_file: Path | None, column: str | None, in_flight: bool) -> None:
+def _check(
+    outcome: str | None, request: str | None, sent_file: Path | None, column: str | None, in_flight: bool
+) -> None:
     """:raises click.UsageError: options that do not go together."""
+    if sent_file is not None and request is not None:
+        raise click.UsageError("--request and --sent-file are two ways to choose recipients: give one of them.")
     if sent_file is not None and outcome == "not-sent":
         raise click.UsageError(
             "--sent-file lists what was sent; nothing follows for the others: leave --as not-sent out."
@@ -135,7 +154,7 @@ def _report_file(count: UnknownCount, lines: int) -> None:
     click.echo("Nothing follows for recipients that are not in the file.")
 
 
-def _report_nothing_to_decide(target: LedgerTarget, campaign: str, sent_file: Path | None) -> None:
+def _report_nothing_to_decide(target: LedgerTarget, campaign: str, sent_file: Path | None, request: str | None) -> None:
     """:raises click.ClickException: the file lists no unknown recipient: most likely it is the wrong one."""
     with target.open() as admin:
         waiting = sent_file is not None and admin.count_unknown(campaign).recipients
@@ -144,14 +163,13 @@ def _report_nothing_to_decide(target: LedgerTarget, campaign: str, sent_file: Pa
             f"No number in {str(sent_file)!r} shows an unknown recipient of campaign {campaign!r} as sent. Nothing was "
             "changed: is it the export of this campaign, and are the numbers whole, with their country code?"
         )
-    click.echo(f"Campaign {campaign!r} has no unknown outcomes: there is nothing to decide.")
+    what = f"Campaign {campaign!r}" if request is None else f"Request {request} of campaign {campaign!r}"
+    click.echo(f"{what} has no unknown outcomes: there is nothing to decide.")
 
 
-def _report(count: UnknownCount, campaign: str, as_sent: bool) -> None:
-    click.echo(
-        f"Campaign {campaign!r}: {recipients(count.recipients)} in {counted(count.requests, 'request')} may or may not "
-        "have been texted."
-    )
+def _report(count: UnknownCount, campaign: str, request: str | None, as_sent: bool) -> None:
+    requests = counted(count.requests, "request") if request is None else f"request {request}"
+    click.echo(f"Campaign {campaign!r}: {recipients(count.recipients)} in {requests} may or may not have been texted.")
     click.echo(f"The campaign began at {moment(count.began_at)} UTC, {ago(count.began_at)}.")
     if count.newest_sent_at:
         click.echo(

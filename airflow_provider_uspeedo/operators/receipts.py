@@ -27,6 +27,7 @@ from airflow_provider_uspeedo.errors import (
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
@@ -72,6 +73,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         "until", "min_delivery_rate",
     )  # fmt: skip
     ui_color = "#d5e8f0"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,

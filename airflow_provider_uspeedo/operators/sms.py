@@ -26,6 +26,7 @@ from airflow_provider_uspeedo.errors import (
     USpeedoError,
 )
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
@@ -146,6 +147,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5f0e3"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,

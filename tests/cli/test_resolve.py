@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -40,6 +41,31 @@ def test_a_decision_is_recorded(command, warehouse, said, accepted, texted):
     report = warehouse.run(people(3))
     assert (report.summary.accepted_now, report.summary["accepted"]) == (accepted, 3)
     assert len(warehouse.texted()) == texted
+
+
+def test_one_request_is_decided_by_the_id_that_show_lists(command, warehouse):
+    """A beginning of it will do; the other one stays unknown, and what was decided is listed."""
+    for at in (1, 2):
+        warehouse.sandbox.fault("drop", at=at, accepted=at == 2)
+    warehouse.run(people(6))
+    warehouse.sandbox.clear_faults()
+    ids = re.findall(r"^  ([0-9a-f]{32})  ", command("show", CAMPAIGN).out, re.MULTILINE)
+    assert [one["id"] for one in json.loads(command("show", CAMPAIGN, "--json").out)["unknown_requests"]] == ids
+    said = command("resolve", CAMPAIGN, "--request", ids[0][:8], "--as", "not-sent")
+    if said.line.startswith("Error: Several requests begin"):  # both left within a minute
+        assert all(one in said.line for one in ids)
+    done = command("resolve", CAMPAIGN, "--request", ids[0], "--as", "not-sent", "--by", "Dana", "--in-flight", "--yes")
+    assert (done.code, f"3 recipients in request {ids[0]} may or may not" in done.out) == (0, True)
+    assert "Still unknown: 3 recipients." in done.out
+    assert warehouse.statuses() == ["not_sent"] * 3 + ["unknown"] * 3
+    assert re.search(r"not sent +3 +1 +Dana", command("show", CAMPAIGN).out)
+    again = command("resolve", CAMPAIGN, "--request", ids[0], "--as", "sent", "--yes")
+    assert (again.code, f"Error: Request {ids[0]} holds no recipient of this campaign." in again.err) == (1, True)
+    last = command("resolve", CAMPAIGN, "--request", ids[1][:31], "--as", "sent", "--yes")
+    assert (last.code, warehouse.statuses()) == (0, ["not_sent"] * 3 + ["accepted"] * 3)
+    warehouse.run(people(6))
+    assert set(warehouse.texted().values()) == {1}
+    assert len(warehouse.texted()) == 6
 
 
 def test_nothing_is_decided_without_a_terminal_or_a_yes(command, warehouse):

@@ -71,6 +71,13 @@ def _private(said: Said) -> Said:
     return said
 
 
+def reject(scene: Any, table: Any, number: int) -> None:
+    """One attempt of a campaign of which the API rejects the first recipients."""
+    scene.sandbox.fault("partial", at=1, count=number)
+    scene.run(table)
+    scene.sandbox.clear_faults()
+
+
 def unknown(scene: Any, table: Any, order: Any, *, at: int = 1, accepted: bool = True) -> None:
     """One attempt of a campaign that loses the answer to its ``at``-th request."""
     scene.sandbox.fault("drop", at=at, accepted=accepted)

@@ -240,3 +240,55 @@ def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> N
         resolve(ledger, campaign, request=first.id.hex(), phones=[phone("a")])
     assert resolve(ledger, campaign, request=first.id.hex()) == 2
     assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
+
+
+def test_unknown_requests_have_the_ids_that_a_decision_takes(ledger: Ledger, campaign: str) -> None:
+    """The oldest first; the beginning of an id will do to find it, if no other one begins so."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    requests = [lose_the_answer(one, people("ab")), lose_the_answer(one, people("c", 3))]
+    for request, minutes in zip(requests, (20, 10), strict=True):
+        sent_ago(ledger, request, timedelta(minutes=minutes))
+    listed = admin.unknown_requests(campaign)
+    assert [(line.id, line.recipients) for line in listed] == [(requests[0].id.hex(), 2), (requests[1].id.hex(), 1)]
+    assert (admin.show(campaign).unknown_requests, admin.unknown_requests(campaign, limit=1)) == (listed, listed[:1])
+    oldest = listed[0].id
+    assert admin.find_request(campaign, f" {oldest[:31].upper()} ") == admin.find_request(campaign, oldest) == oldest
+    count = admin.count_unknown(campaign, request=oldest)
+    assert (count.recipients, count.requests, count.newest_sent_at) == (2, 1, listed[0].sent_at)
+    assert resolve(ledger, campaign, request=oldest, as_sent=False, expected=2) == 2
+    assert admin.unknown_requests(campaign) == listed[1:]
+    with pytest.raises(ConfigurationError, match=r"holds no recipient.*decided on already"):
+        admin.count_unknown(campaign, request=oldest)
+
+
+def test_a_beginning_that_several_ids_have_names_them(ledger: Ledger, campaign: str) -> None:
+    """Nothing is guessed; too few digits, and other texts, are refused."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    ids = [lose_the_answer(one, people(name, row)).id.hex() for row, name in enumerate("ab", 1)]
+    with pytest.raises(ConfigurationError, match=f"Several requests begin with {ids[0][:8]}: {', '.join(sorted(ids))}"):
+        admin.find_request(campaign, ids[0][:8])
+    for wrong in (ids[0][:7], "S1", ""):
+        with pytest.raises(ConfigurationError, match="at least its first 8 hexadecimal digits"):
+            admin.find_request(campaign, wrong)
+    with pytest.raises(ConfigurationError, match=r"no request with unknown recipients whose id begins with ffffffff\."):
+        admin.find_request(campaign, "ffffffff")
+    with pytest.raises(ConfigurationError, match="limit must be at least 1"):
+        admin.unknown_requests(campaign, limit=0)
+
+
+def test_decisions_are_listed_with_who_and_when(ledger: Ledger, campaign: str) -> None:
+    """Those that came to nothing are left out; each is as it was when it was made."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    for row, names in ((1, "ab"), (3, "c"), (4, "d"), (5, "e"), (6, "f")):
+        lose_the_answer(one, people(names, row))
+    resolve(ledger, campaign, phones=[phone("a")], by="Ann: 9 recipients sent")
+    resolve(ledger, campaign, as_sent=False, by="bob")
+    resolve(ledger, campaign, by="nobody")
+    first, second = admin.decisions(campaign)
+    assert (first.outcome, first.recipients, first.requests, first.who, first.reason) == (
+        "sent", 1, 1, "Ann: 9 recipients sent", "",
+    )  # fmt: skip
+    assert (second.outcome, second.recipients, second.requests, second.who) == ("not sent", 5, 5, "bob")
+    assert abs(utc_now() - first.when.replace(tzinfo=None)) < timedelta(minutes=1)
+    assert first.when <= second.when
+    assert admin.show(campaign).decisions == (first, second)

@@ -43,12 +43,12 @@ def the_first_receipt_stays(planting: pytest.MonkeyPatch) -> None:
 def a_receipt_changes_what_was_answered(planting: pytest.MonkeyPatch) -> None:
     """Accepted becomes rejected by a receipt, and rejected accepted."""
 
-    def all_of_them(self: ReceiptRecords, connection: Any, requests: Any) -> set[tuple[bytes, bytes]]:
-        class Every(set[tuple[bytes, bytes]]):
-            def __contains__(self, _: object) -> bool:
-                return True
+    class Unknown(dict[tuple[bytes, bytes], str]):
+        def get(self, *_: Any) -> str:
+            return Status.UNKNOWN
 
-        return Every((request_id, b"") for request_id in requests)
+        def __missing__(self, _: object) -> str:
+            return Status.UNKNOWN
 
     def replace_outcomes(self: ReceiptRecords, connection: Any, proofs: Any) -> None:
         outcomes = self._t.outcomes
@@ -58,7 +58,7 @@ def a_receipt_changes_what_was_answered(planting: pytest.MonkeyPatch) -> None:
             values = {"request_id": one.request_id, "key": one.key, "status": one.proof}
             connection.execute(outcomes.insert().values(**values))
 
-    planting.setattr(ReceiptRecords, "_unknown", all_of_them)
+    planting.setattr(ReceiptRecords, "_open", lambda *_: Unknown())
     planting.setattr(ReceiptRecords, "_replace_outcomes", replace_outcomes)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal
 
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin import grants, stop
-from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
+from airflow_provider_uspeedo.ledger.admin.decision_admin import DecisionAdmin
 from airflow_provider_uspeedo.ledger.admin.prune import Pruner
 from airflow_provider_uspeedo.ledger.admin.reports import (
     CampaignLine,
@@ -20,12 +19,8 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     Forgotten,
     Pruning,
     Stopping,
-    UnknownCount,
 )
 from airflow_provider_uspeedo.ledger.admin.suppression_admin import SuppressionAdmin
-from airflow_provider_uspeedo.ledger.admin.unknown_outcomes import UnknownOutcomes
-from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
-from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.version import Migration
@@ -33,7 +28,7 @@ from airflow_provider_uspeedo.ledger.store.version import Migration
 TABLE = "uspeedo_results"
 
 
-class LedgerAdmin(SuppressionAdmin):
+class LedgerAdmin(DecisionAdmin, SuppressionAdmin):
     """A ledger, open for what a person does; the command ``airflow-uspeedo`` calls these methods.
 
     Use it in a ``with`` block, or call :meth:`close`. Every method but :meth:`list_campaigns`, :meth:`migrate`,
@@ -46,25 +41,8 @@ class LedgerAdmin(SuppressionAdmin):
     """
 
     def __init__(self, ledger: LedgerQueries) -> None:
-        self.ledger = ledger
-        self._database, self._snapshots = ledger.database, snapshots_of(ledger.database)
-        self._campaigns = Campaigns(ledger.tables)
-        self._overviews = Overviews(ledger.tables, ledger.rows)
-        self._unknown = UnknownOutcomes(ledger)
+        super().__init__(ledger)
         self._stops = stop.StopMarks(ledger)
-        self._is_there = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes its connections to the database."""
-        self.ledger.close()
 
     # -- showing ------------------------------------------------------------------------------------------------
 
@@ -76,69 +54,12 @@ class LedgerAdmin(SuppressionAdmin):
             return []
         return self._snapshots.read(lambda connection: self._overviews.campaigns(connection, limit))
 
-    def absence(self) -> str:
-        """Why there is no ledger, as a clause; ``""`` if there is one.
-
-        :raises LedgerError: there is one of another version.
-        """
-        if self.ledger.exists():
-            return ""
-        file = self.ledger.database.file
-        if file is not None and not file.exists():
-            return f"the file {file} does not exist"
-        return f"the database has no tables of a ledger {str(self.ledger.results_name)!r}"
-
     def show(self, campaign_id: str) -> CampaignOverview:
         """All that the ledger counts of one campaign, in one snapshot."""
         self._must_exist()
         return self._snapshots.read(
             lambda connection: self._overviews.show(connection, self._find(connection, campaign_id).campaign_no)
         )
-
-    # -- resolving ----------------------------------------------------------------------------------------------
-
-    def count_unknown(self, campaign_id: str, *, phones: Iterable[str] | None = None) -> UnknownCount:
-        """How many recipients :meth:`resolve` with the same ``phones`` would decide on, at this moment."""
-        return self._unknown.count(self._unpruned(campaign_id, "resolve"), phones)
-
-    def resolve(
-        self,
-        campaign_id: str,
-        *,
-        as_sent: bool,
-        by: str,
-        phones: Iterable[str] | None = None,
-        request: str | None = None,
-        in_flight: bool = False,
-        expected: int | None = None,
-    ) -> int:
-        """Records a person's decision on the unknown outcomes of a campaign; returns of how many recipients.
-
-        :param as_sent: they were sent (shown *accepted*), or they were not (a later run sends to them).
-        :param by: who decides; it is kept with the outcome.
-        :param phones: only these: numbers that the vendor's console lists as sent, in any spelling with their country
-            code; one that has none is read as one of the campaign's ``default_region``. A listed number was sent;
-            nothing follows for the others, so ``as_sent=False`` is refused. See :class:`UnknownCount` for what is left
-            alone.
-        :param request: only the recipients of this request of ours, by the id that the task's log gives; those that
-            another request has by now are left alone.
-        :param in_flight: also decide *not sent* on requests that were given to the network within the last minutes.
-            Their answers may still come, and recipients that they reach get the message twice.
-        :param expected: the number that was agreed on: with another one nothing is decided.
-        :raises ConfigurationError: nothing was decided, for the reason in the message.
-        :raises CampaignHalted: the campaign is pruned: there is nothing left to decide on.
-        """
-        if phones is not None and not as_sent:
-            raise ConfigurationError(
-                "A list of phones shows what was sent, and nothing about other recipients: with phones, as_sent must "
-                "be True."
-            )
-        if phones is not None and request is not None:
-            raise ConfigurationError("phones and request cannot be given together.")
-        campaign, name = self._unpruned(campaign_id, "resolve"), stop.checked_name(by)
-        chosen = None if phones is None else self._unknown.chosen(campaign, phones)
-        only = None if request is None else self._unknown.request_id(campaign, request)
-        return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only))
 
     # -- stopping -----------------------------------------------------------------------------------------------
 
@@ -242,27 +163,3 @@ class LedgerAdmin(SuppressionAdmin):
 
         self._must_exist()
         return Forgetting(self.ledger).forget(Phone(phone, default_region))
-
-    # -- the campaign that is named -----------------------------------------------------------------------------
-
-    def _must_exist(self) -> None:
-        """:raises ConfigurationError: there is no ledger; :raises LedgerError: it is of another version."""
-        self._is_there = self._is_there or self.ledger.exists()
-        if not self._is_there:
-            raise ConfigurationError(
-                f"There is no ledger here yet ({self.absence()}): no campaign has run with this results_conn_id and "
-                "results_table."
-            )
-
-    def _find(self, connection: Connection, campaign_id: str) -> Any:
-        return stop.known(self._campaigns.find, self.ledger.tables, connection, campaign_id)
-
-    def _found(self, campaign_id: str) -> Any:
-        self._must_exist()
-        return self._database.read(lambda connection: self._find(connection, campaign_id))
-
-    def _unpruned(self, campaign_id: str, what: str) -> Any:
-        """:raises CampaignHalted: there is nothing left to ``what``."""
-        found = self._found(campaign_id)
-        stop.refuse_tombstone(campaign_id, found.pruned_at, what)
-        return found

@@ -22,10 +22,12 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     AttemptLine,
     CampaignLine,
     CampaignOverview,
+    DecisionLine,
     UnknownCount,
     UnknownRequest,
 )
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
+from airflow_provider_uspeedo.ledger.protocol.decision_names import read_name
 from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import portions
@@ -57,7 +59,10 @@ class Overviews:
         """The newest campaigns, the newest first."""
         campaigns = self._t.campaigns
         query = sa.select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(limit)
-        found = connection.execute(query).all()
+        return self.lines(connection, connection.execute(query).all())
+
+    def lines(self, connection: Connection, found: Sequence[Any]) -> list[CampaignLine]:
+        """The same about rows of the campaigns' table, in their order."""
         numbers = [row.campaign_no for row in found]
         attempts = self._newest_attempts(connection, numbers)
         requests = self._states(connection, self._t.requests.c.campaign_no, numbers)
@@ -119,8 +124,9 @@ class Overviews:
             gone=gone,
             requests=requests.get(campaign_no, {}),
             unknown=self.unknown(connection, campaign_no),
-            unknown_requests=tuple(map(_unknown_request, self._unknown_requests(connection, campaign_no))),
-            attempts=tuple(self._attempts(connection, campaign_no)),
+            unknown_requests=self.unknown_requests(connection, campaign_no, MAX_REQUESTS),
+            attempts=tuple(self.attempts(connection, campaign_no)),
+            decisions=self.decisions(connection, campaign_no),
             stopped_at=_aware(row.stopped_at),
             stopped_by=row.stopped_by,
             pruned_at=_aware(row.pruned_at),
@@ -137,9 +143,15 @@ class Overviews:
             _ordered({status: count for status, is_gone, count in found if is_gone}, STATUSES),
         )
 
-    def unknown(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None = None) -> UnknownCount:
-        """How much is unknown; with ``only``, of those recipients."""
-        rows = list(self._unknown_rows(connection, campaign_no, only))
+    def unknown(
+        self,
+        connection: Connection,
+        campaign_no: int,
+        only: Collection[bytes] | None = None,
+        request: bytes | None = None,
+    ) -> UnknownCount:
+        """How much is unknown; with ``only``, of those recipients; with ``request``, of that one's."""
+        rows = list(self._unknown_rows(connection, campaign_no, only, request))
         campaigns = self._t.campaigns.c
         began = sa.select(campaigns.created_at).where(campaigns.campaign_no == campaign_no)
         return UnknownCount(
@@ -150,9 +162,11 @@ class Overviews:
             began_at=_aware(connection.execute(began).scalar_one()),
         )
 
-    def _unknown_rows(self, connection: Connection, campaign_no: int, only: Collection[bytes] | None) -> Iterable[Any]:
+    def _unknown_rows(
+        self, connection: Connection, campaign_no: int, only: Collection[bytes] | None, request: bytes | None
+    ) -> Iterable[Any]:
         if only is None:
-            yield from connection.execute(self._by_request(unknown_recipients(self._t, campaign_no)))
+            yield from connection.execute(self._by_request(unknown_recipients(self._t, campaign_no, request)))
             return
         counts: dict[bytes, int] = {}
         about: dict[bytes, Any] = {}
@@ -175,12 +189,26 @@ class Overviews:
         source = self._t.requests.join(held, held.c.request_id == q.id)
         return sa.select(*about, held.c.recipients).select_from(source)
 
-    def _unknown_requests(self, connection: Connection, campaign_no: int) -> Iterable[Any]:
+    def unknown_requests(self, connection: Connection, campaign_no: int, limit: int) -> tuple[UnknownRequest, ...]:
+        """The requests that hold unknown recipients, the oldest first."""
         q = self._t.requests.c
         query = self._by_request(unknown_recipients(self._t, campaign_no))
-        return connection.execute(query.order_by(q.sent_at, q.id).limit(MAX_REQUESTS)).all()
+        return tuple(map(_unknown_request, connection.execute(query.order_by(q.sent_at, q.id).limit(limit))))
 
-    def _attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
+    def decisions(self, connection: Connection, campaign_no: int) -> tuple[DecisionLine, ...]:
+        """What people decided, the oldest first; without what came to nothing."""
+        a = self._t.attempts.c
+        of_people = (a.campaign_no == campaign_no, a.part == part_hash(DECISION))
+        query = sa.select(a.name, a.started_at).where(*of_people).order_by(a.attempt_no)
+        read = [(read_name(row.name), _aware(row.started_at)) for row in connection.execute(query)]
+        return tuple(
+            DecisionLine(one.outcome, one.recipients, one.requests, one.by, at, one.reason)
+            for one, at in read
+            if one is not None
+        )
+
+    def attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
+        """Its attempts and the decisions on it, the oldest first."""
         a = self._t.attempts
         query = sa.select(a).where(a.c.campaign_no == campaign_no).order_by(a.c.attempt_no)
         found = connection.execute(query).all()
@@ -228,6 +256,7 @@ def _line(row: Any, newest: Any, requests: dict[str, int], partly_unknown: int) 
 
 def _unknown_request(row: Any) -> UnknownRequest:
     return UnknownRequest(
+        id=row.id.hex(),
         request_id=row.request_id or "",
         session_no=row.session_no,
         in_flight=row.state == RequestState.SENDING,

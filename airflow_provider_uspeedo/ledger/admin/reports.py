@@ -64,12 +64,14 @@ class AttemptLine:
 class UnknownRequest:
     """A request whose recipients may or may not have been texted.
 
+    :param id: of our request, 32 hexadecimal digits: what :meth:`.LedgerAdmin.resolve` takes as ``request``.
     :param request_id: the vendor's id of the call, ``""`` if no answer named one.
     :param in_flight: it was given to the network and nothing was recorded since: an answer may still come.
     :param sent_at: when it was given to the network, by the clock of the machine that did.
     :param recipients: how many of its recipients are unknown.
     """
 
+    id: str
     request_id: str
     session_no: str | None
     in_flight: bool
@@ -108,6 +110,45 @@ class UnknownCount:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedCount:
+    """How many recipients are rejected.
+
+    :param recipients: those that :meth:`.LedgerAdmin.reopen_rejected` would re-open.
+    :param requests: the requests that hold them.
+    :param received: rejected by the API or a receipt, and a receipt says that the carrier had their message: they are
+        left as they are.
+    :param forgotten: their phone is forgotten: they are left as they are.
+    :param stopped_at: the campaign was stopped by ``stopped_by``; ``None``: it may go on.
+    """
+
+    recipients: int
+    requests: int
+    received: int
+    forgotten: int
+    stopped_at: datetime | None
+    stopped_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """What a person decided on a campaign.
+
+    :param outcome: ``"sent"`` or ``"not sent"``, of unknown outcomes; ``"reopened"``, of rejected recipients.
+    :param recipients: of how many it was said, when it was said.
+    :param requests: how many requests held them.
+    :param who: the name that was given with it.
+    :param reason: the person's; ``""``: none was asked for.
+    """
+
+    outcome: str
+    recipients: int
+    requests: int
+    who: str
+    when: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignOverview:
     """All that the ledger counts of one campaign, at one moment.
 
@@ -119,6 +160,7 @@ class CampaignOverview:
     :param unknown: the unknown recipients, those of ``gone`` included.
     :param unknown_requests: their requests, the oldest first; at most :data:`MAX_REQUESTS` of them.
     :param attempts: its attempts and the decisions on it, the oldest first.
+    :param decisions: what people decided on it, the oldest first.
     """
 
     campaign_id: str
@@ -130,6 +172,7 @@ class CampaignOverview:
     unknown: UnknownCount
     unknown_requests: tuple[UnknownRequest, ...]
     attempts: tuple[AttemptLine, ...]
+    decisions: tuple[DecisionLine, ...]
     stopped_at: datetime | None
     stopped_by: str | None
     pruned_at: datetime | None

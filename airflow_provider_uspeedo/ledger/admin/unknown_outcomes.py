@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,16 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
 from airflow_provider_uspeedo.ledger.admin.reports import UnknownCount
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, Campaigns
-from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution
+from airflow_provider_uspeedo.ledger.protocol.decision_names import MAX_NAMED, resolve_name, resolved_name
+from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution, unknown_recipients
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.phone_list import MatchedPhones
+
+MIN_DIGITS = 8
+"""Digits of an id that may stand for it."""
+_WHOLE, _BEGINNING = re.compile(r"[0-9a-f]{32}"), re.compile(rf"[0-9a-f]{{{MIN_DIGITS},32}}")
 
 
 class UnknownOutcomes:
@@ -48,6 +54,11 @@ class UnknownOutcomes:
             unreadable=matched.unreadable,
         )
 
+    def count_request(self, campaign: Any, request_id: bytes) -> UnknownCount:
+        """How much of one request is unknown."""
+        number = campaign.campaign_no
+        return self._snapshots.read(lambda connection: self._overviews.unknown(connection, number, request=request_id))
+
     def chosen(self, campaign: Any, phones: Iterable[str]) -> frozenset[bytes]:
         """The keys of the recipients that a list of phones shows as sent."""
         return self._match(campaign, phones).sent
@@ -59,7 +70,7 @@ class UnknownOutcomes:
         :raises CampaignHalted: the campaign was pruned meanwhile.
         """
         campaigns, resolution = Campaigns(self._ledger.tables), Resolution(self._ledger.tables)
-        spec, uuid, name = KeySpec.from_json(campaign.key_spec), os.urandom(16), f"resolve by {decision.by}"
+        spec, uuid, name = KeySpec.from_json(campaign.key_spec), os.urandom(16), resolve_name(decision.by)
         attempt = self._database.write(
             lambda connection: campaigns.open(connection, campaign_id, spec, uuid, DECISION, WHOLE, name)
         )
@@ -71,7 +82,11 @@ class UnknownOutcomes:
             decided = resolution.resolve(connection, attempt, repeated)
             counts.append(decided.recipients)
             if decided.recipients:
-                campaigns.rename(connection, attempt, f"{name}: {decided}")
+                campaigns.rename(
+                    connection,
+                    attempt,
+                    resolved_name(decision.by, decided.as_sent, decided.recipients, decided.request_ids),
+                )
 
         try:
             self._database.write(work)
@@ -99,11 +114,43 @@ class UnknownOutcomes:
         :raises ConfigurationError: the text is no id, or that request holds no recipient of this campaign.
         """
         r = self._ledger.tables.recipients.c
-        try:
-            request_id = bytes.fromhex(request)
-        except ValueError:
-            raise ConfigurationError("request must be the id of a request as the task's log gives it.") from None
+        text = request.strip().lower()
+        if not _WHOLE.fullmatch(text):
+            raise ConfigurationError(
+                "request must be the id of a request, 32 hexadecimal digits, as the task's log gives it."
+            )
+        request_id = bytes.fromhex(text)
         query = sa.select(r.key).where(r.campaign_no == campaign.campaign_no, r.request_id == request_id).limit(1)
         if not self._database.read(lambda connection: connection.execute(query).first()):
-            raise ConfigurationError(f"Request {request} holds no recipient of this campaign.")
+            raise ConfigurationError(
+                f"Request {text} holds no recipient of this campaign. Its recipients may have been decided on already, "
+                "or have another request by now."
+            )
         return request_id
+
+    def find_request(self, campaign: Any, campaign_id: str, beginning: str) -> str:
+        """The whole id of the one request with unknown recipients that begins so.
+
+        :raises ConfigurationError: there is none, there are several, or the text is no beginning of an id.
+        """
+        text = beginning.strip().lower()
+        if _WHOLE.fullmatch(text):
+            return text
+        if not _BEGINNING.fullmatch(text):
+            raise ConfigurationError(
+                f"request must be the id of a request, or at least its first {MIN_DIGITS} hexadecimal digits."
+            )
+        r = self._ledger.tables.recipients.c
+        first, last = (bytes.fromhex(text.ljust(32, digit)) for digit in "0f")
+        query = unknown_recipients(self._ledger.tables, campaign.campaign_no).with_only_columns(r.request_id)
+        query = query.where(r.request_id.between(first, last)).distinct().order_by(r.request_id).limit(MAX_NAMED + 1)
+        rows = self._database.read(lambda connection: connection.execute(query).scalars().all())
+        found = [bytes(one).hex() for one in rows]
+        if not found:
+            raise ConfigurationError(
+                f"Campaign {campaign_id!r} has no request with unknown recipients whose id begins with {text}."
+            )
+        if len(found) > 1:
+            listed = ", ".join(found[:MAX_NAMED]) + (" and others" if len(found) > MAX_NAMED else "")
+            raise ConfigurationError(f"Several requests begin with {text}: {listed}. Give more digits.")
+        return found[0]

@@ -4,12 +4,12 @@
 Of two receipts of one message the final one stays, and of two final ones the newer one, in whatever order and however
 often they come in: a collector that was killed, or runs twice, changes nothing. A receipt settles an outcome only where
 nothing else has: not what the API answered, and not what a person decided, except that it can show that a message which
-a person called *not sent* was sent after all.
+a person called *not sent*, or let a later attempt send again since it was rejected, was sent after all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -56,7 +56,7 @@ class ReceiptRecords:
         )
 
     def record(self, connection: Connection, campaign_no: int, receipts: Sequence[MessageReceipt]) -> int:
-        """Records receipts of a campaign; returns how many unknown outcomes they settled.
+        """Records receipts of a campaign; returns how many outcomes they settled that were unknown, or re-opened.
 
         :param receipts: one for each message at most, not empty. Those of a pruned campaign are dropped.
         """
@@ -127,19 +127,22 @@ class ReceiptRecords:
     # -- outcomes -----------------------------------------------------------------------------------------------
 
     def _settle(self, connection: Connection, campaign_no: int, proofs: Sequence[MessageReceipt]) -> int:
-        """Settles the unknown outcomes that receipts prove; locks only requests that have one."""
-        requests = sorted({one.request_id for one in proofs})
-        waiting = self._unknown(connection, requests)
-        locked = sorted({request_id for request_id, key in waiting})
+        """Settles the outcomes that receipts prove and that may change; locks only requests that have one."""
+        before = self._open(connection, {one.request_id for one in proofs})
+        locked = sorted({one.request_id for one in proofs if _may_change(one, before)})
         if not locked:
             return 0
         for request_id in locked:
             self._lock(connection, request_id)
-        unknown = self._unknown(connection, locked)  # asked again: a person may have decided before the lock
-        found = [one for one in proofs if (one.request_id, one.key) in unknown]
+        outcomes = self._open(connection, locked)  # asked again: a person may have decided before the lock
+        found = [one for one in proofs if _may_change(one, outcomes)]
         held = self._held(connection, campaign_no, [one.key for one in found])
-        staying = [one for one in found if held.get(one.key) == one.request_id]
-        # Called *not sent* by a person: a receipt can only show that more was sent.
+        staying = [
+            one
+            for one in found
+            if held.get(one.key) == one.request_id and outcomes[one.request_id, one.key] == Status.UNKNOWN
+        ]
+        # Called *not sent*, or re-opened, by a person: a receipt can only show that more was sent.
         proven = [
             one for one in found if held.get(one.key, one.request_id) != one.request_id and one.proof == Status.ACCEPTED
         ]
@@ -147,12 +150,13 @@ class ReceiptRecords:
         self._prove(connection, campaign_no, sorted(proven, key=lambda one: one.key))
         return len(staying) + len(proven)
 
-    def _unknown(self, connection: Connection, requests: Iterable[bytes]) -> set[tuple[bytes, bytes]]:
+    def _open(self, connection: Connection, requests: Iterable[bytes]) -> dict[tuple[bytes, bytes], str]:
+        """The unknown and the rejected outcomes of requests."""
         x = self._t.outcomes.c
-        query = sa.select(x.request_id, x.key).where(x.status == Status.UNKNOWN)
+        query = sa.select(x.request_id, x.key, x.status).where(x.status.in_((Status.UNKNOWN, Status.REJECTED)))
         return {
-            (bytes(row.request_id), bytes(row.key))
-            for portion in portions(requests)
+            (bytes(row.request_id), bytes(row.key)): row.status
+            for portion in portions(sorted(requests))
             for row in connection.execute(query.where(x.request_id.in_(portion)))
         }
 
@@ -181,7 +185,7 @@ class ReceiptRecords:
                     sa.delete(outcomes).where(
                         outcomes.c.request_id == request_id,
                         outcomes.c.key.in_(portion),
-                        outcomes.c.status == Status.UNKNOWN,
+                        outcomes.c.status.in_((Status.UNKNOWN, Status.REJECTED)),
                     )
                 )
         rows = [(one.request_id, one.key, str(one.proof), _reason(one)) for one in proofs]
@@ -202,6 +206,12 @@ class ReceiptRecords:
         held = self._held(connection, campaign_no, [one.key for one in proofs])
         rows = sorted((request_id, key) for key, request_id in held.items())
         insert_new(connection, self._t.past_requests, ("request_id", "key"), rows)
+
+
+def _may_change(receipt: MessageReceipt, outcomes: Mapping[tuple[bytes, bytes], str]) -> bool:
+    """An unknown outcome; and a rejected one that was accepted after all, if a person has re-opened it."""
+    status = outcomes.get((receipt.request_id, receipt.key))
+    return status == Status.UNKNOWN or (status == Status.REJECTED and receipt.proof == Status.ACCEPTED)
 
 
 def _reason(receipt: MessageReceipt) -> str:

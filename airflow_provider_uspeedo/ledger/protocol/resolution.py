@@ -25,8 +25,6 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 NEVER_RECORDED = "its answer was never recorded"
 MAY_STILL_ARRIVE = timedelta(minutes=5)
 """A request that was given to the network more recently than this, and not answered, is taken to be alive."""
-MAX_NAMED = 3
-"""Requests that the name of a decision lists by their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,6 @@ class Decided:
     as_sent: bool
     recipients: int
     request_ids: tuple[bytes, ...]
-
-    def __str__(self) -> str:
-        named = ", ".join(one.hex() for one in self.request_ids[:MAX_NAMED]) + (
-            f" and {len(self.request_ids) - MAX_NAMED:,} more" if len(self.request_ids) > MAX_NAMED else ""
-        )
-        word = "request" if len(self.request_ids) == 1 else "requests"
-        return f"{counted(self.recipients, 'recipient')} {'sent' if self.as_sent else 'not sent'}, {word} {named}"
 
 
 class Resolution:
@@ -101,9 +92,8 @@ class Resolution:
     def _unknown(self, connection: Connection, attempt: Attempt, decision: Decision) -> dict[bytes, list[bytes]]:
         """The recipients meant whose outcome is unknown, by the request they point at."""
         r, chosen = self._t.recipients.c, decision.only
-        query = unknown_recipients(self._t, attempt.campaign_no).with_only_columns(r.request_id, r.key)
-        if decision.request is not None:
-            query = query.where(r.request_id == decision.request)
+        query = unknown_recipients(self._t, attempt.campaign_no, decision.request)
+        query = query.with_only_columns(r.request_id, r.key)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:
@@ -180,13 +170,13 @@ class Resolution:
             )
 
 
-def unknown_recipients(tables: Tables, campaign_no: int) -> sa.Select:  # type: ignore[type-arg]
-    """The recipients of a campaign whose outcome is unknown, joined with their request."""
+def unknown_recipients(tables: Tables, campaign_no: int, request_id: bytes | None = None) -> sa.Select:  # type: ignore[type-arg]
+    """The recipients of a campaign whose outcome is unknown, joined with their request; or only those of that one."""
     r, q, x = tables.recipients.c, tables.requests.c, tables.outcomes.c
     source = tables.recipients.join(tables.requests, q.id == r.request_id).outerjoin(
         tables.outcomes, sa.and_(x.request_id == r.request_id, x.key == r.key)
     )
-    return (
+    query = (
         sa.select(r.key)
         .select_from(source)
         .where(
@@ -198,3 +188,4 @@ def unknown_recipients(tables: Tables, campaign_no: int) -> sa.Select:  # type: 
             ),
         )
     )
+    return query if request_id is None else query.where(r.request_id == request_id)
