@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.browser.running_ui import RunningUi, started
-from tests.browser.screens import FLAGS, Screen, sign_in
+from tests.browser.screens import FLAGS, LOCALE, Screen, sign_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
+SALE, LOST = "winter sale", "lost answers"
+"""Campaigns that there are."""
 Open = Callable[..., Screen]
 
 
@@ -34,8 +36,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
+    import os
+
+    if said := os.environ.get("DEV_SAID"):
+        yield RunningUi(Path("/tmp/ui/home"), Path(said).read_text(), None)
+        return
     with started(tmp_path_factory.mktemp("airflow-ui") / "home") as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def campaigns(ui: RunningUi) -> RunningUi:
+    """With two campaigns: one of a thousand rows, and one whose only request has lost its answer."""
+    import os
+    if os.environ.get("DEV_SAID"): return ui
+    assert ui.run("first_texts", "sale", {"campaign": SALE}) == "success"
+    ui.fault(kind="drop", at=1, accepted=False)
+    assert ui.run("rows_from_a_task", "lost", {"campaign": LOST}) == "failed"
+    return ui
 
 
 @pytest.fixture(scope="session")
@@ -52,27 +70,27 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def signed_in(ui: RunningUi, chromium: Browser) -> Callable[[str], Any]:
-    """The cookies of each user, signed in once in the form."""
-    states: dict[str, Any] = {}
+def signed_in(ui: RunningUi, chromium: Browser) -> Callable[[str, str], Any]:
+    """The cookies and the settings of each user in each language, signed in once in the form."""
+    states: dict[tuple[str, str], Any] = {}
 
-    def state(user: str) -> Any:
-        if user not in states:
-            states[user] = sign_in(chromium, ui.url, user, ui.password(user))
-        return states[user]
+    def state(user: str, locale: str) -> Any:
+        if (user, locale) not in states:
+            states[user, locale] = sign_in(chromium, ui.url, user, ui.password(user), locale)
+        return states[user, locale]
 
     return state
 
 
 @pytest.fixture
 def look(
-    ui: RunningUi, chromium: Browser, signed_in: Callable[[str], Any], pytestconfig: pytest.Config
+    ui: RunningUi, chromium: Browser, signed_in: Callable[[str, str], Any], pytestconfig: pytest.Config
 ) -> Iterator[Open]:
     """``look(path, user)`` opens a page of Airflow as a user; closed after the test."""
     screens: list[Screen] = []
 
     def opened(path: str = "/", user: str | None = "admin", **about: Any) -> Screen:
-        state = signed_in(user) if user else None
+        state = signed_in(user, about.setdefault("locale", LOCALE)) if user else None
         found = Screen.opened(chromium, ui.url, state, pytestconfig.getoption("--screenshots", None), **about)
         screens.append(found)
         found.go(path)

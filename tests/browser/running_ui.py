@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,6 +76,12 @@ class RunningUi:
     def journal(self) -> list[dict[str, Any]]:
         """What the sandbox has accepted."""
         return [json.loads(line) for line in (self.folder / "sandbox-journal.jsonl").read_text().splitlines()]
+
+    def fault(self, **what: Any) -> None:
+        """Queues a fault at the sandbox."""
+        address, headers = f"{self.sandbox_url}/sandbox/faults", {"Content-Type": "application/json"}
+        request = urllib.request.Request(address, json.dumps(what).encode(), headers)
+        urllib.request.urlopen(request, timeout=30).close()
 
     def processes(self) -> list[psutil.Process]:
         """Everything that runs for it, but for the ``make`` and what it runs itself."""

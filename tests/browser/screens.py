@@ -22,6 +22,7 @@ FLAGS = (
 )
 PATIENCE = 60_000
 """Milliseconds after which something that is not shown is a failure; a busy machine is slow."""
+LOCALE = "en-GB"
 WINDOW = {"width": 1280, "height": 860}
 """Of screenshots, too."""
 
@@ -48,7 +49,7 @@ class Screen:
 
         :param about: what Playwright's ``new_context`` takes, such as ``locale``.
         """
-        settings = {"viewport": WINDOW, "locale": "en-GB", "timezone_id": "UTC", "reduced_motion": "reduce", **about}
+        settings = {"viewport": WINDOW, "locale": LOCALE, "timezone_id": "UTC", "reduced_motion": "reduce", **about}
         context = browser.new_context(storage_state=state, color_scheme=theme, **settings)
         context.set_default_timeout(PATIENCE)
         found = cls(context.new_page(), base, pictures)
@@ -75,9 +76,9 @@ class Screen:
             self.page.screenshot(path=self.pictures / f"{name}.png", animations="disabled", caret="hide")
 
 
-def sign_in(browser: Browser, base: str, user: str, password: str) -> Any:
+def sign_in(browser: Browser, base: str, user: str, password: str, locale: str) -> Any:
     """Signs a user in, as a person does; returns the cookies."""
-    context = browser.new_context()
+    context = browser.new_context(locale=locale)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
     page.goto(base)

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 
-with DAG(dag_id="rows_from_a_task", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+with DAG(
+    dag_id="rows_from_a_task",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    params={"campaign": Param("rows from a task", type="string")},
+) as dag:
 
     @task
     def choose() -> list[dict[str, str]]:
@@ -20,5 +25,5 @@ with DAG(dag_id="rows_from_a_task", schedule=None, start_date=datetime(2026, 1, 
         recipients=choose(),
         template_id="UTA_REMINDER",
         param_columns=["name", "amount"],
-        campaign_id="rows from a task {{ run_id }}",
+        campaign_id="{{ params.campaign }}",
     )
