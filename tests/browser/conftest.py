@@ -36,11 +36,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
-    import os
-
-    if said := os.environ.get("DEV_SAID"):
-        yield RunningUi(Path("/tmp/ui/home"), Path(said).read_text(), None)
-        return
     with started(tmp_path_factory.mktemp("airflow-ui") / "home") as running:
         yield running
 
@@ -48,8 +43,6 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
 @pytest.fixture(scope="session")
 def campaigns(ui: RunningUi) -> RunningUi:
     """With two campaigns: one of a thousand rows, and one whose only request has lost its answer."""
-    import os
-    if os.environ.get("DEV_SAID"): return ui
     assert ui.run("first_texts", "sale", {"campaign": SALE}) == "success"
     ui.fault(kind="drop", at=1, accepted=False)
     assert ui.run("rows_from_a_task", "lost", {"campaign": LOST}) == "failed"

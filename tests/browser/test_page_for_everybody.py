@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import LOST, SALE, Open
+from tests.browser.conftest import SALE, Open
 from tests.browser.running_ui import RunningUi
 from tests.browser.screens import Screen
 from tests.browser.test_campaigns_page import PAGE, ROOT, inside, open_campaign
@@ -83,10 +83,10 @@ def test_a_campaign_is_stopped_and_resumed_with_the_keyboard_alone(look: Open, c
     page.keyboard.press("Tab")
     assert focused(page) == "Skip to the content"
     for name, next_one in (
-        (LOST, "Unknown outcomes"),
+        (SALE, "Unknown outcomes"),
         ("Stop", "Requests on their way cannot be called back"),
         ("Stop it", "The campaign is stopped."),
-        (LOST, "Unknown outcomes"),
+        (SALE, "Unknown outcomes"),
         ("Resume", "The next attempt of its task goes on."),
         ("Resume it", "The campaign may go on."),
     ):
