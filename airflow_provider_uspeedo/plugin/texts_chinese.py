@@ -161,6 +161,7 @@ CHINESE: dict[str, str] = {
     "copied": "已复制",
     "keys": "识别收件人的依据",
     "key_phone": "电话号码",
+    "runbook": "处理办法",
     "error": "无法显示此页面",
     "error_401": "您尚未登录 Airflow。",
     "error_403": "您没有执行此操作的权限。",

@@ -162,6 +162,7 @@ ENGLISH: dict[str, str] = {
     "copied": "Copied",
     "keys": "A recipient is known by",
     "key_phone": "the phone",
+    "runbook": "What to do",
     "error": "This page cannot be shown",
     "error_401": "You are not signed in to Airflow.",
     "error_403": "You do not have the right to do this.",

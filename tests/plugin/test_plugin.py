@@ -119,6 +119,18 @@ def test_both_operators_have_the_links() -> None:
     assert "55311111" not in "".join(links(campaign_id="for +852 55311111"))
 
 
+@needs_page
+def test_messages_name_the_page_where_the_name_of_the_server_is_known(monkeypatch: Any) -> None:
+    from airflow_provider_uspeedo.core import what_to_do
+
+    monkeypatch.setattr(what_to_do.PAGE, "url", "")
+    page_address.announce_runbook()
+    assert what_to_do.PAGE.url == ""
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/air/")
+    page_address.announce_runbook()
+    assert "or https://example.org/air/uspeedo/runbook/unknown." in what_to_do.what_to_do("unknown")
+
+
 def test_before_3_1_no_link_leads_anywhere(monkeypatch: Any) -> None:
     monkeypatch.setattr(page_address, "version", lambda _: "3.0.6")
     assert links() == ["", ""]

@@ -39,6 +39,8 @@ RIGHTS = {
     "GET /campaigns/{campaign}/resume": DECIDE,
     "POST /campaigns/{campaign}/resume": DECIDE,
     "GET /static/{name}": LOOK,
+    "GET /runbook": LOOK,
+    "GET /runbook/{section}": LOOK,
 }
 """The right that each address needs; what is not here fails."""
 FORMS = {
@@ -70,7 +72,7 @@ def campaign(ledger: Ledger) -> Ledger:
 def ask(one: Any, where: str, token: str | None = None) -> Any:
     """Asks an address with what a page would send."""
     method, path = where.split()
-    path = "/uspeedo" + path.replace("{campaign}", HEX).replace("{name}", "page.css")
+    path = "/uspeedo" + path.replace("{campaign}", HEX).replace("{name}", "page.css").replace("{section}", "unknown")
     if method == "GET":
         return one.get(path)
     fields = next((fields for end, fields in FORMS.items() if path.endswith(end)), {})
