@@ -26,7 +26,13 @@ with DAG(
     params={
         "table": Param("s3://lake/due/", type="string", minLength=1, title="Table"),
         "campaign": Param("due invoices", type="string", minLength=1, title="Campaign"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
+        "ledger": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the ledger",
+            description_md="Empty: the setting `[uspeedo] results_conn_id`, then a file on this machine.",
+        ),
         "first_after": Param(300, type="integer", minimum=0, title="Seconds until receipts are first asked for"),
     },
     doc_md=__doc__,
@@ -43,7 +49,7 @@ with DAG(
         param_columns=["name", "amount"],
         user_id_column="customer",
         campaign_id=CAMPAIGN,
-        results_conn_id="uspeedo_results",
+        results_conn_id="{{ params.ledger }}",
         retries=2,
         retry_delay=timedelta(minutes=10),
     )
@@ -51,7 +57,7 @@ with DAG(
     receipts = CollectSMSReceiptsOperator(
         task_id="receipts",
         campaign_id=CAMPAIGN,
-        results_conn_id="uspeedo_results",
+        results_conn_id="{{ params.ledger }}",
         first_after="{{ params.first_after }}",
         # The last few receipts of a campaign may never come: 98 % of them are enough.
         until=0.98,

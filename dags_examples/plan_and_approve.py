@@ -24,6 +24,7 @@ with DAG(
     dag_id="plan_and_approve",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
     params={
         "table": Param(
             "s3://lake/due.parquet",
@@ -33,7 +34,7 @@ with DAG(
             description_md="Path or URI of the people: it must stay as it is until all of it is sent.",
         ),
         "campaign": Param("invoices of November", type="string", minLength=1, title="Campaign"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
         "prices": Param({"HK": 0.05, "MO": 0.04}, type="object", title="Price of a segment by country"),
         "max_cost": Param(500, type="number", exclusiveMinimum=0, title="Refuse to spend more than"),
     },

@@ -25,6 +25,7 @@ CAMPAIGN = "reminders {{ run_id }}"
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
     params={
         "folder": Param(
             tempfile.gettempdir(),

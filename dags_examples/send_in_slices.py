@@ -21,6 +21,14 @@ with DAG(
     params={
         "table": Param("s3://lake/due/", type="string", minLength=1, title="Table"),
         "campaign": Param("due invoices", type="string", minLength=1, title="Campaign"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
+        "ledger": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the ledger",
+            description_md="A database that every worker reaches. Empty: the setting `[uspeedo] results_conn_id`, then "
+            "a file, which only tasks of one machine share.",
+        ),
         "slices": Param(8, type="integer", minimum=1, maximum=1024, title="Slices"),
     },
     doc_md=__doc__,
@@ -35,13 +43,14 @@ with DAG(
     SendBatchSMSOperator.partial(
         task_id="send",
         recipients="{{ params.table }}",
-        template_id="UTA20212831C85C",
+        template_id="{{ params.template_id }}",
         param_columns=["name", "amount"],
         campaign_id="{{ params.campaign }}",
         # All tries of all slices must see one ledger: a database that every worker reaches.
-        results_conn_id="uspeedo_results",
-        # The vendor's limit is for all of them: 4 slots x 5 requests a second.
-        pool="uspeedo",
+        results_conn_id="{{ params.ledger }}",
+        # The vendor's limit is for all of them: 4 tasks x 5 requests a second. A pool can bound several DAGs; make it
+        # before you name it, for Airflow lets a task wait for ever for one that is not there.
+        max_active_tis_per_dagrun=4,
         requests_per_second=5,
         # If a twentieth of the people is rejected, somebody should look before the others are texted.
         max_failure_ratio=0.05,

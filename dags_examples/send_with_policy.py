@@ -20,11 +20,12 @@ with DAG(
     catchup=False,
     params={
         "table": Param("s3://lake/winter-sale.parquet", type="string", minLength=1, title="Table"),
+        "campaign": Param("winter sale 2026", type="string", minLength=1, title="Campaign"),
         "opt_outs": Param("s3://lake/opt-outs/", type="string", minLength=1, title="List of those who opted out"),
         "countries": Param(["HK", "MO"], type="array", minItems=1, title="Countries"),
         "hours": Param(["09:00", "20:00"], type="array", minItems=2, maxItems=2, title="Hours, where people live"),
         "not_after": Param("2026-12-24T18:00+08:00", type="string", format="date-time", title="Not after"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
     },
     doc_md=__doc__,
     tags=["example", "uspeedo"],
@@ -43,7 +44,7 @@ with DAG(
         recipients="{{ params.table }}",
         template_id="{{ params.template_id }}",
         param_columns=["name", "amount"],
-        campaign_id="winter sale 2026",
+        campaign_id="{{ params.campaign }}",
         policy=policy,
         # Where it is night, people are texted in the morning: until then the task sleeps in the triggerer.
         deferrable=True,

@@ -27,10 +27,13 @@ from airflow_provider_uspeedo.campaign.guards import Guards, check_invalid
 from airflow_provider_uspeedo.campaign.moment_rules import HOURS, NOT_AFTER
 from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
 from airflow_provider_uspeedo.campaign.process_settings import release_memory
+from airflow_provider_uspeedo.campaign.progress import Progress
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.table_reader import FirstRequest, TableReader
+from airflow_provider_uspeedo.campaign.unsent_reasons import unsent_reasons
+from airflow_provider_uspeedo.core.attempt_log import UnsentReason
 from airflow_provider_uspeedo.core.exit_policy import NOTHING_HELD_BACK, HeldBack
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
@@ -54,6 +57,7 @@ class Report:
     :param elsewhere: another attempt has a request in flight that concerns this table.
     :param complete: the whole table was read.
     :param held_back: which of the rows that are not sent only wait for another moment.
+    :param reasons: why rows were not sent, the most frequent first.
     """
 
     summary: Summary
@@ -62,6 +66,7 @@ class Report:
     elsewhere: bool
     complete: bool
     held_back: HeldBack = NOTHING_HELD_BACK
+    reasons: Sequence[UnsentReason] = ()
 
 
 class Campaign:
@@ -94,6 +99,7 @@ class Campaign:
         self._max_waiting_requests = max_waiting_requests
         self._backoff = backoff
         self._guards = Guards(config.max_failure_ratio)
+        self._progress = Progress(reading.rows_at_most, self._guards)
         self._complete = False
         self._begun = False
         self._judge_invalid = True
@@ -159,6 +165,7 @@ class Campaign:
             elsewhere=bool(others),
             complete=self._complete,
             held_back=self._held_back(read_by, summary),
+            reasons=unsent_reasons(summary, self._guards, self._reading, self._left_out),
         )
 
     def _held_back(self, read_by: Attempt, summary: Summary) -> HeldBack:
@@ -187,10 +194,12 @@ class Campaign:
             judge=moment.exclusions if moment.decides else None,
         )
         with (
+            self._progress,
             ThreadPoolExecutor(self._config.concurrency, thread_name_prefix="uspeedo-send") as threads,
             ThreadPoolExecutor(1, thread_name_prefix="uspeedo-write") as writer,
         ):
             self._submit_all(attempt, sender, threads, writer)
+        self._left_out += sender.left_out
 
     def _submit_all(
         self, attempt: Attempt, sender: Sender, threads: ThreadPoolExecutor, writer: ThreadPoolExecutor
@@ -280,13 +289,13 @@ class Campaign:
             requests = self._ledger.claim(attempt, portion, self._config.rules, left_out=left_out)
             self._left_out += left_out
             for reason, number in sorted(left_out.items()):
-                log.info("Left out %s: %s.", counted(number, "recipient"), reason)
+                log.debug("Left out %s: %s.", counted(number, "recipient"), reason)
             if requests and not self._begun:
                 self._begun = True
                 self._check_before_sending(portion)
-            if requests:
-                recipients = sum(len(request.recipients) for request in requests)
-                log.info("Claimed %s with %s.", counted(len(requests), "request"), counted(recipients, "recipient"))
+            recipients = sum(len(request.recipients) for request in requests)
+            self._progress.claimed(portion.read_to, recipients)
+            log.debug("Claimed %s with %s.", counted(len(requests), "request"), counted(recipients, "recipient"))
             del portion  # its rows are not needed any more, and the next portion is on its way
             yield from handed_over(requests)
         self._complete = True

@@ -42,8 +42,12 @@ class ReasonCounts:
             if text in self._counts or len(self._counts) < MAX_REASONS:
                 self._counts[text] += times
 
+    def most_common(self, limit: int | None = None) -> list[tuple[str, int]]:
+        """Reasons and how often each was given, the most frequent first."""
+        return self._counts.most_common(limit)
+
     def __str__(self) -> str:
-        named = "; ".join(f"{times:,} x {reason!r}" for reason, times in self._counts.most_common(REASONS))
+        named = "; ".join(f"{times:,} x {reason!r}" for reason, times in self.most_common(REASONS))
         return f" Most frequent reasons: {named}." if named else ""
 
 
@@ -121,6 +125,16 @@ class Guards:
                 f"{' Resolve the unknown ones first: the next attempt sends to others.' if unknown else ''}",
                 section="canary-failed",
             )
+
+    def counts(self) -> Counter[str]:
+        """How many recipients have which status so far."""
+        with self._lock:
+            return self._counts.copy()
+
+    def rejections(self) -> list[tuple[str, int]]:
+        """Why recipients were rejected, the most frequent reason first."""
+        with self._lock:
+            return self._reasons.most_common()
 
     @property
     def has_answers(self) -> bool:

@@ -199,7 +199,7 @@ class Sender:
 
     def _note_left_out(self, request: Request, marked: Request) -> None:
         for reason, number in marked.left_out:
-            log.info(
+            log.debug(
                 "Left out %s of a request of %d: %s.", counted(number, "recipient"), len(request.recipients), reason
             )
         with self._lock:

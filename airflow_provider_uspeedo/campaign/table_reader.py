@@ -13,7 +13,7 @@ import numpy as np
 
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
-from airflow_provider_uspeedo.campaign.guards import InvalidRows
+from airflow_provider_uspeedo.campaign.guards import InvalidRows, ReasonCounts
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
 from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
 from airflow_provider_uspeedo.campaign.survey import Survey
@@ -80,6 +80,8 @@ class TableReader:
         self._variables: Mapping[str, int] = {}
         self._digest = TableDigest()
         self._invalid = InvalidRows()
+        self.excluded = {Status.SUPPRESSED: ReasonCounts(), Status.NOT_SENT: ReasonCounts()}
+        """Why rules keep rows that :meth:`portions` has read from being sent."""
         self.survey: Survey | None = None
         """What is known of the whole table; with it, the content of a recipient's rows may decide which is sent."""
         self._config = config
@@ -145,6 +147,16 @@ class TableReader:
             return KeySpec(columns=None, kinds=(), default_region=region, bare_digits=way)
         kinds = self._table.kinds(keys)
         return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
+
+    @property
+    def description(self) -> str:
+        """What the table is; holds no value and no credentials."""
+        return self._table.description
+
+    @property
+    def rows_at_most(self) -> int | None:
+        """The rows of the table; ``None`` if they are not known before it was read."""
+        return self._table.rows_at_most()
 
     # -- what the table is recognised by ------------------------------------------------------------------------
 
@@ -218,6 +230,7 @@ class TableReader:
         cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0, first_request)
         self._digest = TableDigest()
         self._invalid = InvalidRows()
+        self.excluded = {status: ReasonCounts() for status in self.excluded}
         self._begin()
         rest, rest_bad = RecipientBatch.of(()), BadRows.of(())
         for good, others, last_row, is_last in self._groups():
@@ -236,6 +249,8 @@ class TableReader:
             new, held = self.moment.split(now.only(~taken), moment)
             requests = cutter.requests_of(new, is_last=is_last)
             bad_part = BadRows.joined([bad_part, held])
+            for status, reasons in self.excluded.items():
+                reasons.add(bad_part.reasons(status))
             yield Portion(requests, now.only(taken), bad_part, read_to, is_last, self._other_keys(new))
             rest, rest_bad = recipients.take(np.arange(end, len(recipients))), bad.only(~bad_now)
 

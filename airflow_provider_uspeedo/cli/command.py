@@ -8,7 +8,7 @@ import sys
 import click
 
 from airflow_provider_uspeedo import __version__
-from airflow_provider_uspeedo.cli import list_and_show, maintenance, reopen, resolve, stop_and_resume, suppress
+from airflow_provider_uspeedo.cli import explain, list_and_show, maintenance, reopen, resolve, stop_and_resume, suppress
 from airflow_provider_uspeedo.cli.target import LedgerTarget
 
 
@@ -23,7 +23,7 @@ class VerbsInOrder(click.Group):
 @click.group(
     cls=VerbsInOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Symptoms and what to do: docs/runbook.md. Every verb: docs/command.md.",
+    epilog="What a message means, and what to do: airflow-uspeedo explain.",
 )
 @click.version_option(__version__, package_name="airflow-provider-uspeedo")
 @click.option(
@@ -54,6 +54,7 @@ def airflow_uspeedo(context: click.Context, conn_id: str | None, results_table: 
 
 
 for verb in (
+    explain.explain,
     list_and_show.list_,
     list_and_show.show,
     resolve.resolve,

@@ -14,6 +14,7 @@ from airflow_provider_uspeedo.cli.verb import Verb
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.core.what_to_do import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ MAX_LINES = 20
     cls=Verb,
     short_help="List the campaigns of the ledger.",
     examples=("airflow-uspeedo --conn-id warehouse list",),
-    runbook="docs/runbook.md#looking-at-a-campaign",
+    section="looking-at-a-campaign",
 )
 @click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most so many.")
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
@@ -72,7 +73,7 @@ def list_(target: LedgerTarget, limit: int, in_json: bool) -> None:
     cls=Verb,
     short_help="Show one campaign: counts, unknowns, attempts.",
     examples=("airflow-uspeedo --conn-id warehouse show 'invoices 2026-11-22'",),
-    runbook="docs/runbook.md#looking-at-a-campaign",
+    section="looking-at-a-campaign",
 )
 @click.argument("campaign")
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
@@ -223,7 +224,7 @@ def _next_steps(found: CampaignOverview, target: LedgerTarget) -> Iterator[str]:
     if found.stopped_at:
         yield f"\nTo let it go on, run: {target.command('resume', name)}"
     if found.unknown.recipients > found.unknown.in_flight:
-        yield "\nFind out at USpeedo whether they were sent (docs/runbook.md#unknown), then run one of:"
+        yield f"\nFind out at USpeedo whether they were sent ({explain('unknown')}), then run one of:"
         for option in ("--as=sent", "--as=not-sent", "--sent-file=FILE"):
             yield f"  {target.command('resolve', name, option)}"
         if found.unknown.requests > 1:

@@ -38,7 +38,7 @@ def _age(_context: click.Context, _option: click.Parameter, text: str) -> timede
     cls=Verb,
     short_help="Print the statements that create a ledger.",
     examples=("airflow-uspeedo --results-table sms.uspeedo_results ddl --dialect postgresql > ledger.sql",),
-    runbook="docs/runbook.md#tables-and-rights",
+    section="tables-and-rights",
 )
 @click.option(
     "--dialect", type=click.Choice(["postgresql", "mysql", "sqlite"]), required=True, help="mysql: MariaDB, too."
@@ -57,7 +57,7 @@ def ddl(target: LedgerTarget, dialect: Literal["postgresql", "mysql", "sqlite"])
     cls=Verb,
     short_help="Print the statements that give rights on a ledger.",
     examples=("airflow-uspeedo grants --dialect postgresql --role worker --user airflow",),
-    runbook="docs/runbook.md#tables-and-rights",
+    section="tables-and-rights",
 )
 @click.option("--dialect", type=click.Choice(["postgresql", "mysql"]), required=True, help="mysql: MariaDB, too.")
 @click.option(
@@ -84,7 +84,7 @@ def grants(
     cls=Verb,
     short_help="Bring a ledger to this package's version.",
     examples=("airflow-uspeedo --conn-id warehouse migrate",),
-    runbook="docs/runbook.md#ledger-version",
+    section="ledger-version",
 )
 @click.pass_obj
 def migrate(target: LedgerTarget) -> None:
@@ -106,7 +106,7 @@ def migrate(target: LedgerTarget) -> None:
     cls=Verb,
     short_help="Delete the recipients of old campaigns.",
     examples=("airflow-uspeedo --conn-id warehouse prune --older-than 90d",),
-    runbook="docs/runbook.md#campaign-pruned",
+    section="campaign-pruned",
 )
 @click.option(
     "--older-than",
@@ -183,7 +183,7 @@ def _prunings(found: list[Pruning]) -> list[str]:
     cls=Verb,
     short_help="Blank one phone in all campaigns.",
     examples=("airflow-uspeedo --conn-id warehouse forget",),
-    runbook="docs/runbook.md#forgetting-a-phone",
+    section="forgetting-a-phone",
 )
 @click.option("--region", metavar="XX", help="Two letters, such as HK: the country of a phone without a country code.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     examples=(
         "airflow-uspeedo --conn-id warehouse reopen 'invoices 2026-11-22' --rejected --reason 'sender is registered'",
     ),
-    runbook="docs/runbook.md#rejected",
+    section="rejected",
 )
 @click.argument("campaign")
 @click.option(

@@ -31,7 +31,7 @@ ONLY_THIS_CAMPAIGN = (
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --request 01909b8e7c2a --as not-sent",
         "airflow-uspeedo --conn-id warehouse resolve 'invoices 2026-11-22' --sent-file export.csv",
     ),
-    runbook="docs/runbook.md#unknown",
+    section="unknown",
 )
 @click.argument("campaign")
 @click.option("--as", "outcome", type=click.Choice(["sent", "not-sent"]), help="The outcome of all unknown recipients.")

@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.core.plural import counted
     cls=Verb,
     short_help="Let no further request of a campaign begin.",
     examples=("airflow-uspeedo --conn-id warehouse stop 'invoices 2026-11-22'",),
-    runbook="docs/runbook.md#campaign-stopped-by-a-person",
+    section="campaign-stopped-by-a-person",
 )
 @click.argument("campaign")
 @click.option("--by", metavar="NAME", help="Your name; your login if not given.")
@@ -45,7 +45,7 @@ def stop(target: LedgerTarget, campaign: str, by: str | None) -> None:
     cls=Verb,
     short_help="Let a stopped campaign go on.",
     examples=("airflow-uspeedo --conn-id warehouse resume 'invoices 2026-11-22'",),
-    runbook="docs/runbook.md#campaign-stopped-by-a-person",
+    section="campaign-stopped-by-a-person",
 )
 @click.argument("campaign")
 @click.pass_obj

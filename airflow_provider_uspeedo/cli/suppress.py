@@ -18,7 +18,7 @@ from airflow_provider_uspeedo.core.plural import counted
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.reports import SuppressedPhones, SuppressionChange
 
-RUNBOOK = "docs/runbook.md#the-suppression-list"
+RUNBOOK = "the-suppression-list"
 STDIN = "-"
 
 region = click.option(
@@ -36,7 +36,7 @@ phone = click.argument("phone", default=STDIN)
 @click.group(
     cls=VerbGroup,
     short_help="Phones that no campaign of the ledger may text.",
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 def suppress() -> None:
     """Phones that no campaign of this ledger may text, whatever a DAG says.
@@ -51,7 +51,7 @@ def suppress() -> None:
     cls=Verb,
     short_help="Put a phone on the list.",
     examples=("airflow-uspeedo --conn-id warehouse suppress add - --reason 'asked us to stop'",),
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 @phone
 @why
@@ -75,7 +75,7 @@ def add(target: LedgerTarget, phone: str, reason: str, by: str | None, region: s
     cls=Verb,
     short_help="Take a phone off the list.",
     examples=("airflow-uspeedo --conn-id warehouse suppress remove -",),
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 @phone
 @region
@@ -99,7 +99,7 @@ def remove(target: LedgerTarget, phone: str, region: str | None) -> None:
     cls=Verb,
     short_help="Put the phones of a file on the list.",
     examples=("airflow-uspeedo --conn-id warehouse suppress import opt-outs.csv --reason 'opted out' --column msisdn",),
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 @click.argument("file")
 @why
@@ -148,7 +148,7 @@ def import_(
     cls=Verb,
     short_help="How many are on the list, of whom and why.",
     examples=("airflow-uspeedo --conn-id warehouse suppress list",),
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many entries.")
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
@@ -175,7 +175,7 @@ def list_(target: LedgerTarget, limit: int, in_json: bool) -> None:
     cls=Verb,
     short_help="Say whether a phone is on the list.",
     examples=("airflow-uspeedo --conn-id warehouse suppress check -",),
-    runbook=RUNBOOK,
+    section=RUNBOOK,
 )
 @phone
 @region

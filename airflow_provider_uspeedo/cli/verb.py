@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verb of the command: its help ends with an example and a link to the runbook. A verb may have verbs of its own."""
+"""A verb of the command: its help ends with an example and a section of the runbook. It may have verbs of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import click
+
+from airflow_provider_uspeedo.core.what_to_do import explain
 
 
 def _choose(context: click.Context, option: click.Parameter, value: Any) -> None:
@@ -28,13 +30,13 @@ class Verb(click.Command):
     """One verb.
 
     :param examples: command lines, one at least.
-    :param runbook: the page and section.
+    :param section: of the runbook; ``""`` for none.
     """
 
-    def __init__(self, *arguments: Any, examples: Sequence[str], runbook: str, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, examples: Sequence[str], section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self.examples = examples
-        self.runbook = runbook
+        self.section = section
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """The verb's own parameters, and the options that may also stand before it."""
@@ -43,7 +45,10 @@ class Verb(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Below the options; lines are kept as they are, so that they can be copied."""
         super().format_epilog(ctx, formatter)
-        for title, lines in (("Example", self.examples), ("Runbook", [self.runbook])):
+        explained = [explain(self.section)] if self.section else []
+        for title, lines in (("Example", self.examples), ("What to do", explained)):
+            if not lines:
+                continue
             with formatter.section(title):
                 formatter.write("".join(f"  {line}\n" for line in lines))
 
@@ -51,12 +56,12 @@ class Verb(click.Command):
 class VerbGroup(click.Group):
     """Verbs about one thing, in the order in which they were added.
 
-    :param runbook: the page and section.
+    :param section: of the runbook.
     """
 
-    def __init__(self, *arguments: Any, runbook: str, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, section: str, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.runbook = runbook
+        self.section = section
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's name for it
         """The names of the verbs."""

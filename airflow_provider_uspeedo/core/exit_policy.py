@@ -10,8 +10,7 @@ from enum import Enum
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import Summary
-
-RUNBOOK = "docs/runbook.md"
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 
 
 class End(Enum):
@@ -32,12 +31,14 @@ class ExitDecision:
 
     :param until: the time at which there is something to send again; only of ``End.WAIT``.
     :param warning: a success that somebody should look at.
+    :param section: of the runbook, which the message names; ``""`` if there is nothing to do.
     """
 
     end: End
     message: str
     until: datetime | None = None
     warning: bool = False
+    section: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,8 @@ def _by_counts(summary: Summary, counts: str, *, phone_column: str, elsewhere: b
         )
         return _end(End.FAIL, text, "no-sendable-row")
     if _all_suppressed(summary):
-        text = f"Every recipient is suppressed, so nothing was sent. {counts} See {RUNBOOK}#all-suppressed."
-        return ExitDecision(End.SUCCESS, text, warning=True)
+        text = f"Every recipient is suppressed, so nothing was sent. {counts} {what_to_do('all-suppressed')}"
+        return ExitDecision(End.SUCCESS, text, warning=True, section="all-suppressed")
     return ExitDecision(End.SUCCESS, counts)
 
 
@@ -189,23 +190,19 @@ def _all_suppressed(summary: Summary) -> bool:
     return bool(suppressed) and suppressed + summary[Status.DUPLICATE] + summary[Status.INVALID] == summary.rows
 
 
-def describe(summary: Summary, *, dry_run: bool = False) -> str:
-    """Returns the counts in one sentence.
-
-    :param dry_run: the counts are of a dry run: *not_sent* is what a run would send.
-    """
-    named: dict[str, str] = {Status.NOT_SENT: "would be sent"} if dry_run else {}
-    counts = ", ".join(f"{summary[status]:,} {named.get(status, status)}" for status in STATUSES if summary[status])
+def describe(summary: Summary) -> str:
+    """Returns the counts in one sentence."""
+    counts = ", ".join(f"{summary[status]:,} {status}" for status in STATUSES if summary[status])
     where = f"connection {summary.results_conn_id!r}" if summary.results_conn_id else "the local SQLite ledger"
     file = f" {summary.ledger_file}" if summary.ledger_file and not summary.results_conn_id else ""
-    now = "" if dry_run else f"; {_sent_now(summary)}"
+    now = f"; {sent_now(summary)}"
     return (
         f"Of {counted(summary.rows, 'row')}: {counts or 'none'}{now}. Campaign {summary.campaign_id!r}, table "
         f"{summary.results_table} in {where}{file}.{_by_country(summary)}"
     )
 
 
-def _sent_now(summary: Summary) -> str:
+def sent_now(summary: Summary) -> str:
     """What this attempt itself did, after the colon of all rows."""
     if summary.requests or summary.accepted_now:
         return f"{summary.accepted_now:,} accepted now, by {counted(summary.requests, 'request')}"
@@ -235,4 +232,4 @@ def _first_reason(summary: Summary) -> str:
 
 
 def _end(end: End, text: str, section: str) -> ExitDecision:
-    return ExitDecision(end, f"{text} See {RUNBOOK}#{section}.")
+    return ExitDecision(end, f"{text} {what_to_do(section)}", section=section)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
+from airflow_provider_uspeedo.core.what_to_do import PAGE
 from airflow_provider_uspeedo.hooks.ledger_connection import option
 
 PREFIX = "/uspeedo"
@@ -21,6 +22,13 @@ def has_page() -> bool:
 def page_root() -> str:
     """The path of the page, without a slash at its end."""
     return urlsplit(option("api", "base_url", "")).path.rstrip("/") + PREFIX
+
+
+def announce_runbook() -> None:
+    """Makes messages of this process name the page's runbook, too, where the name of the server is known."""
+    base = option("api", "base_url", "")
+    if has_page() and urlsplit(base).netloc:
+        PAGE.url = f"{base.rstrip('/')}{PREFIX}/runbook/"
 
 
 def campaign_path(campaign_id: str) -> str:

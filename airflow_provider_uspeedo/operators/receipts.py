@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 from airflow_provider_uspeedo.core.exit_policy import End
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import (
     CallError,
     CampaignHalted,
@@ -26,6 +27,7 @@ from airflow_provider_uspeedo.errors import (
     Refused,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
@@ -123,22 +125,23 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         self._killed.set()
 
     def _collect(self, context: Any) -> dict[str, Any]:
+        announce_runbook()
         try:
             return self._run(context)
         except LedgerUnavailable as error:
-            raise AirflowException(f"{error} What was recorded stays. See docs/runbook.md#ledger-away.") from None
+            raise AirflowException(f"{error} What was recorded stays. {what_to_do('ledger-away')}") from None
         except CampaignHalted as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
+            raise AirflowFailException(f"{error} {what_to_do(error.section)}") from None
         except Refused as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#receipts-refused.") from None
+            raise AirflowFailException(f"{error} {what_to_do('receipts-refused')}") from None
         except CallError as error:
-            raise AirflowException(f"{error} See docs/runbook.md#receipts-refused.") from None
+            raise AirflowException(f"{error} {what_to_do('receipts-refused')}") from None
         except (ConfigurationError, LedgerError) as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#receipts-refused.") from None
+            raise AirflowFailException(f"{error} {what_to_do('receipts-refused')}") from None
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
-            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
+            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
 
     def _unexpected(self, error: Exception) -> str:
         """Logs the traceback of an error without its text."""
@@ -235,7 +238,7 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
                 self._stopped()
 
     def _stopped(self) -> NoReturn:
-        raise AirflowException("The task was stopped; what was recorded stays. See docs/runbook.md#stopped.")
+        raise AirflowException(f"The task was stopped; what was recorded stays. {what_to_do('stopped')}")
 
     def _conclude(
         self, context: Any, config: CollectionConfig, ledger: ReceiptLedger, collection: Collection
@@ -248,9 +251,9 @@ class CollectSMSReceiptsOperator(TextRendering, BaseSensorOperator):
         found = collection.totals.to_xcom(name, ledger.reasons(collection.requests))
         if contradicted := ledger.contradicted(collection.requests):
             self.log.warning(
-                "Receipts say that the carrier had %s that are rejected: they stay so. "
-                "See docs/runbook.md#receipts-contradict.",
+                "Receipts say that the carrier had %s that are rejected: they stay so. %s",
                 counted(contradicted, "message"),
+                what_to_do("receipts-contradict"),
             )
         for number_ in sorted(campaigns.values()) if config.session_nos is None else ():
             if said := describe_not_asked(ledger.not_to_be_asked(number_)):

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator, conf
 
-from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide, describe
+from airflow_provider_uspeedo.core.attempt_log import dry_run_lines, end_lines
+from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, decide
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import (
     ApiUnavailable,
     CampaignHalted,
@@ -25,10 +26,12 @@ from airflow_provider_uspeedo.errors import (
     SourceUnavailable,
     USpeedoError,
 )
+from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
+from airflow_provider_uspeedo.operators.beginning import beginning
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
@@ -53,11 +56,11 @@ if TYPE_CHECKING:
 
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
-    SourceNotFound: "docs/runbook.md#table-not-there",
-    SourceUnavailable: "docs/runbook.md#query-failed",
-    LedgerUnavailable: "docs/runbook.md#ledger-away",
+    SourceNotFound: "table-not-there",
+    SourceUnavailable: "query-failed",
+    LedgerUnavailable: "ledger-away",
 }
-"""Errors before anything was read that a retry may be spared, each with its page."""
+"""Errors before anything was read that a retry may be spared, each with its section of the runbook."""
 
 
 def slices(count: int) -> list[str]:
@@ -293,22 +296,23 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
     def _attempt(self, context: Any) -> dict[str, Any]:
         """One attempt, with each of its errors as what Airflow should do about it."""
+        announce_runbook()
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
-            page = next(page for kind, page in RETRIED.items() if isinstance(error, kind))
-            text = f"{error} Nothing more was sent; retry once the cause is fixed. See {page}."
+            section = next(section for kind, section in RETRIED.items() if isinstance(error, kind))
+            text = f"{error} Nothing more was sent; retry once the cause is fixed. {what_to_do(section)}"
             raise AirflowException(text) from None
         except ApiUnavailable as error:
-            raise AirflowException(f"{error} See docs/runbook.md#api-does-not-answer.") from None
+            raise AirflowException(f"{error} {what_to_do('api-does-not-answer')}") from None
         except CampaignHalted as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#{error.section}.") from None
+            raise AirflowFailException(f"{error} {what_to_do(error.section)}") from None
         except (ConfigurationError, LedgerError) as error:
-            raise AirflowFailException(f"{error} See docs/runbook.md#refused-before-sending.") from None
+            raise AirflowFailException(f"{error} {what_to_do('refused-before-sending')}") from None
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote the row
-            raise AirflowException(f"{self._unexpected(error)} See docs/runbook.md#unforeseen.") from None
+            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
@@ -357,7 +361,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
 
         reading = self._prepare(config, ledger, hook, planning=True)
         summary = self._with_connection(dry_run(config, reading, ledger))
-        self.log.info("Dry run, nothing was sent. %s", describe(summary, dry_run=True))
+        self._say(dry_run_lines(summary))
         if summary.plan is not None:
             self.log.info("%s", summary.plan.markdown)
         return summary
@@ -384,7 +388,13 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
         from airflow_provider_uspeedo.campaign.survey import Account
 
         account = Account(hook.config.access_key_secret, hook.config.account_id)
-        return prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
+        reading = prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
+        self._say(beginning(config, reading, ledger, self._location, hook).lines())
+        return reading
+
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.log.info("%s", line)
 
     def _table(self) -> Any:
         """What was passed as the table, or the rows of the query: read once, and its connection closed."""
@@ -413,9 +423,10 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, BaseOperator):
             sliced=not config.slice_.is_whole,
             held_back=report.held_back,
         )
+        self._say(end_lines(found, report.reasons, decision.section))
         if decision.end is End.SUCCESS:
-            remarkable = decision.warning or (not found.rows and config.slice_.is_whole)
-            self.log.log(logging.WARNING if remarkable else logging.INFO, "%s", decision.message)
+            if decision.warning or (not found.rows and config.slice_.is_whole):
+                self.log.warning("%s", decision.message)
             return summary
         context["ti"].xcom_push(key="return_value", value=summary)
         if decision.end is End.WAIT:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import SourceUnavailable
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def run_query(
             table = running.result()
         except SourceUnavailable as error:
             if stop_signal:
-                raise AirflowException(f"{error} Nothing was sent. See docs/runbook.md#stopped.") from None
+                raise AirflowException(f"{error} Nothing was sent. {what_to_do('stopped')}") from None
             raise
         except BaseException:
             query.stop()

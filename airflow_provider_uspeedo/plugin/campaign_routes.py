@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
@@ -30,7 +32,7 @@ async def kept_counts(seen: SeenCampaign) -> KeptCounts:
     """What is known of the campaign's rows."""
     if seen.listed.line.pruned_at is not None:
         return KeptCounts()
-    return await in_thread(counts.get, seen.key, lambda: seen.ledger.pages.count(seen.listed.number))
+    return await in_thread(counts.get, seen.key, partial(seen.ledger.pages.count, seen.listed.number))
 
 
 def _said(error: Exception | None) -> str:
@@ -63,7 +65,7 @@ async def campaign_page(request: Request, seen: Seeing) -> Response:
         kept=kept,
         count_error=_said(kept.error),
         counts=kept.counts,
-        throughput=throughput_of(kept.counts.moments) if kept.counts else None,
+        throughput=throughput_of(kept.counts.moments) if kept.counts and kept.counts.moments else None,
         is_live=_is_live(seen, kept),
         seconds=2 if kept.is_counting else 5,
     )

@@ -20,8 +20,12 @@ WAIT_SECONDS = 0.2
 """A page waits for so long: small campaigns are counted within it."""
 FRESH_SECONDS = 3.0
 FRESH_FACTOR = 20
-"""A count that took long stays fresh so many times as long: at most a twentieth of the time goes into counting."""
+"""A count that took long stays fresh so many times as long: little of the time goes into counting."""
+MAX_FRESH_SECONDS = 900.0
 MAX_KEPT = 200
+
+Count = Callable[[Callable[["CampaignCounts"], None]], "CampaignCounts"]
+"""Counts a campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,11 @@ class BackgroundCounts:
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="uspeedo-count")
 
-    def get(self, key: Hashable, count: Callable[[], CampaignCounts]) -> KeptCounts:
-        """What is known; begins to count where that is old, and waits for it for a moment."""
+    def get(self, key: Hashable, count: Count) -> KeptCounts:
+        """What is known; begins to count where that is old, and waits for it for a moment.
+
+        :param count: counts; it is given a function that it calls with what it has so far, as long as nothing is known.
+        """
         with self._lock:
             entry = self._entries.setdefault(key, _Entry(KeptCounts()))
             self._entries.move_to_end(key)
@@ -79,16 +86,23 @@ class BackgroundCounts:
             if key in self._entries:
                 self._entries[key].is_stale = True
 
-    def _count(self, entry: _Entry, count: Callable[[], CampaignCounts]) -> None:
+    def _count(self, entry: _Entry, count: Count) -> None:
         began, at = time.monotonic(), datetime.now(UTC)
+        had_all = entry.kept.counts is not None
+
+        def report(part: CampaignCounts) -> None:
+            if not had_all:
+                with self._lock:
+                    entry.kept = KeptCounts(part, at)
+
         try:
-            made = KeptCounts(count(), at)
+            made = KeptCounts(count(report), at)
         except Exception as error:  # noqa: BLE001 - the page says what it was
             made = KeptCounts(entry.kept.counts, entry.kept.counted_at, error=error)
         with self._lock:
             took = time.monotonic() - began
             entry.kept, entry.running = made, None
-            entry.fresh_until = time.monotonic() + FRESH_SECONDS + FRESH_FACTOR * took
+            entry.fresh_until = time.monotonic() + min(FRESH_SECONDS + FRESH_FACTOR * took, MAX_FRESH_SECONDS)
 
     def _forget_some(self) -> None:
         for key in list(self._entries):

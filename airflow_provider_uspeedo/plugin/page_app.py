@@ -9,7 +9,14 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.responses import Response
 
-from airflow_provider_uspeedo.plugin import campaign_routes, decision_routes, file_routes, list_routes, row_routes
+from airflow_provider_uspeedo.plugin import (
+    campaign_routes,
+    decision_routes,
+    file_routes,
+    list_routes,
+    row_routes,
+    runbook_routes,
+)
 from airflow_provider_uspeedo.plugin.page_templates import render_error
 
 HEADERS = {
@@ -26,7 +33,7 @@ HEADERS = {
 def make_app() -> FastAPI:
     """The application. It has no pages about its own interface: those would be open to everybody."""
     app = FastAPI(title="SMS campaigns", docs_url=None, redoc_url=None, openapi_url=None)
-    for part in (list_routes, campaign_routes, row_routes, decision_routes, file_routes):
+    for part in (list_routes, campaign_routes, row_routes, decision_routes, file_routes, runbook_routes):
         app.include_router(part.router)
     app.add_exception_handler(AnyHTTPException, _http_error)
     app.add_middleware(_Headers)

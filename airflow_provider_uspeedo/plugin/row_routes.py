@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
+from airflow_provider_uspeedo.core.keys import KeyMaker
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
@@ -48,25 +49,34 @@ async def search_rows(request: Request, seen: Seeing) -> Response:
     wanted = form.get("wanted", "").strip()
     if not wanted or len(wanted) > MAX_SEARCHED:
         raise HTTPException(400)
-    at = _place(form.get("at", ""))
+    at = _place(form["at"]) if form.get("at") else None
     page = await in_thread(_search, seen, wanted, at)
     return await _shown(request, seen, page, is_plain=is_plain, wanted=wanted)
 
 
-def _search(seen: SeenCampaign, wanted: str, at: RowPlace) -> RowPage:
-    spec = seen.ledger.pages.facts(seen.listed.number).spec
-    which = RowFilter(phones=_spellings(wanted, spec.default_region), user_id=wanted)
-    return seen.ledger.pages.rows(seen.listed.number, at, PAGE, which)
+def _search(seen: SeenCampaign, wanted: str, at: RowPlace | None) -> RowPage:
+    """The rows of one recipient.
+
+    :param at: ``None``: begin, with what its key finds at once where the phone makes the key.
+    """
+    pages, number = seen.ledger.pages, seen.listed.number
+    spec = pages.facts(number).spec
+    phones = _spellings(wanted, spec.default_region)
+    if at is None and phones and spec.columns is None:
+        found = pages.rows_of_keys(number, KeyMaker(spec).of_phones(phones), PAGE)
+        if found.rows:
+            return found
+    return pages.rows(number, at or RowPlace(), PAGE, RowFilter(phones=(*phones, wanted), user_id=wanted))
 
 
 def _spellings(wanted: str, default_region: str | None) -> tuple[str, ...]:
-    """The phone that is meant, as the ledger may hold it, also in a bad row; none, if the text is no phone."""
+    """The phone that is meant, as the ledger may hold it; none, if the text is no phone."""
     from airflow_provider_uspeedo.core.phones import BadPhone, normalise, spellings_of  # heavy: all countries' numbers
 
     try:
-        return (*spellings_of(normalise(wanted, default_region)), wanted)
+        return tuple(spellings_of(normalise(wanted, default_region)))
     except BadPhone:
-        return (wanted,)
+        return ()
 
 
 async def _is_plain(seen: SeenCampaign, phones: str) -> bool:

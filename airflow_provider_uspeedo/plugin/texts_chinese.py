@@ -34,12 +34,10 @@ CHINESE: dict[str, str] = {
     "pruned": "已清理",
     "pruned_hint": "该活动已于 {0} 清理：其明细已删除，且不能再次运行。",
     "attempts": "尝试",
-    "attempts_of": "{0} 次尝试",
     "requests": "请求",
     "requests_sent": "{1} 个请求中 {0} 个已有应答",
     "with_unknown": "{0} 个结果未知",
     "next_page": "下一页",
-    "first_page": "第一页",
     "newest": "最新的活动",
     "statuses": "各状态的行数",
     "status": "状态",
@@ -173,5 +171,4 @@ CHINESE: dict[str, str] = {
     "error_403_origin": "未执行任何操作：该请求并非来自此页面。请重新打开页面后再试。",
     "error_500": "发生了意外错误。API server 的日志中有其位置。",
     "sign_in": "登录",
-    "updated": "更新于 {0} UTC",
 }

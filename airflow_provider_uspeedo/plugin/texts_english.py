@@ -32,12 +32,10 @@ ENGLISH: dict[str, str] = {
     "pruned": "pruned",
     "pruned_hint": "This campaign was pruned at {0}: its rows are deleted, and it can never run again.",
     "attempts": "Attempts",
-    "attempts_of": "{0} attempts",
     "requests": "Requests",
     "requests_sent": "{0} of {1} requests answered",
     "with_unknown": "{0} with an unknown outcome",
     "next_page": "Next page",
-    "first_page": "First page",
     "newest": "Newest campaigns",
     "statuses": "Rows by status",
     "status": "Status",
@@ -174,5 +172,4 @@ ENGLISH: dict[str, str] = {
     "error_403_origin": "Nothing was done: the request did not come from this page. Open the page anew and try again.",
     "error_500": "Something unexpected happened. The log of the API server says where.",
     "sign_in": "Sign in",
-    "updated": "Updated {0} UTC",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_uspeedo.core.exit_policy import End
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 from airflow_provider_uspeedo.receipts.totals import PENDING, Totals
 
@@ -38,20 +39,20 @@ def conclude(totals: Totals, config: CollectionConfig, about: str) -> Conclusion
         if rate is None:
             text = (
                 f"No message has a final receipt, so min_delivery_rate={config.min_delivery_rate:g} cannot be judged. "
-                f"{said} See docs/runbook.md#delivery-rate."
+                f"{said} {what_to_do('delivery-rate')}"
             )
             return Conclusion(End.FAIL, text)
         if rate < config.min_delivery_rate:
             text = (
                 f"Of {counted(counts.final, 'final receipt')} {counts.by_result['success']:,} say that the message was "
                 f"delivered: {rate:.2%}, less than min_delivery_rate={config.min_delivery_rate:g}. {said} "
-                f"See docs/runbook.md#delivery-rate."
+                f"{what_to_do('delivery-rate')}"
             )
             return Conclusion(End.FAIL, text)
     if not totals.is_complete(config.until):
         text = (
             f"The deadline has passed: {counted(counts.by_result[PENDING], 'message')} of {counts.messages:,} have no "
-            f"final receipt. {said} See docs/runbook.md#receipts-missing."
+            f"final receipt. {said} {what_to_do('receipts-missing')}"
         )
         return Conclusion(End.SUCCESS, text, warns=True)
     return Conclusion(End.SUCCESS, said)
@@ -76,6 +77,6 @@ def describe_not_asked(counts: Mapping[str, int]) -> str:
     if unknown := counts.get(Status.UNKNOWN):
         parts.append(
             f"{counted(unknown, 'recipient')} of requests without an answer: no SessionNo is known, so receipts cannot "
-            f"settle them; use airflow-uspeedo resolve. See docs/runbook.md#unknown."
+            f"settle them; use airflow-uspeedo resolve. {what_to_do('unknown')}"
         )
     return " ".join(parts)

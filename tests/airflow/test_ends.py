@@ -98,7 +98,7 @@ def test_what_was_not_sent_is_sent_by_the_next_attempt_and_nothing_else(
     task |= {"chunk_size": 10, "concurrency": 1}
     sandbox.fault("ret_code", code=18013, at=2)
     first = try_task(task)
-    assert_retried(first, "The campaign stopped", "balance", "docs/runbook.md#the-campaign-stopped")
+    assert_retried(first, "The campaign stopped", "balance", "airflow-uspeedo explain the-campaign-stopped")
     assert first.counts == {"accepted": 1, "not_sent": 29}
     second = try_task(task, try_number=2)
     assert second.error is None
@@ -129,7 +129,7 @@ def test_an_address_where_something_else_answers_is_found_before_the_first_messa
     """A page instead of the API: a retry may find it again, and nobody's number has left."""
     people.table(tmp_path / "people.parquet", 30)
     sandbox.fault("not_json", on="templates", at="every")
-    assert_retried(try_task(task), "nothing was sent to anybody", "docs/runbook.md#api-does-not-answer")
+    assert_retried(try_task(task), "nothing was sent to anybody", "airflow-uspeedo explain api-does-not-answer")
     assert accepted() == []
 
 
@@ -194,7 +194,7 @@ def test_a_lost_answer_fails_for_good_and_is_never_sent_again(
     rows = people.table(tmp_path / "people.parquet", 5)
     sandbox.fault("drop")
     first = try_task(task)
-    assert_failed(first, "5 recipients are unknown", "docs/runbook.md#unknown")
+    assert_failed(first, "5 recipients are unknown", "airflow-uspeedo explain unknown")
     assert first.counts == {"unknown": 5}
     assert [failure["status"] for failure in first.instance.xcoms["failures"]] == ["unknown"] * 5
     cleared = try_task(task)
@@ -281,7 +281,7 @@ def test_a_wrong_argument_is_refused_before_the_first_message(
 ) -> None:
     """No retry can fix it, the message names it, and nothing was sent."""
     people.table(tmp_path / "people.parquet", 3)
-    assert_failed(try_task({**task, **changed}), said, "docs/runbook.md#refused-before-sending")
+    assert_failed(try_task({**task, **changed}), said, "airflow-uspeedo explain refused-before-sending")
     assert accepted() == []
 
 

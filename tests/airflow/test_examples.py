@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -34,7 +34,7 @@ def load(name: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.dag
+    return getattr(module, "dag", None) if not callable(getattr(module, name, None)) else getattr(module, name)()
 
 
 def trigger(dag: Any, form: dict[str, Any], **dates: Any) -> Run:
@@ -46,30 +46,55 @@ def trigger(dag: Any, form: dict[str, Any], **dates: Any) -> Run:
     return finish(Run(operator, instance, context, None))
 
 
-@pytest.mark.parametrize(
-    "name", ["table", "template_id", "sender_id", "campaign", "region", "dry_run", "max_recipients"]
-)
+NOT_IN_THE_FORM = {"slice", "plan", "parameters", "sql_hook_params"}
+"""What other tasks give, and what only a program can: parameters of a query, and arguments of a hook."""
+
+
+def test_the_form_has_every_argument_that_a_person_would_set() -> None:
+    """A new argument of the operator is in it, or is listed above; every field reaches the operator."""
+    dag = load("send_batch_sms")
+    operator = dag.task_dict["send"]
+    written = {name: str(getattr(operator, name)) for name in operator.template_fields}
+    assert {name for name, text in written.items() if "params." not in text} == NOT_IN_THE_FORM
+    used = set(re.findall(r"params\.(\w+)", " ".join(written.values())))
+    assert used == set(dag.params)
+
+
+@pytest.mark.parametrize("name", load("send_batch_sms").params)
 def test_the_form_explains_what_one_would_set(name: str) -> None:
     """Title, section, description and a type for each."""
     about = load("send_batch_sms").params.get_param(name)
     assert all(about.schema.get(part) for part in ("title", "section", "description_md", "type"))
 
 
-def test_the_schedule_runs_with_the_forms_own_values() -> None:
-    """Without a person to fill in the form, every field has a value that its own rule allows."""
-    dag = load("send_batch_sms")
-    assert dag.params.validate()["dry_run"] is False
-    assert not dag.catchup
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_triggering_an_example_starts_no_second_run(path: Path) -> None:
+    """A run needs a person: a DAG that is switched on to be triggered has no schedule, and catches nothing up."""
+    dag = load(path.stem)
+    assert (dag.timetable.can_be_scheduled, dag.catchup) == (False, False)
+    assert dag.params.validate() is not None  # every field has a value that its own rule allows
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_no_example_waits_for_a_pool_that_is_not_there(path: Path) -> None:
+    """Airflow lets a task wait for ever for one."""
+    tasks = load(path.stem).task_dict.values()
+    assert {getattr(task, "pool", None) or "default_pool" for task in tasks} == {"default_pool"}
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
         {"region": "Hong Kong"},
-        {"table": ""},
+        {"campaign": ""},
         {"sender_id": "longer than eleven"},
         {"max_recipients": -1},
         {"dry_run": "no"},
+        {"countries": ["Hong Kong"]},
+        {"hours": ["9 o'clock"]},
+        {"max_failure_ratio": 50},
+        {"chunk_size": 1001},
+        {"canary": 0},
     ],
 )
 def test_the_form_refuses_what_cannot_be_right(wrong: dict[str, Any]) -> None:
@@ -121,6 +146,70 @@ def test_columns_can_take_the_place_of_fixed_values(
     assert (run.error, run.counts) == (None, {"accepted": 1})
     entry = sandbox.journal()[-1]
     assert (entry.phone, entry.template_id, entry.sender_id) == (row["phone"], "UTA_CODE", "shop")
+
+
+def test_a_query_and_brakes_and_rules_can_be_filled_in(
+    sandbox: Sandbox, people: People, tmp_path: Path, ledger: Path, accepted: Accepted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of the form at once: a query of the day, who and when, a canary, a price, the ledger."""
+    rows, path = people(4), tmp_path / "warehouse.db"
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    with closing(sqlite3.connect(path)) as warehouse, warehouse:
+        warehouse.execute("CREATE TABLE due (phone, name, amount, day)")
+        days = ["2026-11-22"] * 3 + ["2026-11-23"]
+        known = [(row["phone"], row["name"], row["amount"], day) for row, day in zip(rows, days, strict=True)]
+        warehouse.executemany("INSERT INTO due VALUES (?, ?, ?, ?)", known)
+    write(tmp_path / "opt-outs.parquet", [{"phone": rows[1]["phone"]}])
+    now = datetime.now(ZoneInfo("Asia/Shanghai"))
+    form = {
+        "table": None, "query": "SELECT * FROM due WHERE day = '{date}'", "query_connection": "warehouse",
+        "campaign": "all {date}", "key_columns": ["phone", "amount"], "opt_outs": [str(tmp_path / "opt-outs.parquet")],
+        "countries": ["CN"], "hours": [f"{now - timedelta(hours=2):%H:%M}", f"{now + timedelta(hours=2):%H:%M}"],
+        "not_after": (now + timedelta(hours=2)).isoformat(timespec="minutes"), "most_texts": 2,
+        "canary": 1, "prices": {"CN": 0.05}, "max_cost": 0.2, "max_segments": 2, "requests_per_second": 20,
+        "concurrency": 2, "chunk_size": 1, "ledger": "ledger", "results_table": "texted",
+    }  # fmt: skip
+    dag = load("send_batch_sms")
+    dag.params.validate()
+    dag.params.update(form)  # the form takes them
+    run = trigger(dag, form, dag_run=SimpleNamespace(run_after=DAY))
+    assert (run.error, run.counts) == (None, {"accepted": 2, "suppressed": 1})
+    assert sorted(accepted()) == [rows[0]["phone"], rows[2]["phone"]]
+    found = (run.summary["campaign_id"], run.summary["requests"], run.summary["results_conn_id"])
+    assert found == ("all 2026-11-22", 2, "ledger")
+    dear = {**form, "campaign": "dear", "max_cost": 0.01}
+    refused = trigger(load("send_batch_sms"), dear, dag_run=SimpleNamespace(run_after=DAY))
+    assert "max_cost" in str(refused.error)
+    assert len(accepted()) == 2
+
+
+def test_an_empty_form_has_no_rule_and_no_query(people: People, sandbox: Sandbox, tmp_path: Path) -> None:
+    """What is left empty is no argument: not a policy without rules, not a query without text."""
+    people.table(tmp_path / "people.parquet", 1)
+    form = {"table": str(tmp_path / "people.parquet"), "campaign": str(tmp_path)}
+    run = trigger(load("send_batch_sms"), form, logical_date=DAY, dag_run=SimpleNamespace())
+    assert (run.error, run.counts) == (None, {"accepted": 1})
+    assert (run.operator.policy, run.operator.prices, run.operator.sql) == ({}, "null", "None")
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        {"logical_date": DAY, "dag_run": SimpleNamespace()},
+        {"logical_date": None, "dag_run": SimpleNamespace(run_after=DAY)},
+        {"dag_run": SimpleNamespace(run_after=DAY)},
+    ],
+)
+def test_a_query_is_about_the_day_of_its_run(dates: dict[str, Any]) -> None:
+    """Also where a run was triggered without a date, and ``ds`` is not there."""
+    dag = load("send_from_query")
+    context = {"dag": dag, "params": dag.params.dump(), **dates}
+    for task in dag.tasks:
+        task.render_template_fields({**context, "task": task, "ti": Instance()})
+    pin, send = dag.task_dict["pin"], dag.task_dict["send"]
+    assert "EXISTS due_20261122 AS" in pin.sql
+    assert "due_on = '2026-11-22'" in pin.sql
+    assert (send.sql.split()[6], send.campaign_id) == ("due_20261122", "due invoices 2026-11-22")
 
 
 def test_a_table_of_another_task_is_texted_and_its_failures_handed_on(
@@ -223,19 +312,25 @@ def test_the_policy_example_texts_only_those_who_may_be_texted(
     assert trigger(load("send_with_policy"), {**form, "opt_outs": str(tmp_path / "none")}).error is not None
 
 
-SENT_IN_SLICES = ("recipients", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio")
+SENT_IN_SLICES = (
+    "recipients", "template_id", "param_columns", "campaign_id", "results_conn_id", "max_failure_ratio",
+)  # fmt: skip
 
 
 def test_the_slices_example_texts_everybody_once(
-    sandbox: Sandbox, accepted: Accepted, people: People, tmp_path: Path, ledger: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, accepted: Accepted, people: People, tmp_path: Path, ledger: Path, airflow_home: Path
 ) -> None:
-    """Each mapped instance as Airflow would run it, then once more in other slices."""
-    monkeypatch.setenv("AIRFLOW_CONN_USPEEDO_RESULTS", os.environ["AIRFLOW_CONN_LEDGER"])
+    """The whole of send_in_slices.py in a DAG run of Airflow's own; then once more by hand, in other slices."""
     rows = people.table(tmp_path / "due.parquet", 20)
-    tasks = load("send_in_slices").task_dict
-    given = {name: tasks["send"].partial_kwargs[name] for name in SENT_IN_SLICES}
-    form = {"table": str(tmp_path / "due.parquet"), "campaign": "slices"}
-    for written in (*tasks["cut"].python_callable({"slices": 3}), "1/2", "2/2"):
-        run = try_task({**given, "template_id": "UTA_REMINDER", "slice": written}, params=form)
-        assert run.error is None
+    form = {"table": str(tmp_path / "due.parquet"), "campaign": "slices", "slices": 3, "ledger": "ledger"}
+    runs = DagRuns(airflow_home)
+    runs.test("send_in_slices", form, AIRFLOW__CORE__DAGS_FOLDER=str(EXAMPLES))
+    summaries = runs.xcoms("send_in_slices")["send"]
+    assert (len(summaries), sum(one["accepted"] for one in summaries)) == (3, 20)
+    assert sorted(accepted()) == sorted(phones(rows))
+    dag = load("send_in_slices")
+    given = {name: dag.task_dict["send"].partial_kwargs[name] for name in SENT_IN_SLICES}
+    for written in ("1/2", "2/2"):
+        run = try_task({**given, "slice": written}, params={**dag.params.dump(), **form})
+        assert (run.error, run.summary["accepted_now"]) == (None, 0)
     assert sorted(accepted()) == sorted(phones(rows))

@@ -105,7 +105,7 @@ def test_a_task_that_is_not_deferrable_says_when_to_try_again(
         f"1 recipient waits for the hours of the policy; the next window opens at {NOW + 4 * HOUR:%Y-%m-%d %H:%M} UTC.",
         "The retries of this task end before (2 left, one every 5 min): set deferrable=True, or retries=4 and "
         "retry_delay=timedelta(minutes=60).",
-        "docs/runbook.md#outside-hours",
+        "airflow-uspeedo explain outside-hours",
     )
     assert run.counts == {"accepted": 1, "not_sent": 1}
     assert_retried(try_task({**task, "retries": 6, "retry_delay": HOUR}, try_number=2), "5 left, one every 1 h 0 min.")
@@ -136,7 +136,9 @@ def test_what_is_too_late_fails_and_is_recorded(
     table(tmp_path / "people.parquet", people, "UTC", WEST)
     policy = {"not_after": (NOW - HOUR).isoformat()}
     run = try_task({**task, "deferrable": True, "policy": policy})
-    assert_failed(run, f"not_after ({NOW - HOUR:%Y-%m-%d %H:%M} UTC) leaves no time", "docs/runbook.md#not-after")
+    assert_failed(
+        run, f"not_after ({NOW - HOUR:%Y-%m-%d %H:%M} UTC) leaves no time", "airflow-uspeedo explain not-after"
+    )
     assert run.counts == {"not_sent": 2}
     assert accepted() == []
 

@@ -101,7 +101,7 @@ def test_a_campaign_of_the_file_is_refused_where_a_setting_leads_elsewhere(
     run = try_task({**task, "dry_run": dry_run})
     assert isinstance(run.error, AirflowFailException)
     assert f"the SQLite file {HOME / 'uspeedo_ledger.db'} already holds campaign" in str(run.error)
-    assert "docs/runbook.md#refused-before-sending" in str(run.error)
+    assert "airflow-uspeedo explain refused-before-sending" in str(run.error)
     former = {"conn_type": "sqlite", "host": str(HOME / "uspeedo_ledger.db")}
     monkeypatch.setenv("AIRFLOW_CONN_FORMER", json.dumps(former))
     assert try_task({**task, "results_conn_id": "former"}).summary["accepted_now"] == 0

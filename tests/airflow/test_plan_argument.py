@@ -125,7 +125,7 @@ def test_a_changed_plan_is_a_failure_that_names_its_page(
         error = try_task({**task, **changes, "plan": plan}).error
         assert type(error).__name__ == "AirflowFailException"
         assert f"Changed since: {named}. Nothing was sent." in str(error)
-        assert str(error).endswith("See docs/runbook.md#plan-changed.")
+        assert str(error).endswith("What to do: `airflow-uspeedo explain plan-changed`.")
     assert accepted() == []
 
 
@@ -144,7 +144,7 @@ def test_max_cost_is_a_decimal_number_as_it_is_written(task: dict[str, Any], tex
     assert try_task({**task, "max_cost": text, "max_segments": "1"}).error is None
     less = try_task({**task, "max_cost": "0.1499", "campaign_id": "another"})
     assert "The campaign would cost 0.15 (3 recipients), and max_cost=0.1499 is less." in str(less.error)
-    assert str(less.error).endswith("See docs/runbook.md#refused-before-sending.")
+    assert str(less.error).endswith("What to do: `airflow-uspeedo explain refused-before-sending`.")
 
 
 def test_everything_together(

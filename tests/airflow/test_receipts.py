@@ -193,7 +193,7 @@ def test_at_the_deadline_it_succeeds_with_a_warning(
     found = operator.execute(context)
     assert (found["pending"], found["success"], found["delivery_rate"]) == (2, 1, 1.0)
     assert "WARNING The deadline has passed: 2 messages of 3 have no final receipt" in said()
-    assert "docs/runbook.md#receipts-missing" in said()
+    assert "airflow-uspeedo explain receipts-missing" in said()
 
 
 def test_a_share_of_final_receipts_is_enough(sent: Any, sandbox: Sandbox) -> None:
@@ -229,7 +229,7 @@ def test_the_delivery_rate_is_judged_at_the_end(
     if fails:
         assert isinstance(run.error, AirflowFailException)
         assert fails in str(run.error)
-        assert "docs/runbook.md#delivery-rate" in str(run.error)
+        assert "airflow-uspeedo explain delivery-rate" in str(run.error)
     else:
         assert run.error is None
 
@@ -258,7 +258,7 @@ def test_an_api_that_does_not_answer_is_asked_again_and_at_the_deadline_retried(
     run = collect()
     assert isinstance(run.error, AirflowException)
     assert not isinstance(run.error, AirflowFailException)
-    assert "docs/runbook.md#receipts-refused" in str(run.error)
+    assert "airflow-uspeedo explain receipts-refused" in str(run.error)
 
 
 def test_a_wrong_key_fails_at_once(sent: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,7 +299,7 @@ def test_a_wrong_argument_is_refused(sent: Any, sandbox: Sandbox, arguments: dic
     run = collect(**arguments)
     assert isinstance(run.error, AirflowFailException)
     assert said in str(run.error)
-    assert "docs/runbook.md#receipts-refused" in str(run.error)
+    assert "airflow-uspeedo explain receipts-refused" in str(run.error)
     assert len(sandbox.requests()) == before
 
 
@@ -368,11 +368,11 @@ def test_the_example_collects_what_it_sent(
         environment = {
             "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
             "AIRFLOW_CONN_USPEEDO_DEFAULT": connection_to(sandbox.url),
-            "AIRFLOW_CONN_USPEEDO_RESULTS": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
+            "AIRFLOW_CONN_LEDGER": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
         }
         form = {
             "table": str(tmp_path / "people.parquet"), "campaign": CAMPAIGN, "template_id": "UTA_REMINDER",
-            "first_after": 1,
+            "first_after": 1, "ledger": "ledger",
         }  # fmt: skip
         runs = DagRuns(airflow_home)
         runs.test("collect_receipts", form, **environment)

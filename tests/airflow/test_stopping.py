@@ -43,7 +43,7 @@ def test_on_kill_stops_before_the_next_request(
     rendered = render(task)
     once_accepted(accepted, rendered.operator.on_kill)
     run = finish(rendered)
-    assert "docs/runbook.md#stopped" in str(run.error)
+    assert "airflow-uspeedo explain stopped" in str(run.error)
     assert run.summary["accepted"] == run.summary["requests"] == len(accepted()) == 1
     assert run.summary["unknown"] == 0
     assert try_task(task, try_number=2).counts == {"accepted": 6}

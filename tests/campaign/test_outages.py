@@ -255,14 +255,14 @@ def test_the_end_is_one_that_a_retry_can_mend_unless_nothing_is_left(scene: Scen
             complete=report.complete,
         )  # fmt: skip
         assert decision.end is End.RETRY
-        assert "docs/runbook.md#api-does-not-answer" in decision.message
+        assert "airflow-uspeedo explain api-does-not-answer" in decision.message
         left_over = run(scene, api, people(3), order(campaign_id="of three", chunk_size=1))
         decision = decide(
             left_over.summary, phone_column="phone", cause=str(left_over.cause), unavailable=ApiUnavailable.section,
             complete=True,
         )  # fmt: skip
         assert decision.end is End.FAIL
-        assert "docs/runbook.md#unknown" in decision.message
+        assert "airflow-uspeedo explain unknown" in decision.message
 
 
 def test_twenty_thousand_people_and_a_wrong_host(scene: Scene) -> None:

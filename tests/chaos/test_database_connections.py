@@ -86,7 +86,7 @@ def test_one_connection_for_four_threads_is_enough(scene: OwnScene, server: Data
     assert scene.route
     with closing(plain_connection(scene.route)):
         scene.patience = HASTY
-        assert_given_up(scene, scene.run(), "too many connections", "docs/runbook.md#ledger-away")
+        assert_given_up(scene, scene.run(), "too many connections", "airflow-uspeedo explain ledger-away")
 
 
 @contextmanager

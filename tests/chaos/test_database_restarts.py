@@ -101,7 +101,7 @@ def test_a_server_that_stays_away_fails_the_try_and_not_the_campaign(
         server.start()
         scene.timeout = 0.5
         assert_given_up(
-            scene, report, "it refuses connections", f"127.0.0.1:{server.port}", "docs/runbook.md#ledger-away"
+            scene, report, "it refuses connections", f"127.0.0.1:{server.port}", "airflow-uspeedo explain ledger-away"
         )
         assert_done(scene, scene.finish(), leeway=4 * 10)
 

@@ -69,7 +69,7 @@ def test_a_task_that_was_stopped_says_so_and_may_be_retried(stage: Stage, kind: 
     report = child.report()
     assert report["state"] in ("up_for_retry", "failed")  # on Airflow 2 the exception is Airflow's own
     if report["state"] == "up_for_retry":
-        assert "docs/runbook.md#stopped" in report["error"]
+        assert "airflow-uspeedo explain stopped" in report["error"]
         told = report["xcoms"]["return_value"]
         assert told["accepted"] == sum(line.status == "accepted" for line in scene.lines())
         assert told["requests"] == scene.arrived()

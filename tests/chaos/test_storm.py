@@ -23,7 +23,8 @@ SHORT_MISTAKES = 2
 IN_LOCK_ORDER = ("sqlite", "postgresql", "mysql")
 """Kinds on which no two transactions lock in opposite orders: the database finds no deadlock by itself."""
 MUST_HAPPEN = {
-    "stops the campaign", "resumes the campaign", "dies", "is told to stop", "stands still before the socket",
+    "stops the campaign", "resumes the campaign", "has re-opened rejected people", "dies",
+    "is told to stop", "stands still before the socket",
     "is frozen for minutes before the socket", "was held up for too long, and drops",
     "gives up a request that is still under way", "calls unknown", "has released", "may not send",
     "at its database: closed", "at its database: deadlock", "at its database: away", "at its database: cancelled",

@@ -24,7 +24,7 @@ def summary(requests: int = 2, accepted_now: int = 0, conn: str | None = None, *
 def end(found: Summary, **more: Any) -> tuple[End, str]:
     """The end, and the section of the runbook that the message names."""
     decision = decide(found, phone_column="tel", **more)
-    return decision.end, decision.message.rpartition("docs/runbook.md#")[2].rstrip(".")
+    return decision.end, decision.message.rpartition("airflow-uspeedo explain ")[2].rstrip("`.")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_table_of_which_all_recipients_are_suppressed_is_a_success_with_a_warn
     assert decision.end is End.SUCCESS
     assert decision.warning
     assert decision.message.startswith("Every recipient is suppressed, so nothing was sent. Of ")
-    assert decision.message.endswith("See docs/runbook.md#all-suppressed.")
+    assert decision.message.endswith("What to do: `airflow-uspeedo explain all-suppressed`.")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,9 @@ def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
     assert decision.message.startswith(
         "2 recipients were not sent: the policy's not_after (2026-11-22 12:00 UTC) leaves no time. Of 4 rows: "
     )
-    assert decision.message.endswith("Others are unknown: they need a decision. See docs/runbook.md#not-after.")
+    assert decision.message.endswith(
+        "Others are unknown: they need a decision. What to do: `airflow-uspeedo explain not-after`."
+    )
     both = HeldBack(hours=1, not_after=2, next_opening=OPENING, deadline=deadline)
     assert decide(summary(not_sent=3), phone_column="tel", held_back=both).end is End.WAIT
     assert end(summary(not_sent=3), held_back=late) == (End.RETRY, "not-sent")
@@ -150,7 +152,7 @@ def test_a_task_that_cannot_sleep_says_which_retries_reach_the_next_window(
     decision = decide(summary(not_sent=2), phone_column="tel", held_back=WAITING)
     failed = wait_for_retries(decision, now=OPENING - before, **task)
     assert failed.end is End.RETRY
-    assert f"{says} See docs/runbook.md#outside-hours." in failed.message
+    assert f"{says} What to do: `airflow-uspeedo explain outside-hours`." in failed.message
 
 
 def test_a_slice_of_which_nothing_can_be_sent_is_a_success() -> None:
@@ -219,7 +221,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             (
                 "1 recipient is unknown: the API's answer was lost. Of 1 row: 1 unknown; 0 accepted "
                 f"now, by 1 request. {PLACE} No attempt sends to them again by itself: check at USpeedo whether the "
-                "messages were accepted, then run `airflow-uspeedo resolve`. See docs/runbook.md#unknown."
+                "messages were accepted, then run `airflow-uspeedo resolve`. What to do: "
+                "`airflow-uspeedo explain unknown`."
             ),
         ),
         (
@@ -228,8 +231,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             (
                 "1,000 recipients are unknown: the API's answer was lost. Of 1,001 rows: 1 accepted, "
                 f"1,000 unknown; 0 accepted now, by 2 requests. {PLACE} No attempt sends to them again by itself: "
-                "check at USpeedo whether the messages were accepted, then run `airflow-uspeedo resolve`. See "
-                "docs/runbook.md#unknown."
+                "check at USpeedo whether the messages were accepted, then run `airflow-uspeedo resolve`. What to do: "
+                "`airflow-uspeedo explain unknown`."
             ),
         ),
         (
@@ -237,7 +240,7 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {},
             (
                 f"1 recipient was not sent. Of 1 row: 1 not_sent; 0 accepted now, by 2 requests. {PLACE} A later "
-                "attempt sends only these. See docs/runbook.md#not-sent."
+                "attempt sends only these. What to do: `airflow-uspeedo explain not-sent`."
             ),
         ),
         (
@@ -245,8 +248,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {},
             (
                 "The only row cannot be sent; is 'tel' the phone column? Row 3: phone (column 'tel'): has letters; "
-                f"write digits only. Of 1 row: 1 invalid; 0 accepted now, by 2 requests. {PLACE} See "
-                "docs/runbook.md#no-sendable-row."
+                f"write digits only. Of 1 row: 1 invalid; 0 accepted now, by 2 requests. {PLACE} What to do: "
+                "`airflow-uspeedo explain no-sendable-row`."
             ),
         ),
         (
@@ -254,8 +257,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"cause": "USpeedo refused the request; nobody was texted.", "complete": False},
             (
                 "The campaign stopped: USpeedo refused the request; nobody was texted. Rows that were not read yet "
-                f"are not counted. Of 1,000 rows: 1,000 not_sent; nothing was sent now. {PLACE} See "
-                "docs/runbook.md#the-campaign-stopped."
+                f"are not counted. Of 1,000 rows: 1,000 not_sent; nothing was sent now. {PLACE} What to do: "
+                "`airflow-uspeedo explain the-campaign-stopped`."
             ),
         ),
         (
@@ -263,7 +266,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"stopped": True, "complete": False},
             (
                 "The task was stopped. Rows that were not read yet are not counted. Of 2 rows: 2 not_sent; 0 "
-                f"accepted now, by 2 requests. {PLACE} The next attempt continues. See docs/runbook.md#stopped."
+                f"accepted now, by 2 requests. {PLACE} The next attempt continues. What to do: "
+                "`airflow-uspeedo explain stopped`."
             ),
         ),
         (
@@ -271,7 +275,7 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"cause": "Campaign 'due/2026' was stopped by Pat.", "halted": "campaign-stopped-by-a-person"},
             (
                 "Campaign 'due/2026' was stopped by Pat. Of 2 rows: 2 not_sent; 0 accepted now, by 2 requests. "
-                f"{PLACE} See docs/runbook.md#campaign-stopped-by-a-person."
+                f"{PLACE} What to do: `airflow-uspeedo explain campaign-stopped-by-a-person`."
             ),
         ),
         (
@@ -279,7 +283,7 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             {"elsewhere": True},
             (
                 "Another attempt of this campaign has a request in flight, or ended with one. Of 2 rows: 2 unknown; 0 "
-                f"accepted now, by 2 requests. {PLACE} Retry later. See docs/runbook.md#in-flight."
+                f"accepted now, by 2 requests. {PLACE} Retry later. What to do: `airflow-uspeedo explain in-flight`."
             ),
         ),
     ],

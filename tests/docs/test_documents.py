@@ -14,7 +14,8 @@ import pytest
 
 from airflow_provider_uspeedo import errors
 from airflow_provider_uspeedo.api.client_config import ClientConfig
-from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, describe, wait_for_retries
+from airflow_provider_uspeedo.core.attempt_log import end_lines
+from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, wait_for_retries
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
@@ -22,11 +23,18 @@ from airflow_provider_uspeedo.errors import ApiUnavailable
 from airflow_provider_uspeedo.hooks.form import CONNECTION_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.operators.arguments import NOTSET
-from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+from airflow_provider_uspeedo.operators.sms import RETRIED, SendBatchSMSOperator
+from airflow_provider_uspeedo.runbook import runbook, runbook_section
 from tests.docs.pages import DOCS, PAGES, ROOT, anchors, code, links, read, rows
 
 PACKAGE = ROOT / "airflow_provider_uspeedo"
 SUMMARY = Summary("c", dict.fromkeys(STATUSES, 1), 0, 0, failures=[ListedFailure(1, "", "", "invalid", "")]).to_xcom()
+
+
+EXPLAINED = re.compile(r"`airflow-uspeedo explain ([a-z-]+)`")
+"""What the last words of a message name."""
+IN_CODE = re.compile(r"""(?:\b(?:what_to_do|explain)\(|\bsection=|\bRUNBOOK = )["']([a-z-]+)["']""")
+"""A section where the code names it: in a message, an error or the help of a verb."""
 
 
 def _arguments():
@@ -53,9 +61,11 @@ def _endings():
 
 def _sections_in_code():
     told = {ending.message for ending in _endings() if ending.end is not End.SUCCESS or ending.warning}
-    told |= {path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
-    named = r'(?:runbook\.md#|\bsection=")([a-z-]+)'
-    return {section for text in told for section in re.findall(named, text)}
+    found = {section for text in told for section in re.findall(EXPLAINED, text)}
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "what_to_do.py":  # its examples are no messages
+            found.update(re.findall(IN_CODE, path.read_text(encoding="utf-8")))
+    return found | {*RETRIED.values()}
 
 
 # -- what a user may meet ---------------------------------------------------------------------------------------
@@ -134,8 +144,23 @@ def test_every_setting_is_described():
 
 @pytest.mark.parametrize("section", sorted(_sections_in_code()))
 def test_every_section_that_a_message_names_is_in_the_runbook(section):
-    """The last message of a failed task leads somewhere."""
+    """The last message of a failed task leads somewhere: the command it names prints it."""
     assert section in anchors("runbook.md")
+    assert runbook_section(section).name == section
+
+
+def test_every_section_of_the_runbook_can_be_reached():
+    """The names that the command knows are those that links have, and each is listed."""
+    assert {*runbook().sections} == anchors("runbook.md") - {"runbook"}
+
+
+def test_one_function_says_where_to_read_on():
+    """No message names a file that an installed package does not have, and the command is spelt in one place."""
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"\.md#|See docs", text), path
+        if path.name not in ("what_to_do.py", "explain.py", "command.py"):
+            assert "airflow-uspeedo explain" not in text, path
 
 
 @pytest.mark.parametrize(
@@ -145,14 +170,14 @@ def test_the_table_of_the_runbook_finds_the_section_of_every_message(message):
     """Its first column quotes the message, and no two rows do."""
     table = re.findall(r"^\| `(.+?)` \| \[[^\]]+\]\(#([\w-]+)\)", read("runbook.md"), re.MULTILINE)
     quoted = [place for words, place in table if re.search(".+".join(map(re.escape, words.split("..."))), message)]
-    assert quoted == re.findall(r"runbook\.md#([a-z-]+)", message)
+    assert quoted == re.findall(EXPLAINED, message)
 
 
 def test_the_quickstart_quotes_the_log():
     """What its DAG tells at its end."""
     counts = {"accepted": 2, "invalid": 1}
-    told = describe(Summary("c", counts, accepted_now=2, requests=1))
-    assert f"`{told[: told.index(' Campaign')]}`" in read("quickstart.md")
+    told = next(end_lines(Summary("c", counts, accepted_now=2, requests=1), ()))
+    assert f"`{told}`" in read("quickstart.md")
 
 
 def test_the_runbook_has_no_section_that_no_message_names():

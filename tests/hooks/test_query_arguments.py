@@ -188,7 +188,7 @@ def test_a_table_that_is_not_there_yet_is_worth_a_retry(arguments: dict[str, Any
     run = try_task({**arguments, "sql": "SELECT phone FROM tomorrow"})
     assert message(run).startswith("AirflowException: The query of sql failed on connection 'warehouse'")
     assert "no such table: tomorrow" in message(run)
-    assert "docs/runbook.md#query-failed" in message(run)
+    assert "airflow-uspeedo explain query-failed" in message(run)
 
 
 def test_no_rows_are_no_failure(arguments: dict[str, Any], accepted: Accepted) -> None:
@@ -261,7 +261,7 @@ def test_a_task_that_is_ended_while_its_query_runs_sends_nothing(arguments: dict
 
     thread = threading.Thread(target=end_it)
     thread.start()
-    with pytest.raises(Exception, match=r"runbook\.md#stopped") as ended:
+    with pytest.raises(Exception, match="airflow-uspeedo explain stopped") as ended:
         operator.execute(rendered.summary)
     over.set()
     thread.join()
@@ -273,7 +273,7 @@ def test_a_task_that_was_ended_before_does_not_ask_the_warehouse(arguments: dict
     """Airflow calls on_kill once."""
     rendered = render(arguments)
     rendered.operator.on_kill()
-    with pytest.raises(Exception, match=r"runbook\.md#stopped"):
+    with pytest.raises(Exception, match="airflow-uspeedo explain stopped"):
         rendered.operator.execute(rendered.summary)
     assert accepted() == []
 

@@ -102,6 +102,10 @@ def administer(ledger: Ledger) -> None:
     assert admin.resume("x").changed
     assert admin.show("x").counts
     admin.resolve("x", as_sent=True, by="ann")
+    assert admin.count_rejected("x").recipients == 1
+    assert admin.reopen_rejected("x", reason="fixed", by="ann") == 1
+    assert [line.outcome for line in admin.decisions("x")] == ["not sent", "sent", "reopened"]
+    assert admin.unknown_requests("x") == ()
     assert admin.suppress_add(["+85255311111"], reason="asked", by="ann").changed == 1
     assert admin.suppress_check("+85255311111") == list(admin.suppress_list().newest)
     assert admin.suppress_remove(["+85255311111"]).changed == 1
@@ -115,6 +119,7 @@ def test_a_worker_runs_campaigns_with_its_grants(open_ledger: OpenLedger, user: 
     execute(empty_url, *granted(user, kind, "worker"))
     ledger = open_ledger(user)
     run_a_campaign(ledger)
+    assert LedgerAdmin(ledger).reopen_rejected("x", reason="fixed", by="a DAG") == 1
     LedgerAdmin(open_ledger(empty_url)).suppress_add(["+85255311112"], reason="asked", by="ann")
     for verb in (
         lambda: LedgerAdmin(ledger).resume("x"),

@@ -191,6 +191,37 @@ def shows_pages(ledger: Ledger, campaign: str) -> None:
     pages.count(number)
 
 
+def decides_on_one_request(ledger: Ledger, campaign: str) -> None:
+    """The oldest one of an attempt of its own."""
+    attempt, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    for request in attempt.claim(people([f"lost {new_id().hex()} {number}" for number in range(20)]), size=10):
+        attempt.mark(request)
+        attempt.mark_unknown(request)
+    first = admin.unknown_requests(campaign)[0].id
+    assert admin.find_request(campaign, first[:31]) == first
+    assert admin.resolve(
+        campaign,
+        as_sent=True,
+        by="ann",
+        request=first,
+        expected=admin.count_unknown(campaign, request=first).recipients,
+        in_flight=True,
+    )
+
+
+def reopens(ledger: Ledger, campaign: str) -> None:
+    """Some of an attempt of its own among them; then again, with the receipts of what it has left."""
+    attempt, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    names = [f"rejected {new_id().hex()} {number}" for number in range(20)]
+    requests = attempt.claim(people(names), size=10)
+    for request in requests:
+        attempt.send(request, *names)
+    number = admin.count_rejected(campaign).recipients
+    assert admin.reopen_rejected(campaign, reason="fixed", by="ann", expected=number) == number >= len(names)
+    given = [MessageReceipt(requests[0].id, requests[0].recipients[0].key, "Success", "", "", None, 1, "accepted")]
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == 1
+
+
 VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "tally and failures": counts_each_attempt,
     "results": lambda ledger, campaign: list(ledger.results(campaign)),
@@ -205,6 +236,8 @@ VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "resolve": lambda ledger, campaign: LedgerAdmin(ledger).resolve(
         campaign, as_sent=False, by="ann", in_flight=True
     ),
+    "one unknown request": decides_on_one_request,
+    "reopen": reopens,
     "collect receipts": collects_receipts,
     "page": shows_pages,
 }  # fmt: skip

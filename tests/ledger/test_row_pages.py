@@ -132,6 +132,21 @@ def test_one_recipient_is_found_by_phone_or_user_id(ledger: Ledger, campaign: st
     assert all_pages(ledger, campaign, 50, RowFilter(user_id="nobody")) == []
 
 
+@pytest.mark.parametrize("history", HISTORIES)
+def test_the_rows_of_a_key_are_the_results_that_stand_for_it(ledger: Ledger, campaign: str, history: str) -> None:
+    """At once, wherever they are: at the first row, at a later one, or at none."""
+    HISTORIES[history](ledger, campaign)
+    number, pages = number_of(ledger, campaign), CampaignPages(ledger)
+    lines = lines_of(ledger, campaign, "recipient_key", *LINE)
+    for name in ("a", "b", "d", "n0", "n7", "x"):
+        found = pages.rows_of_keys(number, [key_of(name)], 50)
+        of_key = [
+            line[1:] for line in lines if line[0] == key_of(name).hex() and line[2] not in ("duplicate", "invalid")
+        ]
+        assert Counter(tuple(getattr(row, name) for name in LINE) for row in found.rows) == Counter(of_key)
+        assert (found.next_place, found.is_cut) == (RowPlace(), True)
+
+
 def test_a_search_ends_in_time_and_goes_on_where_it_ended(ledger: Ledger, campaign: str) -> None:
     """However few rows are found: the page says that there is more to look at."""
     in_small_requests(ledger, campaign)
@@ -209,7 +224,13 @@ def test_campaigns_of_a_task_are_found_by_their_attempts(ledger: Ledger, campaig
 def test_counts_add_up_to_the_results(ledger: Ledger, campaign: str) -> None:
     """By status, by country, by moment; reasons that differ in a phone are one."""
     again_with_another_table(ledger, campaign)
-    counts = CampaignPages(ledger).count(number_of(ledger, campaign))
+    parts: list[Any] = []
+    counts = CampaignPages(ledger).count(number_of(ledger, campaign), parts.append)
+    assert parts[0].statuses == counts.statuses
+    assert parts[0].moments is parts[0].reasons is None
+    assert counts.moments is not None
+    assert counts.reasons is not None
+    assert counts.unknown is not None
     results = Counter(status for (status,) in lines_of(ledger, campaign, "status"))
     assert Counter(counts.statuses) + Counter(counts.gone) == results
     by_country: Counter[str] = Counter()

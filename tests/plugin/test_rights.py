@@ -40,6 +40,8 @@ RIGHTS = {
     "GET /campaigns/{campaign}/resume": DECIDE,
     "POST /campaigns/{campaign}/resume": DECIDE,
     "GET /static/{name}": LOOK,
+    "GET /runbook": LOOK,
+    "GET /runbook/{section}": LOOK,
 }
 """The right that each address needs; what is not here fails."""
 FORMS = {
@@ -71,7 +73,7 @@ def campaign(ledger: Ledger) -> Ledger:
 def ask(one: Any, where: str, token: str | None = None) -> Any:
     """Asks an address with what a page would send."""
     method, path = where.split()
-    path = "/uspeedo" + path.replace("{campaign}", HEX).replace("{name}", "page.css")
+    path = "/uspeedo" + path.replace("{campaign}", HEX).replace("{name}", "page.css").replace("{section}", "unknown")
     if method == "GET":
         return one.get(path)
     fields = next((fields for end, fields in FORMS.items() if path.endswith(end)), {})
@@ -201,3 +203,9 @@ def test_campaigns_of_other_dags_are_not_there(
     for where, right in RIGHTS.items():
         if "{campaign}" in where and right != UNMASK:
             assert (ask(one, where).status_code == 404) != is_seen, where
+
+
+def test_the_address_without_a_slash_leads_to_the_page(browser: Any, ledger: Ledger) -> None:
+    answer = browser("viewer").client.get("/uspeedo", follow_redirects=True)
+    assert answer.status_code == 200
+    assert "SMS campaigns" in text_of(answer)

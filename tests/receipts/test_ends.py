@@ -97,7 +97,7 @@ def test_reasons_that_differ_in_a_phone_alone_are_one() -> None:
         ((3, 0, 0, 0), {}, End.SUCCESS, False, "Of 3 messages: 3 delivered."),
         ((3, 1, 1, 0), {}, End.SUCCESS, False, "3 delivered, 1 failed, 1 not submitted"),
         ((98, 0, 0, 2), {"until": 0.98}, End.SUCCESS, False, "2 not final"),
-        ((97, 0, 0, 3), {"until": 0.98}, End.SUCCESS, True, "runbook.md#receipts-missing"),
+        ((97, 0, 0, 3), {"until": 0.98}, End.SUCCESS, True, "airflow-uspeedo explain receipts-missing"),
         ((0, 0, 0, 0), {"min_delivery_rate": 1}, End.SUCCESS, True, "no message"),
         ((9, 1, 0, 0), {"min_delivery_rate": 0.9}, End.SUCCESS, False, "9 delivered"),
         ((8, 1, 1, 0), {"min_delivery_rate": 0.9}, End.FAIL, False, "80.00%, less than min_delivery_rate=0.9"),

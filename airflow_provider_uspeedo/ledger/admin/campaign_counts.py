@@ -7,8 +7,8 @@ It looks at every row of the campaign, so with millions of them it takes long: a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ MAX_REASONS_SHOWN = 20
 _HEAD_CHARACTERS = 5
 """The longest country code with its brackets, as phones are kept."""
 _WITH_REASON = (Status.REJECTED, Status.INVALID, Status.SUPPRESSED, Status.UNKNOWN, Status.NOT_SENT)
+_FAILED = ("Fail", "SubmitFail")
 _SENT = (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)
 
 
@@ -78,18 +79,20 @@ class CampaignCounts:
     :param receipts: messages by the result of their receipt.
     :param moments: in order; one for each request that was sent.
     :param unknown_requests: the oldest ones that hold unknown recipients.
+
+    What is ``None`` is not counted yet.
     """
 
     statuses: Mapping[str, int]
     gone: Mapping[str, int]
     countries: tuple[CountedCountry, ...]
-    reasons: tuple[CountedReason, ...]
     receipts: Mapping[str, int]
     segments: int
-    receipt_reasons: tuple[CountedReason, ...]
-    moments: tuple[CountedMoment, ...]
-    unknown: UnknownCount
-    unknown_requests: tuple[UnknownRequest, ...]
+    unknown: UnknownCount | None = None
+    unknown_requests: tuple[UnknownRequest, ...] = ()
+    moments: tuple[CountedMoment, ...] | None = None
+    reasons: tuple[CountedReason, ...] | None = None
+    receipt_reasons: tuple[CountedReason, ...] | None = None
 
     @property
     def delivery_rate(self) -> float | None:
@@ -106,14 +109,37 @@ class _Country:
     segments: int = 0
 
 
+def _to_nobody(_counts: CampaignCounts) -> None:
+    """Reports nothing."""
+
+
 class CampaignCounter:
     """The SELECT statements behind :class:`CampaignCounts`."""
 
     def __init__(self, rows: ResultRows, overviews: Overviews) -> None:
         self._rows, self._overviews = rows, overviews
 
-    def count(self, connection: Connection, campaign_no: int) -> CampaignCounts:
-        """Counts within one transaction, which sees one moment."""
+    def count(
+        self, connection: Connection, campaign_no: int, report: Callable[[CampaignCounts], object] = _to_nobody
+    ) -> CampaignCounts:
+        """Counts within one transaction, which sees one moment.
+
+        :param report: is given what is counted so far, each time that there is more.
+        """
+        made = self._by_group(connection, campaign_no)
+        report(made)
+        unknown = self._overviews.unknown(connection, campaign_no)
+        requests = self._overviews.unknown_requests(connection, campaign_no, MAX_REQUESTS)
+        report(made := replace(made, unknown=unknown, unknown_requests=requests))
+        report(made := replace(made, moments=_moments(connection.execute(self._moments(campaign_no)))))
+        has_reasons = any(made.statuses.get(status) or made.gone.get(status) for status in _WITH_REASON)
+        found = connection.execute(self._reasons(campaign_no)) if has_reasons else ()
+        report(made := replace(made, reasons=_merged(found)))
+        has_failed = any(made.receipts.get(result) for result in _FAILED)
+        failed = connection.execute(self._receipt_reasons(campaign_no)) if has_failed else ()
+        return replace(made, receipt_reasons=_merged(failed))
+
+    def _by_group(self, connection: Connection, campaign_no: int) -> CampaignCounts:
         statuses: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
         countries: dict[str, _Country] = {}
         receipts: Counter[str] = Counter()
@@ -130,13 +156,8 @@ class CampaignCounter:
             statuses=_ordered(statuses[False]),
             gone=_ordered(statuses[True]),
             countries=_by_size(countries),
-            reasons=_merged(connection.execute(self._reasons(campaign_no))),
             receipts=dict(receipts),
             segments=sum(country.segments for country in countries.values()),
-            receipt_reasons=_merged(connection.execute(self._receipt_reasons(campaign_no))),
-            moments=_moments(connection.execute(self._moments(campaign_no))),
-            unknown=self._overviews.unknown(connection, campaign_no),
-            unknown_requests=self._overviews.unknown_requests(connection, campaign_no, MAX_REQUESTS),
         )
 
     def _groups(self, campaign_no: int) -> Any:
@@ -165,7 +186,7 @@ class CampaignCounter:
     def _receipt_reasons(self, campaign_no: int) -> Any:
         rows = self._rows.results(campaign_no).subquery().c
         words = sa.func.coalesce(rows.receipt_desc, rows.receipt_code, "").label("words")
-        each = sa.select(rows.receipt_result, words).where(rows.receipt_result.in_(("Fail", "SubmitFail"))).subquery()
+        each = sa.select(rows.receipt_result, words).where(rows.receipt_result.in_(_FAILED)).subquery()
         number = sa.func.count().label("rows")
         return sa.select(*each.c, number).group_by(*each.c).order_by(number.desc()).limit(MAX_REASONS_READ)
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -107,15 +107,22 @@ class CampaignPages:
 
         return self._database.read(work)
 
-    def count(self, campaign_no: int) -> CampaignCounts:
-        """Counts all rows of a campaign; takes long for millions."""
-        return self._snapshots.read(lambda connection: self._counter.count(connection, campaign_no))
+    def count(self, campaign_no: int, report: Callable[[CampaignCounts], object] = lambda _: None) -> CampaignCounts:
+        """Counts all rows of a campaign; takes long for millions.
+
+        :param report: is given what is counted so far, each time that there is more.
+        """
+        return self._snapshots.read(lambda connection: self._counter.count(connection, campaign_no, report))
 
     def rows(self, campaign_no: int, place: RowPlace, limit: int, which: RowFilter) -> RowPage:
         """Some rows; see :class:`.RowPages`."""
         return self._database.read(
             lambda connection: self._row_pages.page(connection, campaign_no, place, limit, which)
         )
+
+    def rows_of_keys(self, campaign_no: int, keys: Sequence[bytes], limit: int) -> RowPage:
+        """The rows of some recipients; see :meth:`.RowPages.of_keys`."""
+        return self._database.read(lambda connection: self._row_pages.of_keys(connection, campaign_no, keys, limit))
 
     def requests(
         self, campaign_no: int, limit: int, *, before: tuple[int, bytes] | None = None, state: str = ""

@@ -31,6 +31,8 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 WINDOW = 2_000
 """Row numbers that one statement looks at."""
 MAX_REQUESTS_AT_ONCE = 64
+FEW = 10
+"""So few rows of some requests: the next time more requests are asked about."""
 _NEVER_SENT = (Status.INVALID, Status.DUPLICATE)
 _WAITING = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SUPERSEDED)
 _MAY_ARRIVE = (RequestState.SENDING, RequestState.UNKNOWN)
@@ -55,6 +57,17 @@ class RowPages:
             if self._clock() > ends:
                 return RowPage(tuple(found), at, True)
         return RowPage(tuple(found), None, False)
+
+    def of_keys(self, connection: Connection, campaign_no: int, keys: Sequence[bytes], limit: int) -> RowPage:
+        """The rows that stand for these recipients, found at once; other rows may have the same phone."""
+        r = self._rows.recipient.c
+        parts = (
+            *self._rows.recipients(campaign_no, r.campaign_no == campaign_no, r.key.in_(keys)),
+            *self._rows.source_rows(campaign_no, self._rows.source_row.c.known_key.in_(keys)),
+        )
+        lines = sa.union_all(*parts).subquery().c
+        found = connection.execute(sa.select(*(lines[name] for name in COLUMNS)).limit(limit))
+        return RowPage(tuple(_shown(line) for line in found), RowPlace(), True)
 
     def _unless_last(self, connection: Connection, campaign_no: int, at: RowPlace, which: RowFilter) -> RowPlace | None:
         """The place, if a look shows a row behind it, or ends before all was looked at."""
@@ -138,7 +151,7 @@ class RowPages:
                 return
             missing -= len(found)
             skip, inclusive, begun = 0, False, (attempt_no, ids[-1])
-            at_once = min(2 * at_once, MAX_REQUESTS_AT_ONCE) if not found else at_once
+            at_once = min(2 * at_once, MAX_REQUESTS_AT_ONCE) if len(found) < FEW else at_once
             yield RowPlace(RECIPIENTS, attempt_no, ids[-1], 0), [_shown(line) for line in found]
 
     def _requests(
@@ -184,6 +197,14 @@ class RowPages:
         )
         return sa.or_(q.state.in_([state.value for state in states]), of_its_own, q.id.in_(proven))
 
+    def _of_their_own(self, ids: Sequence[bytes], which: RowFilter) -> list[Any]:
+        """A condition on recipients that spares a look at all others, where no state of a request gives the status."""
+        x, r = self._t.outcomes.c, self._rows.recipient.c
+        if which.status not in (Status.REJECTED, Status.SUPPRESSED):
+            return []
+        named = sa.select(x.key).where(x.request_id.in_(ids), x.status == which.status)
+        return [sa.or_(r.key.in_(named), r.proven_request_id.is_not(None))]
+
     def _of_requests(
         self,
         connection: Connection,
@@ -195,7 +216,7 @@ class RowPages:
         which: RowFilter,
     ) -> Sequence[Any]:
         r = self._rows.recipient.c
-        here = (r.first_attempt.in_(attempts), r.request_id.in_(ids))
+        here = (r.first_attempt.in_(attempts), r.request_id.in_(ids), *which.about(r), *self._of_their_own(ids, which))
         parts = [
             part.add_columns(r.request_id.label("of_request"), r.key.label("of_key"), r.first_row.label("first_row"))
             for part in self._rows.recipients(campaign_no, *here)

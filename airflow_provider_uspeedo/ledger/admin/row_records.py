@@ -65,10 +65,14 @@ class RowFilter:
 
     def on(self, lines: Any) -> list[Any]:
         """Conditions on lines of the results relation."""
-        either = [lines.phone.in_(self.phones)] if self.phones else []
-        either += [lines.user_id == self.user_id] if self.user_id else []
-        found = [sa.or_(*either)] if either else []
+        found = self.about(lines)
         return [*found, lines.status == self.status] if self.status else found
+
+    def about(self, person: Any) -> list[Any]:
+        """Those on phone and user id alone, of lines or of recipients."""
+        either = [person.phone.in_(self.phones)] if self.phones else []
+        either += [person.user_id == self.user_id] if self.user_id else []
+        return [sa.or_(*either)] if either else []
 
 
 class ShownRow(NamedTuple):

@@ -141,11 +141,9 @@ class UnknownOutcomes:
                 f"request must be the id of a request, or at least its first {MIN_DIGITS} hexadecimal digits."
             )
         r = self._ledger.tables.recipients.c
-        first, last = (bytes.fromhex(text.ljust(32, digit)) for digit in "0f")
         query = unknown_recipients(self._ledger.tables, campaign.campaign_no).with_only_columns(r.request_id)
-        query = query.where(r.request_id.between(first, last)).distinct().order_by(r.request_id).limit(MAX_NAMED + 1)
-        rows = self._database.read(lambda connection: connection.execute(query).scalars().all())
-        found = [bytes(one).hex() for one in rows]
+        ids = self._database.read(lambda connection: connection.execute(query.distinct()).scalars().all())
+        found = sorted(one for one in (bytes(each).hex() for each in ids) if one.startswith(text))
         if not found:
             raise ConfigurationError(
                 f"Campaign {campaign_id!r} has no request with unknown recipients whose id begins with {text}."

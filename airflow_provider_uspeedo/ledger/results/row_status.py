@@ -106,13 +106,14 @@ class ResultRows:
     def recipients(self, campaign_no: int | None = None, *which: Any) -> tuple[sa.Select[Any], ...]:
         """One row per recipient, unless a current source row of a later attempt stands for it.
 
-        :param which: conditions on the recipient alone, by which an index finds some of a campaign.
+        :param which: conditions on the recipient alone, by which an index finds some of this campaign and of no other.
 
         Two statements: in most campaigns no attempt was followed by another one, and each recipient is at its first
         row. Only in the others each recipient is looked at.
         """
         recipient, campaign = self.recipient.c, self._campaign
-        found_by = sa.and_(recipient.campaign_no == campaign.c.campaign_no, *which)
+        # Not both: PostgreSQL would read the campaign's whole primary key, too, to join what it finds.
+        found_by = sa.and_(*which) if which else recipient.campaign_no == campaign.c.campaign_no
         there = looked_up(campaign, self.recipient, found_by)
         with_first = in_order(there, self._first, self._first.c.attempt_no == recipient.first_attempt)
         texts = {name: recipient[name] for name in _TEXTS}

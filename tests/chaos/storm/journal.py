@@ -106,6 +106,8 @@ class Journal:
         self.events: list[Event] = []
         self.texts: dict[str, list[Text]] = {}
         self.rejected: set[str] = set()
+        self.rejections: list[tuple[int, str, frozenset[str]]] = []
+        self.reopenings: list[tuple[int, int]] = []
         self.sessions: dict[str, set[str]] = {}
         self.decisions: list[Decision] = []
         self.claimed: dict[str, int] = {}
@@ -205,6 +207,7 @@ class Journal:
                 self.sessions.setdefault(person, set()).add(session)
             if listed:
                 self.rejected.update(rejected)
+                self.rejections.append((number, request, frozenset(rejected)))
 
     def accepted_of(self, request: str) -> frozenset[str]:
         """The people of a request whom the vendor has accepted through it so far."""
@@ -244,6 +247,19 @@ class Journal:
             decision.where_then = self.where(request)
             told = "refused" if decision.refused else f"taken, of {decision.decided}"
             self.note(f"has said it, and it is {told}", "the person", request, decision.people)
+
+    @contextmanager
+    def reopening(self) -> Any:
+        """Notes when a person lets rejected people be sent to again, and when that was over, whatever came of it."""
+        began = self.note("lets rejected people be sent to again", "the person")
+        try:
+            yield
+        finally:
+            self.reopenings.append((began, self.note("has re-opened rejected people", "the person")))
+
+    def reopened_between(self, began: int, ended: int) -> bool:
+        """A person may have let rejected people be sent to again between these two events."""
+        return any(over > began and begin < ended for begin, over in self.reopenings)
 
     # -- for the report of a failure ------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The person in a storm: stops and resumes the campaign, and says of unknown outcomes *sent* or *not sent*.
+"""The person in a storm: stops, resumes and re-opens the campaign, and says of unknown outcomes *sent* or *not sent*.
 
 A careful person looks into the vendor's journal first, and leaves it to the ledger to refuse what may still arrive. A
 person who lies says anything of anything, and takes it on themselves; the journal excuses what follows from that.
@@ -45,7 +45,9 @@ class StormPerson:
         """Does something now and then, above all while a request is held in its socket; resumes at the end."""
         statements = {chance.randrange(120): chance.choice(("closed", "deadlock")) for _ in range(2)}
         commits = {chance.randrange(25): chance.choice(("acknowledgement lost", "taken back")) for _ in range(2)}
-        actions = ["careful"] * 5 + ["stop", "resume", "as sent", "as sent"] + ["lie"] * (4 if self._lies else 0)
+        actions = (
+            ["careful"] * 5 + ["stop", "resume", "reopen", "as sent", "as sent"] + ["lie"] * (4 if self._lies else 0)
+        )
         self._vendor.attended = True
         with self._database.ledger(Actor(NAME, self._journal, statements, commits)) as ledger:
             while not over.is_set():
@@ -93,6 +95,10 @@ class StormPerson:
         if action == "resume":
             admin.resume(self._campaign)
             self._journal.note("resumes the campaign", NAME)
+            return
+        if action == "reopen":
+            with self._journal.reopening():
+                admin.reopen_rejected(self._campaign, reason="a storm", by="ann")
             return
         unknown = self._unknown(ledger)
         if not unknown:

@@ -60,6 +60,7 @@ class Verdict:
         yield from self._attempts()
         yield from self._decisions()
         yield from self._no_second_texts()
+        yield from self._no_second_requests_for_the_rejected()
         yield from self._states()
         yield from self._rows()
         yield from self._fates()
@@ -128,6 +129,27 @@ class Verdict:
                             f"request {later.request[-12:]}, and no untrue 'not sent' of the first excuses it",
                             person,
                         )
+
+    def _no_second_requests_for_the_rejected(self) -> Iterator[Complaint]:
+        """Whom the ledger knew to be rejected is sent to again only after a person has said so."""
+        arrivals = [event for event in self.journal.events if event.what == "arrives at the vendor"]
+        for number, request, rejected in self.journal.rejections:
+            for later in arrivals:
+                if later.number <= number or later.request == request:
+                    continue
+                for person in sorted(rejected & later.people):
+                    learned = self.journal.learned(request, person)
+                    known = learned is not None and learned < self.journal.claimed.get(later.request, -1)
+                    excused = self._called_not_sent(request, person)
+                    excused = excused or self.journal.reopened_between(number, later.number)
+                    if known and not excused:
+                        yield Complaint(f"{person} was rejected, and sent to again though nobody had re-opened", person)
+
+    def _called_not_sent(self, request: str, person: str) -> bool:
+        return any(
+            one.request == request and not one.as_sent and one.counts and person in one.people
+            for one in self.journal.decisions
+        )
 
     def _is_excused(self, person: str, earlier: Text, later: Text) -> bool:
         return any(

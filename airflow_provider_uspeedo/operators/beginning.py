@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an attempt begins with, for the first lines of its log: from the checked arguments and what they led to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_provider_uspeedo.core.attempt_log import Beginning
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.table_reader import TableReader
+    from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+    from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+    from airflow_provider_uspeedo.ledger.ledger import Ledger
+
+
+def beginning(
+    config: CampaignConfig, reading: TableReader, ledger: Ledger, location: LedgerLocation | None, hook: USpeedoHook
+) -> Beginning:
+    """Returns it; nothing of it is a secret, or a value of the table."""
+    slice_ = config.slice_
+    return Beginning(
+        table=reading.description,
+        rows=reading.rows_at_most,
+        template=config.template_id,
+        template_column=config.columns.template_id,
+        sender=config.sender_id,
+        sender_column=config.columns.sender_id,
+        campaign_id=config.campaign_id,
+        slice_="" if slice_.is_whole else str(slice_),
+        ledger=ledger.database.place,
+        results_table=str(ledger.results_name),
+        results_conn_id=location.conn_id if location else None,
+        api=hook.config.place,
+    )
