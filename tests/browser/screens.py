@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,7 +62,7 @@ class Screen:
         """Opens a path, or an address."""
         self.page.goto(path if "://" in path else self.base + path, wait_until="domcontentloaded")
 
-    def sees(self, text: str, within: Locator | None = None) -> Locator:
+    def sees(self, text: str | re.Pattern[str], within: Locator | None = None) -> Locator:
         """Waits until a text is shown; returns where."""
         found = (within or self.page).get_by_text(text).first
         found.wait_for()
