@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compile one pinned, hashed set of packages per supported Airflow minor, and one each of uv, a fuzzer, the peers.
+"""Compile one pinned, hashed set of packages per supported Airflow minor, and one each of what is used beside it.
 
 Run as ``make constraints``, or ``python constraints/compile.py 3.3 peers`` for some of them. The newest patch of a
 minor comes from whatever package index ``uv`` is set to; the sets name none.
@@ -40,6 +40,8 @@ FUZZ = ("atheris<3; python_version < '3.12'", "atheris>=3; python_version >= '3.
 """Each has wheels for its Pythons only."""
 DRIVERS = ("mysqlclient", "psycopg", "psycopg-binary")
 """The drivers that a ledger may use beside those of the extras; on top of the newest set, whose packages they need."""
+BROWSER = ("axe-playwright-python", "playwright", "pyee")
+"""What drives a browser, and what the newest set does not have of what that needs; the browser is Debian's."""
 OLDER_LIMITS = ("pandas<3",)
 """For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
 
@@ -122,10 +124,16 @@ def drivers() -> str:
     return compile_alone("--no-deps", requirements="\n".join(DRIVERS))
 
 
+def browser() -> str:
+    """Return the pinned, hashed set of what drives a browser; the newest set has the rest."""
+    return compile_alone("--no-deps", requirements="\n".join(BROWSER))
+
+
 ALONE = {
     "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
     "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
     "drivers": ("The other drivers of a ledger; for the newest set.", drivers),
+    "browser": ("What drives the browser of `make browser`; for the newest set.", browser),
     "fuzz": ("What `make fuzz` runs.", fuzzers),
 }
 """The sets without this project, by name: the first line of each, and what makes it."""

@@ -33,7 +33,7 @@ def _campaigns(
 
 async def _visible(person: Person, found: list[ListedCampaign]) -> list[ListedCampaign]:
     """Those whose DAGs the person may read."""
-    return [one for one in found if await person.may_look(await dags_of(one.attempt_names))]
+    return [one for one in found if await person.may_look(dags_of(one.attempt_names))]
 
 
 @router.get("/")

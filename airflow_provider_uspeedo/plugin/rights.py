@@ -19,7 +19,7 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_co
 from fastapi import Depends, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
 
-from airflow_provider_uspeedo.plugin.page_ledger import in_thread
+from airflow_provider_uspeedo.core.attempt_names import dag_of
 
 FORBIDDEN, NOT_FOUND = 403, 404
 
@@ -91,33 +91,6 @@ async def looking(request: Request, user: GetUserDep) -> Person:
 Looking = Annotated[Person, Depends(looking)]
 
 
-async def dags_of(attempt_names: Iterable[str]) -> frozenset[str]:
-    """The DAGs that attempts are of; see :func:`possible_dags`.
-
-    Ids of DAGs and of tasks may hold dots, so a name leaves open where one ends. It is what Airflow has; if it has
-    several of them, all count, and if it has none any more, all that could be meant.
-    """
-    groups = [possible for name in attempt_names if (possible := possible_dags(name))]
-    if not groups:
-        return frozenset()
-    known = await in_thread(_known_dags, sorted({one for possible in groups for one in possible}))
-    return frozenset(one for possible in groups for one in ([p for p in possible if p in known] or possible))
-
-
-def possible_dags(attempt_name: str) -> list[str]:
-    """The DAGs that the name of an attempt may begin with.
-
-    >>> possible_dags("remind.group.send/manual__1 try 1 map -1")
-    ['remind', 'remind.group']
-    """
-    parts = attempt_name.partition("/")[0].split(".")
-    return [".".join(parts[:count]) for count in range(1, len(parts))]
-
-
-def _known_dags(dag_ids: list[str]) -> set[str]:
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        return set(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(dag_ids))))
+def dags_of(attempt_names: Iterable[str]) -> frozenset[str]:
+    """The DAGs that attempts are of; none of those that no task has made."""
+    return frozenset(dag_id for name in attempt_names if (dag_id := dag_of(name)))

@@ -54,7 +54,7 @@ async def seeing(campaign: str, person: Looking) -> SeenCampaign:
     ledger, listed = await in_thread(_find, name_hash)
     if listed is None:
         raise HTTPException(NOT_FOUND)
-    dag_ids = await dags_of(listed.attempt_names)
+    dag_ids = dags_of(listed.attempt_names)
     if not await person.may_look(dag_ids):
         raise HTTPException(NOT_FOUND)
     return SeenCampaign(person, ledger, listed, await person.may_decide(dag_ids))

@@ -84,6 +84,7 @@ CHINESE: dict[str, str] = {
     "time": "时间 (UTC)",
     "nothing_sent": "尚未发送任何短信。",
     "attempt": "尝试",
+    "attempt_name": "任务尝试",
     "slice": "分片",
     "rows_read": "已读行数",
     "whole_table": "全部",

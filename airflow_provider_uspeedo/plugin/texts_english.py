@@ -78,11 +78,12 @@ ENGLISH: dict[str, str] = {
     "throughput": "Messages over time",
     "throughput_hint": "By the time at which their request was given to the network. The table below has the same "
     "numbers.",
-    "throughput_step": "Each point covers {0} seconds.",
+    "throughput_step": "One point for each {0} s.",
     "as_table": "The same as a table",
     "time": "Time (UTC)",
     "nothing_sent": "Nothing was sent yet.",
     "attempt": "Attempt",
+    "attempt_name": "Attempt of the task",
     "slice": "Slice",
     "rows_read": "Rows read",
     "whole_table": "all",

@@ -193,10 +193,10 @@ def test_requests_are_listed_page_by_page(ledger: Ledger, campaign: str) -> None
 def test_campaigns_of_a_task_are_found_by_their_attempts(ledger: Ledger, campaign: str) -> None:
     """By DAG, task and run; characters of LIKE are characters."""
     tasks = {
-        "1": "shop.send/run_1 try 1 map -1",
-        "2": "shop.send/run%1 try 2 map 3",
-        "3": "shop.group.send/run_1 try 1 map -1",
-        "4": "shopping.send/run_1 try 1 map -1",
+        "1": "shop/send/run_1 try 1 map -1",
+        "2": "shop/send/run%1 try 2 map 3",
+        "3": "shop/group.send/run_1 try 1 map -1",
+        "4": "shopping/send/run_1 try 1 map -1",
     }
     for name, task in tasks.items():
         ledger.open_attempt(f"{campaign} {name}", SPEC, name=task.replace("shop", f"shop{campaign}", 1))

@@ -95,7 +95,7 @@ def test_another_ledger_is_seen_once_the_setting_names_it(
     browser: Any, ledger: Ledger, monkeypatch: Any, tmp_path: Path
 ) -> None:
     """No page of the old one is shown from memory."""
-    ledger.open_attempt("one", SPEC, name="a.b/c try 1 map -1")
+    ledger.open_attempt("one", SPEC, name="a/b/c try 1 map -1")
     one = browser("viewer")
     assert one.get(f"/uspeedo/campaigns/{HEX}").status_code == 200
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", f'{{"conn_type": "sqlite", "host": "{tmp_path / "other.db"}"}}')

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
+from airflow_provider_uspeedo.core.attempt_names import attempt_name
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -183,7 +184,12 @@ class OnlyOneDag:
 
 @pytest.mark.parametrize(
     ("task", "is_seen"),
-    [("mine.send/r try 1 map -1", True), ("mine.too.send/r try 1 map -1", True), ("other.send/r try 1 map -1", False)],
+    [
+        (attempt_name("mine", "send", "r", 1, -1), True),
+        (attempt_name("mine.too", "a.send", "r", 1, -1), True),
+        (attempt_name("mine.not", "send", "r", 1, -1), False),
+        (attempt_name("other", "send", "r", 1, -1), False),
+    ],
 )
 def test_campaigns_of_other_dags_are_not_there(
     browser: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, task: str, is_seen: bool

@@ -24,7 +24,7 @@ ESCAPE = "\\"
 class TaskFilter:
     """The task instances whose campaigns are meant; ``""`` leaves a part open.
 
-    The ledger knows an attempt by the text ``dag.task/run try 1 map -1``, and by nothing else.
+    The ledger knows an attempt by its name, and by nothing else; see ``core/attempt_names.py``.
     """
 
     dag_id: str
@@ -33,7 +33,7 @@ class TaskFilter:
 
     def conditions(self, name: Any) -> list[Any]:
         """On the name of an attempt."""
-        begins = f"{self.dag_id}.{self.task_id}/" if self.task_id else f"{self.dag_id}."
+        begins = f"{self.dag_id}/{self.task_id}/" if self.task_id else f"{self.dag_id}/"
         found = [sa.func.substr(name, 1, len(begins)) == begins]
         if self.run_id:
             found.append(name.like(f"%/{escaped(self.run_id)} try %", escape=ESCAPE))

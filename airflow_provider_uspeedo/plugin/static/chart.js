@@ -49,7 +49,8 @@
         height: 240,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
         cursor: { drag: { x: false, y: false } },
-        scales: { y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
+        // One moment alone: a minute around it, since uPlot would show years.
+        scales: { x: { range: (_, low, high) => (low === high ? [low - 30, high + 30] : [low, high]) }, y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
         axes: [axis, { ...axis, size: 70 }],
         series: [{ label: names[0], value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...series],
       },
