@@ -5,19 +5,9 @@ from __future__ import annotations
 
 
 def attempt_name(dag_id: str, task_id: str, run_id: str, try_number: int, map_index: int) -> str:
-    """The name of a task's try.
+    """The name of a task's try. Airflow's ids hold no slash.
 
     >>> attempt_name("remind.all", "group.send", "manual__1", 2, -1)
     'remind.all/group.send/manual__1 try 2 map -1'
     """
     return f"{dag_id}/{task_id}/{run_id} try {try_number} map {map_index}"
-
-
-def dag_of(name: str) -> str:
-    """The DAG of an attempt; empty where the name is not that of a task's try. Airflow's ids hold no slash.
-
-    >>> dag_of("remind.all/group.send/manual__1 try 2 map -1")
-    'remind.all'
-    """
-    dag_id, slash, _ = name.partition("/")
-    return dag_id if slash else ""

@@ -12,7 +12,7 @@ from airflow_provider_uspeedo.ledger.admin.campaign_list import ListedCampaign, 
 from airflow_provider_uspeedo.plugin.forms import read_form
 from airflow_provider_uspeedo.plugin.page_ledger import OpenPageLedger, in_thread, open_ledger
 from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
-from airflow_provider_uspeedo.plugin.rights import Looking, Person, dags_of
+from airflow_provider_uspeedo.plugin.rights import Looking, Person
 from airflow_provider_uspeedo.plugin.same_origin import token_of
 
 PAGE = 25
@@ -33,7 +33,7 @@ def _campaigns(
 
 async def _visible(person: Person, found: list[ListedCampaign]) -> list[ListedCampaign]:
     """Those whose DAGs the person may read."""
-    return [one for one in found if await person.may_look(dags_of(one.attempt_names))]
+    return [one for one in found if await person.may_look(one.dag_ids)]
 
 
 @router.get("/")

@@ -20,8 +20,6 @@ from airflow_provider_uspeedo.hooks import ledger_connection
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Engine
-
     from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
@@ -95,22 +93,10 @@ def _open(location: LedgerLocation) -> OpenPageLedger:
     from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
     from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 
-    ledger = location.open_queries(timeout=REPEAT_SECONDS)
-    _connect_quickly(ledger.database.engine)
+    ledger = location.open_queries(REPEAT_SECONDS, CONNECT_SECONDS)
     return OpenPageLedger(
         location.conn_id, location.results_table, ledger.database.place, CampaignPages(ledger), LedgerAdmin(ledger)
     )
-
-
-def _connect_quickly(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        return
-    from sqlalchemy import event
-
-    def shorten(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
-        options["connect_timeout"] = min(int(options.get("connect_timeout") or CONNECT_SECONDS), CONNECT_SECONDS)
-
-    event.listen(engine, "do_connect", shorten, insert=True)
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, **named: Any) -> T:

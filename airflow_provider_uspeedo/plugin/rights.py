@@ -11,15 +11,13 @@ Airflow's own dependencies decide, so that every auth manager and teams are resp
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_connection, requires_access_dag
 from fastapi import Depends, HTTPException, Request
 from starlette.concurrency import run_in_threadpool
-
-from airflow_provider_uspeedo.core.attempt_names import dag_of
 
 FORBIDDEN, NOT_FOUND = 403, 404
 
@@ -89,8 +87,3 @@ async def looking(request: Request, user: GetUserDep) -> Person:
 
 
 Looking = Annotated[Person, Depends(looking)]
-
-
-def dags_of(attempt_names: Iterable[str]) -> frozenset[str]:
-    """The DAGs that attempts are of; none of those that no task has made."""
-    return frozenset(dag_id for name in attempt_names if (dag_id := dag_of(name)))

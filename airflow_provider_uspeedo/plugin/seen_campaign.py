@@ -10,7 +10,7 @@ from fastapi import Depends, HTTPException
 
 from airflow_provider_uspeedo.ledger.admin.campaign_list import ListedCampaign
 from airflow_provider_uspeedo.plugin.page_ledger import OpenPageLedger, in_thread, open_ledger
-from airflow_provider_uspeedo.plugin.rights import FORBIDDEN, NOT_FOUND, Looking, Person, dags_of
+from airflow_provider_uspeedo.plugin.rights import FORBIDDEN, NOT_FOUND, Looking, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,9 @@ async def seeing(campaign: str, person: Looking) -> SeenCampaign:
     ledger, listed = await in_thread(_find, name_hash)
     if listed is None:
         raise HTTPException(NOT_FOUND)
-    dag_ids = dags_of(listed.attempt_names)
-    if not await person.may_look(dag_ids):
+    if not await person.may_look(listed.dag_ids):
         raise HTTPException(NOT_FOUND)
-    return SeenCampaign(person, ledger, listed, await person.may_decide(dag_ids))
+    return SeenCampaign(person, ledger, listed, await person.may_decide(listed.dag_ids))
 
 
 Seeing = Annotated[SeenCampaign, Depends(seeing)]

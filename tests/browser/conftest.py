@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +36,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningUi]:
-    with started(tmp_path_factory.mktemp("airflow-ui") / "home") as running:
+def ui() -> Iterator[RunningUi]:
+    """In a folder with a short name, which screenshots show."""
+    with tempfile.TemporaryDirectory(prefix="airflow-") as folder, started(Path(folder) / "home") as running:
         yield running
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.core.attempt_names import attempt_name
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import ConfigurationError
@@ -219,6 +220,17 @@ def test_campaigns_of_a_task_are_found_by_their_attempts(ledger: Ledger, campaig
     assert [one.line.campaign_id[-1] for one in older] == ["2", "1"]
     assert len(pages.campaigns(50, word=f"{campaign} ".upper())) == 4
     assert pages.campaigns(50, word="100% of_nothing") == []
+
+
+def test_a_campaign_is_of_every_dag_that_had_a_part_in_it(ledger: Ledger, campaign: str) -> None:
+    """A decision is of none, nor is what no task began."""
+    for dag in ("b", "a.x", "c", "b"):
+        ledger.open_attempt(campaign, SPEC, name=attempt_name(dag, "send", "r/1", 1, -1))
+    ledger.open_attempt(campaign, SPEC, name="no task")
+    resolve(ledger, campaign, as_sent=True, by="d/ann")
+    found = CampaignPages(ledger).find(campaign_hash(campaign))
+    assert found is not None
+    assert found.dag_ids == {"a.x", "b", "c"}
 
 
 def test_counts_add_up_to_the_results(ledger: Ledger, campaign: str) -> None:

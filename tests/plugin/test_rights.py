@@ -203,9 +203,3 @@ def test_campaigns_of_other_dags_are_not_there(
     for where, right in RIGHTS.items():
         if "{campaign}" in where and right != UNMASK:
             assert (ask(one, where).status_code == 404) != is_seen, where
-
-
-def test_the_address_without_a_slash_leads_to_the_page(browser: Any, ledger: Ledger) -> None:
-    answer = browser("viewer").client.get("/uspeedo", follow_redirects=True)
-    assert answer.status_code == 200
-    assert "SMS campaigns" in text_of(answer)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews
 from airflow_provider_uspeedo.ledger.admin.reports import CampaignLine
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
+from airflow_provider_uspeedo.ledger.store.expressions import before_slash
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 
 MAX_ATTEMPTS_SEARCHED = 100_000
@@ -46,14 +47,13 @@ class ListedCampaign:
 
     :param number: the ledger's own; the next page begins below the last one.
     :param name_hash: the hash by which addresses name it.
-    :param attempt_names: the names of its first and last attempt in the order of their texts, and of its newest: which
-        tasks it is of. Decisions are not among them.
+    :param dag_ids: the DAGs whose tasks its attempts are of; see ``core/attempt_names.py``.
     """
 
     number: int
     name_hash: bytes
     line: CampaignLine
-    attempt_names: tuple[str, ...]
+    dag_ids: frozenset[str]
 
 
 class CampaignList:
@@ -96,25 +96,21 @@ class CampaignList:
     def described(self, connection: Connection, rows: Sequence[Any]) -> list[ListedCampaign]:
         """Rows of the campaigns' table with what is said of each."""
         lines = self._overviews.lines(connection, rows)
-        names = self._names(connection, [row.campaign_no for row in rows])
+        dag_ids = self._dag_ids(connection, [row.campaign_no for row in rows])
         return [
-            ListedCampaign(
-                row.campaign_no,
-                bytes(row.name_hash),
-                line,
-                tuple(dict.fromkeys(name for name in (*names.get(row.campaign_no, ()), line.last_attempt) if name)),
-            )
+            ListedCampaign(row.campaign_no, bytes(row.name_hash), line, frozenset(dag_ids.get(row.campaign_no, ())))
             for row, line in zip(rows, lines, strict=True)
         ]
 
-    def _names(self, connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
+    def _dag_ids(self, connection: Connection, numbers: Sequence[int]) -> dict[int, set[str]]:
+        """The DAGs of each campaign's attempts; a person's decision is of none."""
         a = self._t.attempts.c
-        query = (
-            sa.select(a.campaign_no, sa.func.min(a.name), sa.func.max(a.name))
-            .where(a.campaign_no.in_(list(numbers)), a.part != part_hash(DECISION))
-            .group_by(a.campaign_no)
-        )
-        return {number: (first, last) for number, first, last in connection.execute(query)}
+        query = sa.select(a.campaign_no, before_slash(a.name).label("dag_id")).distinct()
+        query = query.where(a.campaign_no.in_(list(numbers)), a.part != part_hash(DECISION), a.name.like("%/%"))
+        found: dict[int, set[str]] = {}
+        for number, dag_id in connection.execute(query):
+            found.setdefault(number, set()).add(dag_id)
+        return found
 
     def _of_task(self, task: TaskFilter, before: int | None, limit: int) -> Any:
         """Numbers of campaigns, as a subquery; MariaDB wants a LIMIT one level further down."""
