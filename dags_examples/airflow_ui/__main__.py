@@ -93,6 +93,7 @@ def _welcome(home: Home, passwords: dict[str, str]) -> list[str]:
         f"  Airflow    {home.url}",
         *(f"               user {user:<7} password {password}" for user, password in passwords.items()),
         f"  Begin      {home.url}/dags/{FIRST}   Trigger, and Trigger once more",
+        f"  Campaigns  {home.url}/plugin/sms-campaigns   what became of each row",
         f"  Inbox      {home.sandbox_url}   every text; no real message is sent",
         f"  Table      {_short(home.people)}   {ROWS:,} made-up people, templates {' and '.join(TEMPLATES)}",
         f"  Logs       {_short(home.folder)}/*.log",
