@@ -28,12 +28,12 @@ class Browser:
 
     def counted(self, path: str) -> Any:
         """The page of a campaign once its rows are counted: that is done in the background."""
-        for _ in range(200):
+        for _ in range(1_200):
             answer = self.get(path)
             if "Being counted" not in answer.text:
                 return answer
             time.sleep(0.05)
-        raise AssertionError("not counted within 10 seconds")
+        raise AssertionError("not counted within a minute")
 
     def post(self, path: str, fields: dict[str, Any] | None = None, *, token: str | None = None, **headers: str) -> Any:
         """Sends a form, with the token of the page that it is on, or another one."""

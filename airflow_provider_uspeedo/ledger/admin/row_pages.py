@@ -31,6 +31,8 @@ from airflow_provider_uspeedo.ledger.store.states import RequestState
 WINDOW = 2_000
 """Row numbers that one statement looks at."""
 MAX_REQUESTS_AT_ONCE = 64
+SECONDS = 0.25
+"""A page that is not full by then ends."""
 FEW = 10
 """So few rows of some requests: the next time more requests are asked about."""
 _NEVER_SENT = (Status.INVALID, Status.DUPLICATE)
@@ -41,9 +43,11 @@ _MAY_ARRIVE = (RequestState.SENDING, RequestState.UNKNOWN)
 class RowPages:
     """Reads pages; each method is called within one transaction."""
 
-    def __init__(self, rows: ResultRows, *, seconds: float = 0.25, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rows: ResultRows, *, seconds: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rows, self._t = rows, rows.tables
-        self._seconds, self._clock = seconds, clock
+        self._seconds, self._clock = SECONDS if seconds is None else seconds, clock
 
     def page(self, connection: Connection, campaign_no: int, place: RowPlace, limit: int, which: RowFilter) -> RowPage:
         """The rows from a place on."""

@@ -112,8 +112,9 @@ class ResultRows:
         row. Only in the others each recipient is looked at.
         """
         recipient, campaign = self.recipient.c, self._campaign
-        # Not both: PostgreSQL would read the campaign's whole primary key, too, to join what it finds.
-        found_by = sa.and_(*which) if which else recipient.campaign_no == campaign.c.campaign_no
+        # A sum has no index: PostgreSQL would read the campaign's whole primary key, too, to join what it finds.
+        number = recipient.campaign_no + 0 if which else recipient.campaign_no
+        found_by = sa.and_(number == campaign.c.campaign_no, *which)
         there = looked_up(campaign, self.recipient, found_by)
         with_first = in_order(there, self._first, self._first.c.attempt_no == recipient.first_attempt)
         texts = {name: recipient[name] for name in _TEXTS}
