@@ -45,6 +45,10 @@ def get_provider_info() -> dict[str, Any]:
                 "name": "send_batch_sms",
             }
         ],
+        "extra-links": [
+            "airflow_provider_uspeedo.links.campaign_links.CampaignLink",
+            "airflow_provider_uspeedo.links.campaign_links.ResultsQueryLink",
+        ],
         "connection-types": [
             {
                 "connection-type": "uspeedo",

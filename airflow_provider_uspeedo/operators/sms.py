@@ -28,7 +28,9 @@ from airflow_provider_uspeedo.errors import (
     USpeedoError,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.beginning import beginning
@@ -158,6 +160,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5f0e3"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
@@ -307,6 +310,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
 
     def _attempt(self, context: Any) -> dict[str, Any]:
         """One attempt, with each of its errors as what Airflow should do about it."""
+        announce_runbook()
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
