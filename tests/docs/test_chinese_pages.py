@@ -36,7 +36,8 @@ class Section:
     """What a section has, in whichever language.
 
     :param name: what stands for its heading: the words in the address of the English one.
-    :param code: the opening fence and the code without its comments, of each piece.
+    :param code: the opening fence and the code of each piece, without comments. The files that a directive names are
+        seen from one folder further down in Chinese.
     :param rows: the pieces of code in the first cell of each row of its tables.
     """
 
@@ -62,7 +63,7 @@ def sections(text: str, prefix: str | None = None) -> list[Section]:
     for line in text.splitlines():
         if line.startswith("```"):
             if fence:
-                found[-1].code.append(fence + piece)
+                found[-1].code.append((fence + piece).replace("../", "") if "{" in fence else fence + piece)
             fence, piece = ("", "") if fence else (line, "")
         elif fence:
             written = re.sub(_COMMENT.get(fence.strip("`"), r"(?!)"), "", line).rstrip()
@@ -133,6 +134,13 @@ def test_comments_in_code_are_prose():
     assert differences(english, chinese, "zh-") == []
     other = chinese.replace("= 1", "= 2")
     assert differences(english, other, "zh-") == ["Section a: code other than on the English page."]
+
+
+def test_a_directive_names_the_same_file_from_another_folder():
+    """And no other one."""
+    english, chinese = "# A\n```{raw} html\n:file: a.svg\n```\n", "(zh-a)=\n# 甲\n```{raw} html\n:file: ../a.svg\n```\n"
+    assert differences(english, chinese, "zh-") == []
+    assert differences(english, chinese.replace("a.svg", "b.svg"), "zh-") != []
 
 
 @pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=lambda page: page.name)
