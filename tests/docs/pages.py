@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*(path for path in DOCS.rglob("*.md") if "_build" not in path.parts), *ROOT.glob("*.md")])
 """All of them, the README among them."""
 
-_FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<code>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _LABEL = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -74,7 +75,7 @@ def code(language: str, pages: list[Path] = PAGES) -> list[Code]:
         for piece in _FENCE.finditer(text):
             if piece["language"] == language:
                 above = _HEADING.findall(_FENCE.sub("", text[: piece.start()]))
-                found.append(Code(page, language, piece["code"], above[-1] if above else ""))
+                found.append(Code(page, language, textwrap.dedent(piece["code"]), above[-1] if above else ""))
     return found
 
 
