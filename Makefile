@@ -17,6 +17,9 @@ DRIVER_DECIDES := broken_handshake connections creating databases deciding drive
 	readings repetition results settling_faults staging states taking_over
 RANDOM_SEED ?= $(shell date +%s)
 
+NEWEST := 3.3
+PACKAGE := $(shell find airflow_provider_uspeedo -type f -not -name '*.pyc')
+
 # uv: the one on PATH, or a pinned one from the package index.
 OWN_UV := .cache/uv/bin/uv
 UV := $(if $(shell uv --version 2>/dev/null),uv,$(OWN_UV))
@@ -25,7 +28,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo test lint format types layers docs diagrams databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
+.PHONY: help venv demo airflow-ui browser screenshots test lint format types layers docs diagrams databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +37,15 @@ venv: .venv/.ready ## Make .venv: the newest Airflow, this package, every tool
 
 demo: .venv/.ready ## Text 5,000 made-up people through Airflow and a sandbox on this machine
 	$(BIN)/python -m dags_examples.demo
+
+airflow-ui: .venv-ui/.wheel ## Start Airflow with the built wheel, a sandbox and the example DAGs; Ctrl-C stops it; AIRFLOW_UI="--port 9090"
+	@exec .venv-ui/bin/python -m dags_examples.airflow_ui $(AIRFLOW_UI)
+
+browser: .venv/.browser .venv-ui/.wheel ## Look at every screen of that in a headless Chromium (Debian: apt-get install chromium)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m browser tests/browser
+
+screenshots: .venv/.browser .venv-ui/.wheel ## Do that, and take the screenshots of the documents anew
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m browser tests/browser --screenshots=docs/images
 
 test: .venv/.ready ## Run the fast tests
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
@@ -154,6 +166,23 @@ endef
 # Airflow's OpenLineage provider and a client of StatsD, beside the pinned set that has what they need.
 .venv/.observability: .venv/.ready constraints/observability.txt | $(NEEDED_UV)
 	VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --require-hashes -r constraints/observability.txt
+	touch $@
+
+# What drives the browser, beside the pinned set likewise.
+.venv/.browser: .venv/.ready constraints/browser.txt | $(NEEDED_UV)
+	VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --require-hashes -r constraints/browser.txt
+	touch $@
+
+# The environment of `make airflow-ui`: this package as its users have it, from a wheel.
+.venv-ui/.ready: constraints/airflow-$(NEWEST).txt | $(NEEDED_UV)
+	test -x $(@D)/bin/python || $(UV) venv --quiet --no-python-downloads --python $(PYTHON) $(@D)
+	VIRTUAL_ENV=$(CURDIR)/$(@D) $(UV) pip sync --quiet --compile-bytecode --require-hashes $<
+	touch $@
+
+.venv-ui/.wheel: .venv-ui/.ready pyproject.toml README.md docs/runbook.md $(PACKAGE)
+	rm -rf build/wheel
+	.venv-ui/bin/python -m hatchling build --target wheel --directory build/wheel
+	VIRTUAL_ENV=$(CURDIR)/.venv-ui $(UV) pip install --quiet --no-deps --offline --reinstall build/wheel/*.whl
 	touch $@
 
 .venv-fuzz/.ready: constraints/fuzz.txt | $(NEEDED_UV)

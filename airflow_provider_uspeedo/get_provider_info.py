@@ -34,6 +34,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_uspeedo.operators.sms",
                     "airflow_provider_uspeedo.operators.receipts",
                     "airflow_provider_uspeedo.operators.export",
+                    "airflow_provider_uspeedo.operators.resolve",
                 ],
             },
         ],
@@ -43,6 +44,10 @@ def get_provider_info() -> dict[str, Any]:
                 "class-name": "airflow_provider_uspeedo.decorators.send_batch_sms.send_batch_sms_task",
                 "name": "send_batch_sms",
             }
+        ],
+        "extra-links": [
+            "airflow_provider_uspeedo.links.campaign_links.CampaignLink",
+            "airflow_provider_uspeedo.links.campaign_links.ResultsQueryLink",
         ],
         "connection-types": [
             {

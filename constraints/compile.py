@@ -44,6 +44,8 @@ DRIVERS = ("mysqlclient", "psycopg", "psycopg-binary")
 """The drivers that a ledger may use beside those of the extras; on top of the newest set, whose packages they need."""
 OBSERVABILITY = ("apache-airflow-providers-openlineage", "statsd")
 """What asks operators for lineage, and what sends metrics; on top of the newest set, too."""
+BROWSER = ("axe-playwright-python", "playwright", "pyee")
+"""What drives a browser, and what the newest set does not have of what that needs; the browser is Debian's."""
 OLDER_LIMITS = ("pandas<3",)
 """For all but the newest: their XCom cannot serialise a DataFrame of pandas 3."""
 
@@ -162,11 +164,17 @@ def observability() -> str:
     return compile_alone(f"--constraint={newest}", *had, "--no-annotate", requirements="\n".join(OBSERVABILITY))
 
 
+def browser() -> str:
+    """Return the pinned, hashed set of what drives a browser; the newest set has the rest."""
+    return compile_alone("--no-deps", requirements="\n".join(BROWSER))
+
+
 OTHERS = {
     "uv": ("What makes the environments where uv is not installed.", partial(compile_alone, requirements="uv")),
     "peers": ("The tools that this package is measured beside.", partial(compile_alone, "--group=peers")),
     "drivers": ("The other drivers of a ledger; for the newest set.", drivers),
     "observability": ("What receives lineage and metrics; for the newest set.", observability),
+    "browser": ("What drives the browser of `make browser`; for the newest set.", browser),
     "fuzz": ("What `make fuzz` runs.", fuzzers),
     "release": ("What `make dist` runs.", partial(compile_alone, requirements="cyclonedx-bom\nhatchling\ntwine")),
     "nox": ("What `make versions` runs.", partial(compile_alone, requirements="nox")),

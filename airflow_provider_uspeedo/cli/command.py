@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.cli import (
     list_and_show,
     maintenance,
     reopen,
-    resolve,
+    resolve_unknown,
     stop_and_resume,
     suppress,
 )
@@ -66,7 +66,7 @@ for verb in (
     explain.explain,
     list_and_show.list_,
     list_and_show.show,
-    resolve.resolve,
+    resolve_unknown.resolve,
     reopen.reopen,
     stop_and_resume.stop,
     stop_and_resume.resume,

@@ -7,7 +7,7 @@ says nothing, to a reader of a copy of the list alone. Hashes of two ledgers hav
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ PHONE_KEY_BYTES = 32
 """Length of the key: random bytes, made once for a ledger."""
 PHONE_HASH_BYTES = 32
 """Length of a hash."""
+_INNER_PAD, _OUTER_PAD = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
 
 
 class PhoneHasher:
@@ -35,7 +36,10 @@ class PhoneHasher:
                 f"The ledger's phone_key has {len(key)} bytes instead of {PHONE_KEY_BYTES}: it was changed by hand. "
                 "Restore it from a backup: hashes that were made with another key match no phone."
             )
-        self._started = hmac.new(key, digestmod="sha256")
+        # HMAC as RFC 2104 has it. A campaign hashes each phone several times, and `hmac` takes twice as long for it.
+        block = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD))
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
     def __repr__(self) -> str:
         return "PhoneHasher()"
@@ -60,11 +64,12 @@ class PhoneHasher:
 
     def of_phones(self, phones: Iterable[str]) -> list[bytes]:
         """:meth:`of` each of the phones."""
-        copy, found = self._started.copy, []
+        inner, outer, found = self._inner.copy, self._outer.copy, []
         for phone in phones:
-            digest = copy()
-            digest.update(phone.encode())
-            found.append(digest.digest())
+            text, whole = inner(), outer()
+            text.update(phone.encode())
+            whole.update(text.digest())
+            found.append(whole.digest())
         return found
 
     def of_column(self, phones: pa.Array) -> pa.Array:

@@ -74,8 +74,11 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
     return Ledger(open_ledger_engine(results_conn_id), results_table)
 
 
-def open_ledger_engine(results_conn_id: str | None) -> Engine:
-    """The engine of a ledger's database; see :func:`open_ledger`."""
+def open_ledger_engine(results_conn_id: str | None, *, max_connect_seconds: int | None = None) -> Engine:
+    """The engine of a ledger's database; see :func:`open_ledger`.
+
+    :param max_connect_seconds: a server is not waited for longer, whatever the connection says.
+    """
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     if results_conn_id is None:
@@ -87,6 +90,9 @@ def open_ledger_engine(results_conn_id: str | None) -> Engine:
     else:
         refuse_wrong_port(url.port, results_conn_id)
         refuse_wrong_arguments(url.get_backend_name(), arguments, results_conn_id)
+        if max_connect_seconds is not None:
+            own = arguments["connect_timeout"] or max_connect_seconds  # to libpq 0 means no limit
+            arguments = {**arguments, "connect_timeout": min(own, max_connect_seconds)}
     return _guarded(open_engine(url, connect_args=arguments), f"Connection {results_conn_id!r}", arguments)
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.hooks import ledger_connection
@@ -61,15 +61,20 @@ class LedgerLocation:
         with self._errors_name_settings():
             return ledger_connection.open_ledger(self.conn_id, self.results_table)
 
-    def open_queries(self) -> LedgerQueries:
+    def open_queries(self, timeout: float | None = None, max_connect_seconds: int | None = None) -> LedgerQueries:
         """The ledger, to be read.
 
+        :param timeout: seconds for which a transaction is repeated while the database fails in a passing way;
+            ``None``: as long as a task would.
+        :param max_connect_seconds: see :func:`.ledger_connection.open_ledger_engine`.
         :raises ConfigurationError: as :meth:`open_ledger`.
         """
         from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
+        how: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
         with self._errors_name_settings():
-            return LedgerQueries(ledger_connection.open_ledger_engine(self.conn_id), self.results_table)
+            engine = ledger_connection.open_ledger_engine(self.conn_id, max_connect_seconds=max_connect_seconds)
+            return LedgerQueries(engine, self.results_table, **how)
 
     @contextmanager
     def _errors_name_settings(self) -> Iterator[None]:

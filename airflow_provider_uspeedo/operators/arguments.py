@@ -100,12 +100,13 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
     """
     from airflow_provider_uspeedo.campaign.config import DEFAULT_MAX_RATIO, MAX_UNKNOWN_REQUESTS, CampaignConfig
     from airflow_provider_uspeedo.campaign.price_list import read_prices
+    from airflow_provider_uspeedo.core.attempt_names import attempt_name
     from airflow_provider_uspeedo.core.rows import Columns
     from airflow_provider_uspeedo.core.slices import WHOLE
     from airflow_provider_uspeedo.operators.plan_argument import fingerprint_of
 
     task_instance = context["ti"]
-    task = f"{task_instance.dag_id}/{task_instance.task_id}"
+    reader = f"{task_instance.dag_id}/{text_or_none(operator.same_table_as) or task_instance.task_id}"
     map_index = getattr(task_instance, "map_index", -1)
     slice_ = slice_of(operator.slice)
     return CampaignConfig(
@@ -140,8 +141,10 @@ def config_of(operator: Any, context: Any) -> CampaignConfig:
         max_segments=_unless_empty(whole_number, "max_segments", operator.max_segments),
         slice_=slice_ or WHOLE,
         # All slices of one table are one part; other mapped instances read their own tables.
-        part=f"{task}/{map_index if slice_ is None else -1}",
-        attempt_name=f"{task}/{task_instance.run_id} try {task_instance.try_number} map {map_index}",
+        part=f"{reader}/{map_index if slice_ is None else -1}",
+        attempt_name=attempt_name(
+            task_instance.dag_id, task_instance.task_id, task_instance.run_id, task_instance.try_number, map_index
+        ),
     )
 
 

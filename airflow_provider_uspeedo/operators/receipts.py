@@ -27,7 +27,9 @@ from airflow_provider_uspeedo.errors import (
     Refused,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
 from airflow_provider_uspeedo.operators.lineage import LineageDataset, ReportsLineage, dataset_of_results
 from airflow_provider_uspeedo.operators.observability import describe_outlets
@@ -75,6 +77,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         "until", "min_delivery_rate",
     )  # fmt: skip
     ui_color = "#d5e8f0"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
@@ -129,6 +132,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), self._messages),)
 
     def _collect(self, context: Any) -> dict[str, Any]:
+        announce_runbook()
         try:
             return self._run(context)
         except LedgerUnavailable as error:

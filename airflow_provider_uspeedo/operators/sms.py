@@ -28,7 +28,9 @@ from airflow_provider_uspeedo.errors import (
     USpeedoError,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
 from airflow_provider_uspeedo.operators.beginning import beginning
@@ -119,6 +121,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
     :param max_unknown_requests: so many requests in a row without an answer stop the attempt; the next one goes on with
         a single recipient. ``None``: the circuit breaker is off.
     :param canary: the number of recipients that are sent first; the others follow only if these are accepted.
+    :param same_table_as: the ``task_id`` of a task of this DAG that reads the same table for the same campaign before
+        this one: its rows are in the results once, as this task found them. Without it, each task has rows of its own.
     :param slice: which slice of the table this task instance sends, ``"1/8"`` to ``"8/8"``, chosen by the recipients'
         keys; map over :func:`slices`.
     :param results_conn_id: connection (``postgres``, ``mysql`` or ``sqlite``) of the database that holds the ledger
@@ -147,7 +151,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         "key_columns", "campaign_id",
         "chunk_size",
         "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
-        "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
+        "max_invalid_ratio", "max_unknown_requests", "canary", "slice", "same_table_as",
         "results_conn_id", "results_table", "dry_run",
         "uspeedo_conn_id",
         "sql", "sql_conn_id", "parameters", "sql_hook_params",
@@ -156,6 +160,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql"}
     ui_color = "#d5f0e3"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
@@ -190,6 +195,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         results_conn_id: str | None = None,
         results_table: str | None = None,
         dry_run: bool | str = False,
+        same_table_as: str | None = None,
         plan: Any = NOTSET,
         prices: Any = None,
         max_cost: float | str | None = None,
@@ -229,6 +235,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         self.max_unknown_requests = max_unknown_requests
         self.canary = canary
         self.slice = slice
+        self.same_table_as = same_table_as
         self.results_conn_id = results_conn_id
         self.results_table = results_table
         self.plan = plan
@@ -303,6 +310,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
 
     def _attempt(self, context: Any) -> dict[str, Any]:
         """One attempt, with each of its errors as what Airflow should do about it."""
+        announce_runbook()
         try:
             return self._execute(context)
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:

@@ -296,3 +296,26 @@ def test_a_dry_run_sends_and_writes_nothing(
     assert accepted() == []
     with closing(sqlite3.connect(ledger)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+def test_a_task_that_reads_the_table_of_another_one_replaces_its_rows(
+    task: dict[str, Any], people: People, tmp_path: Path, ledger: Path, accepted: Accepted
+) -> None:
+    """The results show each row once, as the last of the two found it; a task that does not say so has its own rows."""
+    table = tmp_path / "people.parquet"
+    rows = people.table(table, 3)
+    campaign = {**task, "campaign_id": "of two tasks"}
+
+    def in_the_results() -> int:
+        with closing(sqlite3.connect(ledger)) as connection:
+            return int(connection.execute("SELECT count(*) FROM uspeedo_results").fetchone()[0])
+
+    try_task(campaign, task_id="send")
+    more = people(1)
+    write(table, [*rows, *more])
+    again = try_task({**campaign, "task_id": "send_again", "same_table_as": "send"}, task_id="send_again")
+    assert (again.counts, again.summary["accepted_now"]) == ({"accepted": 4}, 1)
+    assert in_the_results() == 4
+    try_task({**campaign, "task_id": "another"}, task_id="another")
+    assert in_the_results() == 8
+    assert sorted(accepted()) == phones([*rows, *more])

@@ -31,6 +31,7 @@ from tests.benchmarks.results import Results, missing, record
 from tests.benchmarks.runner import Stage
 from tests.benchmarks.scenes import SHORT, SIZES, WAITS, Scene
 from tests.benchmarks.turns import Turns, Who, say
+from tests.benchmarks.with_policy import with_policy
 from tests.ledger.servers import DEFAULT_URLS, administrator, empty_database, server_url
 
 DOCS = ROOT / "docs"
@@ -38,7 +39,7 @@ WORK = ROOT / "build" / "benchmarks"
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
 CONTENDERS = all_contenders()
 IMPORTS, IMPORTS_SHORT = 9, 1
-PARTS = ("sizes", "waits", "messy", "history", "small")
+PARTS = ("sizes", "waits", "messy", "policy", "history", "small")
 """What can be measured by itself."""
 
 
@@ -123,6 +124,9 @@ def measure_own(turns: Turns, parts: set[str], size: own.Size, imported: int) ->
     found: dict[str, Any] = {"imports": []}
     if "small" in parts:
         found["imports"] = imports.seconds_of_imports(imported)
+    if "policy" in parts:
+        found["policy"] = with_policy(turns, size.messy_rows, size.rounds, listed=size.listed)
+        keep(turns, "policy", found["policy"])
     for part in ("messy", "history", "small"):
         if part in parts:
             found[part] = getattr(own, part)(turns, size)

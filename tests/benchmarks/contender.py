@@ -32,6 +32,7 @@ class Job:
         and send it once.
     :param expects: the rows in each status after each campaign; ``None``: all are accepted.
     :param fails: the task must end with an error, and its counts be those.
+    :param policy: the operator's argument, where there is one.
     :param warm: what is imported when it is first needed is imported before the clock starts.
     """
 
@@ -43,6 +44,7 @@ class Job:
     campaigns: list[str] = field(default_factory=lambda: ["benchmark"])
     expects: dict[str, int] | None = None
     fails: bool = False
+    policy: dict[str, Any] | None = None
     warm: bool = True
 
 

@@ -29,6 +29,7 @@ class Size:
 
     :param rounds: of messy tables, and of those in a ledger with a history.
     :param messy_rows: of each messy table.
+    :param listed: phones on each list of a contact policy.
     :param history: recipients in a ledger with a history.
     :param history_campaigns: the campaigns that they are in, each with the same people.
     :param small: rows of small tables.
@@ -38,6 +39,7 @@ class Size:
 
     rounds: int = 2
     messy_rows: int = 200_000
+    listed: int = 100_000
     history: int = 10_000_000
     history_campaigns: int = 10
     small: tuple[int, ...] = (1_000, 10_000)
@@ -45,7 +47,7 @@ class Size:
     daily: int = 100
 
 
-SHORT = Size(1, 4_000, 20_000, 10, (1_000, 2_000), 1, 5)
+SHORT = Size(1, 4_000, 2_000, 20_000, 10, (1_000, 2_000), 1, 5)
 
 
 # -- messy tables ------------------------------------------------------------------------------------------------------

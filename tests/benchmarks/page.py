@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from statistics import median
 
-from tests.benchmarks import page_own
+from tests.benchmarks import page_own, with_policy
 from tests.benchmarks.contender import ROOT, all_contenders
 from tests.benchmarks.goals import GOALS
 from tests.benchmarks.page_own import NOT_RUN, written
@@ -35,6 +35,7 @@ def tables(results: Results) -> str:
     parts += ["### With latency", *latency(results)]
     parts += ["### Reruns", reruns(results)]
     parts += ["### Messy tables", *page_own.messy(results)]
+    parts += with_policy.page(results.raw.get("policy"))
     parts += ["### A ledger with a history", *page_own.history(results)]
     parts += ["### Small tables", *page_own.small(results), "### Import", imports(results)]
     return "\n\n".join([*parts, END])

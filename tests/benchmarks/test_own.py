@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import own, page_own
+from tests.benchmarks import own, page_own, with_policy
 from tests.benchmarks.command import list_campaigns
 from tests.benchmarks.contender import Job, all_contenders
 from tests.benchmarks.documented import ask_once, queries
@@ -81,6 +81,16 @@ def test_every_name_has_a_quote_in_the_table_of_quotes(tmp_path):
     """A quote is what JSON must escape."""
     (case,) = (case for case in CASES if case.name == "quotes")
     assert all('"' in message[3] for message in messages_of(case.table(100, tmp_path)))
+
+
+def test_a_policy_that_keeps_nobody_back_sends_the_same_messages(tmp_path):
+    """Else its seconds would be of another table."""
+    found = with_policy.with_policy(package_on(tmp_path), 300, 1, listed=50)
+    (plays,) = found["plays"].values()
+    assert [len(plays[run]) for run in ("without", "with")] == [1, 1]
+    assert is_figure(with_policy.times(plays))
+    assert "| Times | " in "\n".join(with_policy.page(found))
+    assert list(with_policy.page(None)) == []
 
 
 def test_a_table_of_invalid_rows_ends_as_expected(tmp_path):

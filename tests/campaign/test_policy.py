@@ -18,6 +18,7 @@ from airflow_provider_uspeedo.errors import CampaignHalted, NotSent, OutcomeUnkn
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.contacts import SUPPRESSED
 from tests.campaign.stage import Scene, make_order, people, phones
+from tests.ledger.faults import lost_acknowledgement
 
 WEEKLY = ContactRules(caps=(Cap(1, 7),))
 
@@ -159,6 +160,30 @@ def test_the_next_people_take_the_place_of_a_canary_that_rules_left_out(
     scene.check(report, 9)
     assert (sizes[0], sum(sizes)) == (2, 7)
     assert report.cause is None
+
+
+def test_a_canary_that_a_mark_emptied_is_replaced_also_if_the_word_of_that_mark_was_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the repetition finds is the ledger's list, not another attempt that has taken the canary."""
+    table = people(9)
+    after_claims(monkeypatch, lambda: suppress(scene, *phones(table[:2])))
+    mark, lost = Ledger.mark_sending, []
+
+    def losing(self: Ledger, *given: Any) -> Any:
+        if lost:
+            return mark(self, *given)
+        with lost_acknowledgement(self.database.engine) as happened:
+            marked = mark(self, *given)
+        lost.extend(happened)
+        return marked
+
+    monkeypatch.setattr(Ledger, "mark_sending", losing)
+    report = scene.run(table, make_order(canary=2))
+    assert lost
+    scene.check(report, 9)
+    assert report.cause is None
+    assert scene.statuses() == ["suppressed"] * 2 + ["accepted"] * 7
 
 
 def test_a_canary_in_its_place_can_fail(scene: Scene) -> None:

@@ -9,8 +9,12 @@ import pytest
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
+from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
+from airflow_provider_uspeedo.core.statuses import STATUSES
+from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
+from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPlace
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
@@ -168,6 +172,25 @@ def collects_receipts(ledger: Ledger, campaign: str) -> None:
     receipts.not_to_be_asked(number)
 
 
+def shows_pages(ledger: Ledger, campaign: str) -> None:
+    """What the web page asks: a list, one campaign, its requests, its rows by each status and by request."""
+    pages = CampaignPages(ledger)
+    pages.campaigns(25)
+    found = pages.find(campaign_hash(campaign))
+    assert found is not None
+    number = found.number
+    pages.facts(number)
+    requests = pages.requests(number, 20)
+    pages.requests(number, 20, before=(requests[-1].attempt_no, bytes.fromhex(requests[-1].id)), state="settled")
+    which = [RowFilter(status=status) for status in ("", *STATUSES)]
+    which += [RowFilter(request_id=bytes.fromhex(requests[0].id)), RowFilter(phones=("(852)55311111",), user_id="u")]
+    for one in which:
+        place: RowPlace | None = RowPlace()
+        for _ in range(3):
+            place = pages.rows(number, place, 50, one).next_place if place else None
+    pages.count(number)
+
+
 def decides_on_one_request(ledger: Ledger, campaign: str) -> None:
     """The oldest one of an attempt of its own."""
     attempt, admin = Try(ledger, campaign), LedgerAdmin(ledger)
@@ -216,6 +239,7 @@ VERBS: dict[str, Callable[[Ledger, str], object]] = {
     "one unknown request": decides_on_one_request,
     "reopen": reopens,
     "collect receipts": collects_receipts,
+    "page": shows_pages,
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from tests.ledger.acting import (
     resolve,
     state_of,
 )
+from tests.ledger.faults import lost_acknowledgement
 
 ONE_A_WEEK = ContactRules(caps=(Cap(1, 7),))
 TWO_A_WEEK = ContactRules(caps=(Cap(2, 7),))
@@ -308,6 +309,19 @@ def test_a_mark_whose_word_was_lost_does_not_count_itself(own: Ledger, campaign:
     (theirs,) = Try(own, campaign).claim(people("ab"))
     assert names_in(theirs) == {"b"}
     assert names_in(one.marked(request)) == {"a"}
+
+
+@pytest.mark.parametrize("listed", ["a", "ab"])
+def test_a_mark_whose_word_was_lost_says_all_the_same_whom_it_left_out(own: Ledger, campaign: str, listed: str) -> None:
+    """A canary that rules have emptied is not one that another attempt has taken."""
+    one = Try(own, campaign)
+    (request,) = one.claim(people("ab"))
+    suppress(own, *listed)
+    with lost_acknowledgement(own.database.engine) as happened:
+        marked = one.marked(request)
+    assert happened
+    assert names_in(marked) == set("ab") - set(listed)
+    assert marked.left_out == ((SUPPRESSED, len(listed)),)
 
 
 def test_a_forgotten_text_is_counted_by_what_is_kept_of_it(own: Ledger, campaign: str) -> None:

@@ -59,7 +59,10 @@ class Overviews:
         """The newest campaigns, the newest first."""
         campaigns = self._t.campaigns
         query = sa.select(campaigns).order_by(campaigns.c.campaign_no.desc()).limit(limit)
-        found = connection.execute(query).all()
+        return self.lines(connection, connection.execute(query).all())
+
+    def lines(self, connection: Connection, found: Sequence[Any]) -> list[CampaignLine]:
+        """The same about rows of the campaigns' table, in their order."""
         numbers = [row.campaign_no for row in found]
         attempts = self._newest_attempts(connection, numbers)
         requests = self._states(connection, self._t.requests.c.campaign_no, numbers)
@@ -127,7 +130,7 @@ class Overviews:
             requests=requests.get(campaign_no, {}),
             unknown=self.unknown(connection, campaign_no),
             unknown_requests=self.unknown_requests(connection, campaign_no, MAX_REQUESTS),
-            attempts=tuple(self._attempts(connection, campaign_no)),
+            attempts=tuple(self.attempts(connection, campaign_no)),
             decisions=self.decisions(connection, campaign_no),
             stopped_at=_aware(row.stopped_at),
             stopped_by=row.stopped_by,
@@ -209,7 +212,8 @@ class Overviews:
             if one is not None
         )
 
-    def _attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
+    def attempts(self, connection: Connection, campaign_no: int) -> Iterable[AttemptLine]:
+        """Its attempts and the decisions on it, the oldest first."""
         a = self._t.attempts
         query = sa.select(a).where(a.c.campaign_no == campaign_no).order_by(a.c.attempt_no)
         found = connection.execute(query).all()

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.ledger.admin.reports import SuppressedGroup, SuppressedPhone, SuppressedPhones
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
-from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
+from airflow_provider_uspeedo.ledger.store.bulk import insert_new, look_up, portions
 from airflow_provider_uspeedo.ledger.store.records import utc_now
 
 PHONES_AT_ONCE = 5_000
@@ -93,12 +93,11 @@ class Suppressions:
 
     def _those_of(self, connection: Connection, hashes: Sequence[bytes]) -> list[bytes]:
         """Those of the hashes that are on the list."""
+        return [bytes(found) for (found,) in look_up(connection, self._listed, hashes)]
+
+    def _listed(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         column = self._list.c.phone_hash
-        return [
-            bytes(found)
-            for portion in portions(hashes)
-            for found in connection.execute(sa.select(column).where(column.in_(portion))).scalars()
-        ]
+        return sa.select(column).where(column.in_(hashes))
 
     # -- showing ------------------------------------------------------------------------------------------------
 

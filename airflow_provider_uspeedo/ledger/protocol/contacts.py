@@ -20,7 +20,7 @@ from airflow_provider_uspeedo.core.contact_rules import Cap
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.ledger.store.bulk import insert_new, portions
+from airflow_provider_uspeedo.ledger.store.bulk import insert_new, look_up, portions
 from airflow_provider_uspeedo.ledger.store.expressions import database_now
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.schema import HASH, TIME, Tables
@@ -79,19 +79,13 @@ class Contacts:
         self._suppressed_rows = sa.select(s.row_no).select_from(
             looked_up(staged, suppressed, suppressed.c.phone_hash == s.phone_hash)
         )
-        self._suppressed = sa.select(suppressed.c.phone_hash).where(suppressed.c.phone_hash.in_(hashes))
         of_rows = looked_up(staged, c, c.c.phone_hash == s.phone_hash)
         self._times_of_rows = self._times(of_rows, c, s.row_no, s.phone)
         # Most of what a mark finds is itself: claimed, so that it counts for nothing, and need not be followed.
         r = tables.recipients.alias("r")
         not_itself = sa.or_(r.c.request_id != sa.bindparam("itself", type_=HASH), r.c.proven_request_id.is_not(None))
         self._times_of_hashes = self._times(c, c, c.c.phone_hash, only=not_itself).where(c.c.phone_hash.in_(hashes))
-        self._lock = (
-            sa.select(c.c.phone_hash)
-            .where(c.c.phone_hash.in_(hashes))
-            .order_by(c.c.phone_hash, c.c.campaign_no, c.c.key)
-            .with_for_update()
-        )
+        self._contact = c.c
 
     def ledger_rules(self, connection: Connection) -> LedgerRules:
         """What the ledger says now."""
@@ -114,10 +108,11 @@ class Contacts:
 
     def suppressed(self, connection: Connection, hashes: Sequence[bytes]) -> set[bytes]:
         """Those of the hashes that are on the list."""
-        found: set[bytes] = set()
-        for some in portions(sorted(set(hashes))):
-            found.update(map(bytes, connection.execute(self._suppressed, {"hashes": some}).scalars()))
-        return found
+        return {bytes(found) for (found,) in look_up(connection, self._listed, sorted(set(hashes)))}
+
+    def _listed(self, hashes: Sequence[Any]) -> sa.Select[Any]:
+        column = self._t.suppressed.c.phone_hash
+        return sa.select(column).where(column.in_(hashes))
 
     def times_of_rows(self, connection: Connection, since: datetime) -> dict[int, Times]:
         """When the phones of staged rows were texted since that moment, by ``row_no``."""
@@ -127,14 +122,19 @@ class Contacts:
         return found
 
     def times(
-        self, connection: Connection, phones: Mapping[bytes, str], since: datetime, itself: bytes
+        self, connection: Connection, phones: Mapping[bytes, str], since: datetime, campaign_no: int, itself: bytes
     ) -> dict[bytes, Times]:
         """When these phones were texted since that moment, by their hashes.
 
-        :param itself: the claimed request that asks.
+        Of most phones there is nothing to count: the one contact is that of the request that asks. These are found
+        first, by the contacts alone.
+
+        :param campaign_no: of the request that asks, which has recorded its contacts.
+        :param itself: that request, which is claimed.
         """
         found: dict[bytes, Times] = {}
-        for some in portions(sorted(phones)):
+        others = look_up(connection, self._having_others, sorted(phones), campaign_no)
+        for some in portions([bytes(phone_hash) for (phone_hash,) in others]):
             rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since, "itself": itself})
             for phone_hash, phone, kept, first, second in rows:
                 digest = bytes(phone_hash)
@@ -146,10 +146,28 @@ class Contacts:
     def lock(self, connection: Connection, hashes: Iterable[bytes]) -> None:
         """Lets one capped transaction at a time decide on a phone, until it ends.
 
-        Of two recipients of a phone one was recorded before the other, and both transactions find that one.
+        Of two recipients of a phone one was recorded before the other, and both transactions find that one. On SQLite
+        one transaction at a time writes anyway.
         """
-        for some in portions(sorted(set(hashes))):
-            connection.execute(self._lock, {"hashes": some}).all()
+        if connection.dialect.name != "sqlite":
+            look_up(connection, self._locking, sorted(set(hashes)))
+
+    def _locking(self, hashes: Sequence[Any]) -> sa.Select[Any]:
+        c = self._contact
+        ordered = (c.phone_hash, c.campaign_no, c.key)
+        return sa.select(sa.literal_column("1")).where(c.phone_hash.in_(hashes)).order_by(*ordered).with_for_update()
+
+    def _having_others(self, hashes: Sequence[Any]) -> sa.Select[Any]:
+        """Those with contacts besides one that a recipient of the campaign has, and that holds no time of its own."""
+        c = self._contact
+        campaign: Any = sa.bindparam("campaign")
+        one_of_its_own = (
+            sa.func.count() == sa.literal_column("1"),
+            sa.func.min(c.campaign_no) == campaign,
+            sa.func.max(c.sent_at).is_(None),
+        )
+        query = sa.select(c.phone_hash).where(c.phone_hash.in_(hashes)).group_by(c.phone_hash)
+        return query.having(sa.not_(sa.and_(*one_of_its_own)))
 
     def _times(self, source: Any, contact: Any, identity: Any, phone: Any = None, only: Any = None) -> Any:
         """Rows with up to three times at which a phone was texted: of a forgotten recipient, and of its two requests.

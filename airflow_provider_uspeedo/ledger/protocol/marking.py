@@ -78,6 +78,10 @@ class Marks:
         self._mark_judged = update.where(*claimed, going_on).values(**sending, sent_at=at, contacts=recorded)
         self._hold = update.where(*claimed).values(state=RequestState.CLAIMED)
         self._state = sa.select(q.state).where(*mine)
+        x = tables.outcomes.c
+        number = sa.func.count().label("number")
+        left_out = sa.select(x.reason, number).where(x.request_id == sa.bindparam("left_out"))
+        self._left_out = left_out.group_by(x.reason)
 
     def mark(
         self,
@@ -103,7 +107,7 @@ class Marks:
                 return request
         self._campaigns.refuse_halted(connection, attempt)
         if not connection.execute(self._hold, whose).rowcount:
-            return self._as_it_is(connection, attempt, request, whose)
+            return self._as_it_is(connection, attempt, request, whose, left_out_id)
         request = self._without_proven(connection, attempt, request)
         found = self._contacts.ledger_rules(connection)
         request = self._recorded(connection, attempt, request, found)
@@ -121,12 +125,14 @@ class Marks:
         return replace(request, recipients=request.recipients[:0])
 
     def _as_it_is(
-        self, connection: Connection, attempt: Attempt, request: Request, whose: dict[str, object]
+        self, connection: Connection, attempt: Attempt, request: Request, whose: dict[str, object], left_out_id: bytes
     ) -> Request:
         """By a repetition nothing is claimed any more, and what the ledger says counts: what is still in the request.
 
         Not: all but those that were left out. Another attempt may have them by now.
         """
+        why = connection.execute(self._left_out, {"left_out": left_out_id})
+        request = replace(request, left_out=tuple(sorted((row.reason, row.number) for row in why)))
         batch = request.recipients
         if connection.execute(self._state, whose).scalar() != RequestState.SENDING:
             return replace(request, recipients=batch[:0])
@@ -186,12 +192,13 @@ class Marks:
                 for at in np.flatnonzero(np.isin(numbers, np.asarray(exclusion.row_numbers, np.int64))).tolist():
                     left_out.setdefault(at, (exclusion.status, exclusion.reason))
         if rules.caps:
-            self._over_a_cap(connection, request, rules, hashes, found.now, left_out)
+            self._over_a_cap(connection, attempt, request, rules, hashes, found.now, left_out)
         return found.now, left_out
 
     def _over_a_cap(
         self,
         connection: Connection,
+        attempt: Attempt,
         request: Request,
         rules: ContactRules,
         hashes: Sequence[bytes],
@@ -204,16 +211,17 @@ class Marks:
         """
         since = window(rules.caps, now)
         phones = dict(zip(hashes, request.recipients.texts("phone"), strict=True))
-        times = self._contacts.times(connection, phones, since, request.id)
+        times = self._contacts.times(connection, phones, since, attempt.campaign_no, request.id)
         if self._contacts.unrecorded(connection, since):
             raise ContactsUnrecorded
         going: Counter[bytes] = Counter()
+        never_texted = left(rules.caps, [], now)
         numbers = numbers_of(request.recipients.column("row_number"))
         for at in np.argsort(numbers, kind="stable").tolist():
             if at in left_out:
                 continue
             one = hashes[at]
-            free, reason = left(rules.caps, times.get(one, []), now)
+            free, reason = left(rules.caps, times[one], now) if one in times else never_texted
             if going[one] < free:
                 going[one] += 1
             else:

@@ -103,14 +103,19 @@ class ResultRows:
         """
         return sa.union_all(*self.recipients(campaign_no), *self.source_rows(campaign_no))
 
-    def recipients(self, campaign_no: int | None = None) -> tuple[sa.Select[Any], ...]:
+    def recipients(self, campaign_no: int | None = None, *which: Any) -> tuple[sa.Select[Any], ...]:
         """One row per recipient, unless a current source row of a later attempt stands for it.
+
+        :param which: conditions on the recipient alone, by which an index finds some of this campaign and of no other.
 
         Two statements: in most campaigns no attempt was followed by another one, and each recipient is at its first
         row. Only in the others each recipient is looked at.
         """
         recipient, campaign = self.recipient.c, self._campaign
-        there = looked_up(campaign, self.recipient, recipient.campaign_no == campaign.c.campaign_no)
+        # A sum has no index: PostgreSQL would read the campaign's whole primary key, too, to join what it finds.
+        number = recipient.campaign_no + 0 if which else recipient.campaign_no
+        found_by = sa.and_(number == campaign.c.campaign_no, *which)
+        there = looked_up(campaign, self.recipient, found_by)
         with_first = in_order(there, self._first, self._first.c.attempt_no == recipient.first_attempt)
         texts = {name: recipient[name] for name in _TEXTS}
         plain = self._columns(
@@ -134,8 +139,10 @@ class ResultRows:
             ),
         )
 
-    def source_rows(self, campaign_no: int | None = None) -> tuple[sa.Select[Any], ...]:
+    def source_rows(self, campaign_no: int | None = None, *which: Any) -> tuple[sa.Select[Any], ...]:
         """The current source rows.
+
+        :param which: conditions on the source row alone, by which its index finds some of an attempt.
 
         Two statements: attempts that are the last of their part show all rows; only of the others each is looked at.
         """
@@ -145,14 +152,15 @@ class ResultRows:
         )
         left = rarely(row[ROW_NUMBER] > self.attempt.c.superseded_to)
         return (
-            self._source_rows(campaign_no, ~current.is_followed()),
-            self._source_rows(campaign_no, current.is_followed(), current.has_rows(), left, ~replaced),
+            self._source_rows(campaign_no, which, ~current.is_followed()),
+            self._source_rows(campaign_no, which, current.is_followed(), current.has_rows(), left, ~replaced),
         )
 
-    def _source_rows(self, campaign_no: int | None, *which: Any) -> sa.Select[Any]:
+    def _source_rows(self, campaign_no: int | None, found_by: tuple[Any, ...], *which: Any) -> sa.Select[Any]:
         recipient, row, campaign = self.recipient.c, self.source_row.c, self._campaign
         attempts = in_order(campaign, self.attempt, self.attempt.c.campaign_no == campaign.c.campaign_no)
-        rows = looked_up(attempts, self.source_row, row.attempt_no == self.attempt.c.attempt_no)
+        of_attempt = sa.and_(row.attempt_no == self.attempt.c.attempt_no, *found_by)
+        rows = looked_up(attempts, self.source_row, of_attempt)
         source = looked_up(rows, self.recipient, self.is_of_row(campaign.c.campaign_no), isouter=True)
         return (
             self._columns(

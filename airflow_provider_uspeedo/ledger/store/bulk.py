@@ -8,7 +8,7 @@ insert.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any, TypeVar
@@ -21,6 +21,8 @@ from airflow_provider_uspeedo.ledger.store.dialects import dialect_for
 T = TypeVar("T")
 BLOCKS = (512, 64, 8, 1)
 """Rows per statement, largest first: four texts per table serve every number of rows."""
+LOOKED_UP = (1000, 128, 16, 2)
+"""Keys looked up by one statement of a fixed text, largest first."""
 IN_ONE_SELECT = 1000
 """Keys asked for in one SELECT; SQLite binds at most 32,766 values."""
 
@@ -41,6 +43,29 @@ def insert_new(
             start += size
 
 
+def look_up(
+    connection: Connection, query: Callable[[Sequence[Any]], sa.Select[Any]], keys: Sequence[bytes], *given: Any
+) -> list[Any]:
+    """The rows of a query about some keys, whose text is written once for each number of keys.
+
+    A thousand values bound through SQLAlchemy cost more than their look-up. The driver gets them as they are, and its
+    rows are returned as it gives them.
+
+    :param query: makes the query, with those bound values as the keys; a function or method of the same identity each
+        time. Every other bound value comes after them.
+    :param given: the other values, in their order.
+    """
+    found: list[Any] = []
+    rest = list(keys)
+    while rest:
+        size = next((one for one in reversed(LOOKED_UP) if one >= len(rest)), LOOKED_UP[0])
+        some, rest = rest[:size], rest[size:]
+        some += some[-1:] * (size - len(some))  # the last one again: it changes nothing
+        text = _query_text(connection.dialect, query, size)
+        found += connection.exec_driver_sql(text, (*some, *given)).all()
+    return found
+
+
 def portions(values: Iterable[T], size: int = IN_ONE_SELECT) -> Iterator[list[T]]:
     """Lists of at most ``size`` values, in order."""
     rest = iter(values)
@@ -55,6 +80,15 @@ def _insert_text(dialect: Dialect, table: sa.Table, columns: tuple[str, ...], ro
     expected = [f"{name}_{number}" for number in range(rows) for name in columns]
     if list(compiled.positiontup or ()) != expected:
         raise AssertionError(f"columns of {table.name} must be given in the table's order")
+    return str(compiled)
+
+
+@lru_cache(maxsize=64)
+def _query_text(dialect: Dialect, query: Callable[[Sequence[Any]], sa.Select[Any]], keys: int) -> str:
+    names = [f"key_{number}" for number in range(keys)]
+    compiled = query([sa.bindparam(name) for name in names]).compile(dialect=dialect)
+    if list(compiled.positiontup or ())[:keys] != names:
+        raise AssertionError("the keys must be the first values of a query that looks them up")
     return str(compiled)
 
 

@@ -31,6 +31,29 @@ def _hex_on_postgresql(element: hex_text, compiler: Any, **options: Any) -> str:
     return f"encode({compiler.process(element.clauses, **options)}, 'hex')"
 
 
+class before_slash(FunctionElement[str]):  # noqa: N801 - named like the SQL functions that do it
+    """The part of a text before its first slash; of a text that has one."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(before_slash)
+def _before_slash(element: before_slash, compiler: Any, **options: Any) -> str:
+    text = compiler.process(element.clauses, **options)
+    return f"substr({text}, 1, instr({text}, '/') - 1)"
+
+
+@compiles(before_slash, "postgresql")
+def _before_slash_on_postgresql(element: before_slash, compiler: Any, **options: Any) -> str:
+    return f"split_part({compiler.process(element.clauses, **options)}, '/', 1)"
+
+
+@compiles(before_slash, "mysql", "mariadb")
+def _before_slash_on_mysql(element: before_slash, compiler: Any, **options: Any) -> str:
+    return f"substring_index({compiler.process(element.clauses, **options)}, '/', 1)"
+
+
 class database_now(FunctionElement[Any]):  # noqa: N801 - named like the SQL functions it stands for
     """The database's own time as this statement runs: UTC, without a zone. No worker's clock decides."""
 

@@ -41,6 +41,8 @@ def prepare(job: Job) -> Callable[[], object]:
         "concurrency": job.concurrency,
         "results_conn_id": "ledger" if job.ledger else None,
     }
+    if job.policy is not None:
+        arguments["policy"] = job.policy
     render(arguments)  # with these Airflow imports what a task's process has imported by then
     USpeedoHook.get_connection("uspeedo_default")
     if job.ledger:  # outside of a task Airflow maps the models of its own database first, which no task does

@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.columns import Columns
+from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
 from airflow_provider_uspeedo.core.slices import WHOLE, Slice
 from airflow_provider_uspeedo.errors import USpeedoError
 from tests.chaos.storm.clock import FROZEN
@@ -37,6 +38,7 @@ class Draws:
     :param stop_at: the call at which its task is told to stop.
     :param timeout: seconds for which it repeats what its database fails at.
     :param delay: seconds until it begins.
+    :param rules: the contact policy.
     :param meets: called before some of its transactions; see :class:`.databases.Actor`.
     """
 
@@ -52,6 +54,7 @@ class Draws:
     stop_at: int = -1
     timeout: float = 20.0
     delay: float = 0.0
+    rules: ContactRules = NO_RULES
     meets: Callable[[str], None] | None = None
 
 
@@ -163,4 +166,5 @@ def config_of(world: World, campaign: str, draws: Draws) -> CampaignConfig:
         concurrency=draws.concurrency,
         slice_=draws.slice_,
         max_failure_ratio=1.0,
+        rules=draws.rules,
     )

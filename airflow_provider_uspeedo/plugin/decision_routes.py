@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decisions: resolve, reopen, stop, resume. Each is shown first, asked for by a form, and kept with who made it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, HTTPException, Request
+from starlette.responses import Response
+
+from airflow_provider_uspeedo.plugin.campaign_routes import counts
+from airflow_provider_uspeedo.plugin.forms import read_form
+from airflow_provider_uspeedo.plugin.page_ledger import DECISION_SECONDS, in_thread
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
+from airflow_provider_uspeedo.plugin.same_origin import token_of
+from airflow_provider_uspeedo.plugin.seen_campaign import Deciding, SeenCampaign
+
+router = APIRouter(route_class=PageRoute)
+
+
+@router.get("/campaigns/{campaign}/resolve")
+async def ask_to_resolve(request: Request, seen: Deciding, of_request: str = "") -> Response:
+    """What would be decided, of one request or of all, and the two ways to decide it."""
+    admin, chosen = seen.ledger.admin, of_request or None
+    unknown = await in_thread(admin.count_unknown, seen.id, request=chosen, seconds=DECISION_SECONDS)
+    return _ask(request, seen, "resolve", unknown=unknown, of_request=of_request)
+
+
+@router.post("/campaigns/{campaign}/resolve")
+async def resolve(request: Request, seen: Deciding) -> Response:
+    """Records the decision, if it is about as many recipients as the page said."""
+    form = await read_form(request, seen.person)
+    outcome, expected = form.get("outcome", ""), _number(form.get("expected", ""))
+    if outcome not in ("sent", "not-sent"):
+        raise HTTPException(400)
+    number = await _decide(
+        seen,
+        seen.ledger.admin.resolve,
+        as_sent=outcome == "sent",
+        by=seen.person.name,
+        request=form.get("of_request") or None,
+        in_flight=form.get("in_flight") == "1",
+        expected=expected,
+    )
+    return _done(request, seen, "resolved", number, seen.person.name)
+
+
+@router.get("/campaigns/{campaign}/reopen")
+async def ask_to_reopen(request: Request, seen: Deciding) -> Response:
+    """How many rejected recipients would be sent to again."""
+    rejected = await in_thread(seen.ledger.admin.count_rejected, seen.id, seconds=DECISION_SECONDS)
+    return _ask(request, seen, "reopen", rejected=rejected.recipients)
+
+
+@router.post("/campaigns/{campaign}/reopen")
+async def reopen(request: Request, seen: Deciding) -> Response:
+    """Opens them, if there are as many as the page said."""
+    form = await read_form(request, seen.person)
+    number = await _decide(
+        seen,
+        seen.ledger.admin.reopen_rejected,
+        reason=form.get("reason", ""),
+        by=seen.person.name,
+        expected=_number(form.get("expected", "")),
+    )
+    return _done(request, seen, "reopen_done", number)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise HTTPException(400)
+    return int(text)
+
+
+@router.get("/campaigns/{campaign}/stop")
+async def ask_to_stop(request: Request, seen: Deciding) -> Response:
+    """What stopping means."""
+    return _ask(request, seen, "stop")
+
+
+@router.post("/campaigns/{campaign}/stop")
+async def stop(request: Request, seen: Deciding) -> Response:
+    """Lets no further request begin."""
+    await read_form(request, seen.person)
+    stopping = await _decide(seen, seen.ledger.admin.stop, by=seen.person.name)
+    return _done(request, seen, "stop_done", stopping.requests_in_flight, stopping.recipients_in_flight)
+
+
+@router.get("/campaigns/{campaign}/resume")
+async def ask_to_resume(request: Request, seen: Deciding) -> Response:
+    """What resuming means."""
+    return _ask(request, seen, "resume")
+
+
+@router.post("/campaigns/{campaign}/resume")
+async def resume(request: Request, seen: Deciding) -> Response:
+    """Lets a stopped campaign go on."""
+    await read_form(request, seen.person)
+    await _decide(seen, seen.ledger.admin.resume)
+    return _done(request, seen, "resume_done")
+
+
+async def _decide(seen: SeenCampaign, decision: Any, **how: Any) -> Any:
+    try:
+        return await in_thread(decision, seen.id, seconds=DECISION_SECONDS, **how)
+    finally:
+        counts.is_changed(seen.key)
+
+
+def _ask(request: Request, seen: SeenCampaign, what: str, **values: Any) -> Response:
+    return render(
+        request,
+        "decision.html",
+        line=seen.listed.line,
+        person=seen.person,
+        ledger=seen.ledger,
+        here=f"campaigns/{seen.listed.name_hash.hex()}",
+        token=token_of(seen.person.id),
+        what=what,
+        **{"unknown": None, "rejected": 0, "of_request": "", **values},
+    )
+
+
+def _done(request: Request, seen: SeenCampaign, text: str, *values: object) -> Response:
+    return render(
+        request,
+        "done.html",
+        line=seen.listed.line,
+        person=seen.person,
+        ledger=seen.ledger,
+        here=f"campaigns/{seen.listed.name_hash.hex()}",
+        text=text,
+        values=values,
+    )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages show, asked through Airflow's own API server."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from airflow_provider_uspeedo.core.keys import campaign_hash
+from airflow_provider_uspeedo.ledger.ledger import Ledger
+from tests.ledger.acting import Try, people
+from tests.ledger.test_overview import a_try_with_everything
+from tests.plugin.signed_in import text_of
+
+pytestmark = pytest.mark.airflow
+
+
+def address(campaign: str, rest: str = "") -> str:
+    return f"/uspeedo/campaigns/{campaign_hash(campaign).hex()}{rest}"
+
+
+def test_without_a_ledger_the_page_says_so(browser: Any, ledger_file: Any) -> None:
+    """And creates none."""
+    answer = browser("viewer").get("/uspeedo/")
+    assert answer.status_code == 200
+    assert "There is no ledger yet" in text_of(answer)
+    assert not ledger_file.exists()
+
+
+def test_without_a_campaign_the_page_says_so(browser: Any, ledger: Ledger) -> None:
+    assert "No campaign is found" in text_of(browser("viewer").get("/uspeedo/"))
+
+
+def test_the_list_leads_to_the_campaign(browser: Any, ledger: Ledger) -> None:
+    a_try_with_everything(ledger, "autumn <offers>").end()
+    one = browser("viewer")
+    listed = one.get("/uspeedo/")
+    assert "autumn <offers>" in text_of(listed)
+    (link,) = re.findall(r'href="(/uspeedo/campaigns/[0-9a-f]+)"', listed.text)
+    shown = one.counted(link)
+    assert shown.status_code == 200
+    for words in ("accepted 2 22.2%", "rejected 1", "Total 9", "3 recipients in 2 requests", "phone in the black list"):
+        assert words in text_of(shown), words
+
+
+def test_all_pages_of_a_campaign_can_be_shown(browser: Any, ledger: Ledger) -> None:
+    a_try_with_everything(ledger, "one").end()
+    Try(ledger, "one").text(people("bcxyz"))
+    one = browser("admin")
+    for rest in (
+        "", "?fragment=1", "/rows", "/rows?status=unknown", "/rows?phones=plain", "/requests",
+        "/requests?state=settled",
+        "/query", "/export.csv", "/export-with-phones.csv", "/resolve", "/stop", "/resume",
+    ):  # fmt: skip
+        answer = one.get(address("one", rest))
+        assert answer.status_code == 200, (rest, text_of(answer))
+    assert one.get(address("no such campaign")).status_code == 404
