@@ -39,7 +39,7 @@ class CampaignFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownRequest:
+class RequestLine:
     """One request of a campaign.
 
     :param id: ours, in hexadecimal digits, as logs and ``resolve`` name it.
@@ -126,7 +126,7 @@ class CampaignPages:
 
     def requests(
         self, campaign_no: int, limit: int, *, before: tuple[int, bytes] | None = None, state: str = ""
-    ) -> list[ShownRequest]:
+    ) -> list[RequestLine]:
         """The requests of a campaign, those of the newest attempt first.
 
         :param before: attempt and id of the last one of the page before.
@@ -142,7 +142,7 @@ class CampaignPages:
             query = query.where(q.state == state)
         query = query.order_by(q.attempt_no.desc(), q.id).limit(limit)
 
-        def work(connection: Connection) -> list[ShownRequest]:
+        def work(connection: Connection) -> list[RequestLine]:
             found = connection.execute(query).all()
             held = self._held(connection, campaign_no, [bytes(row.id) for row in found])
             return [_shown(row, held.get(bytes(row.id), 0)) for row in found]
@@ -163,8 +163,8 @@ class CampaignPages:
         return {bytes(request_id): count for request_id, count in connection.execute(query)}
 
 
-def _shown(row: Any, recipients: int) -> ShownRequest:
-    return ShownRequest(
+def _shown(row: Any, recipients: int) -> RequestLine:
+    return RequestLine(
         id=bytes(row.id).hex(),
         attempt_no=row.attempt_no,
         state=row.state,
