@@ -197,3 +197,10 @@ def test_every_right_on_every_table_is_described(column, rights):
     head, _, *lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     told = {line[0].strip("`"): line[head.index(column)].replace("`", "") for line in lines}
     assert told == {PREFIX + name: ", ".join(some) for name, some in rights.items()}
+
+
+def test_every_right_on_the_page_is_described():
+    """What each allows, and who has it."""
+    text = CODE[PACKAGE / "plugin" / "rights.py"]
+    table = re.findall(r"^\| (\w+) \| .+ \|$", section("campaigns-page.md", "Who may do what"), re.MULTILINE)
+    assert table == ["Right", *dict.fromkeys(re.findall(r"async def may_(\w+)\(", text))]
