@@ -3,10 +3,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import airflow_provider_uspeedo
 
@@ -89,3 +94,17 @@ def anchors(page: str | Path) -> set[str]:
 def links(page: Path) -> list[str]:
     """The targets of all links that stay inside the project."""
     return [link for link in _LINK.findall(prose(page)) if "://" not in link]
+
+
+def named(name: str) -> Any:
+    """The object with a full name; skips the test where its module says that it needs a newer Airflow."""
+    try:
+        return pkgutil.resolve_name(name)
+    except (AttributeError, ImportError):  # which hides why a module cannot be imported
+        try:
+            importlib.import_module(name.rpartition(".")[0])
+        except ImportError as error:
+            if "Airflow 3" in str(error):
+                pytest.skip(str(error))
+            raise
+        raise

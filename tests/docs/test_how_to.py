@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
+from airflow_provider_uspeedo.sandbox.server import running
 from tests.docs.pages import DOCS, ROOT, code, links, read
 
 FOLDER = DOCS / "how-to"
@@ -54,3 +56,15 @@ def test_a_dag_that_is_shown_can_be_parsed_and_names_its_campaign(piece):
     (task,) = names["dag"].tasks
     assert isinstance(task, SendBatchSMSOperator)
     assert re.search(r"\{\{.*\bds \}\}", task.campaign_id)
+
+
+def test_the_check_of_a_template_prints_what_the_page_says(monkeypatch, capsys):
+    """Against the sandbox, whose template stands for the one that the page names."""
+    (piece,) = code("python", [FOLDER / "key-and-template.md"])
+    with running(port=0) as sandbox:
+        fields = {"conn_type": "uspeedo", "login": "sandbox", "password": "sandbox-secret", "host": sandbox.url}
+        monkeypatch.setenv("AIRFLOW_CONN_USPEEDO_DEFAULT", json.dumps(fields))
+        exec(piece.text, {})
+        assert capsys.readouterr().out == ""
+        exec(piece.text.replace("UTA20212831C85C", "UTA_REMINDER"), {})
+    assert capsys.readouterr().out.startswith("UTA_REMINDER approved 2 ")
