@@ -47,7 +47,7 @@ def trigger(dag: Any, form: dict[str, Any], **dates: Any) -> Run:
     return finish(Run(operator, instance, context, None))
 
 
-NOT_IN_THE_FORM = {"slice", "plan", "parameters", "sql_hook_params"}
+NOT_IN_THE_FORM = {"slice", "same_table_as", "plan", "parameters", "sql_hook_params"}
 """What other tasks give, and what only a program can: parameters of a query, and arguments of a hook."""
 
 
