@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -194,6 +195,27 @@ def test_the_agreed_number_survives_a_lost_acknowledgement(ledger: Ledger, campa
     with lost_acknowledgement(ledger.database.engine, after=3) as happened:
         assert resolve(ledger, campaign, expected=3) == 3
     assert happened
+
+
+@pytest.mark.parametrize("committed", [True, False], ids=["taken", "not taken"])
+def test_a_repetition_says_nothing_of_what_became_unknown_meanwhile(
+    open_ledger: OpenLedger, campaign: str, committed: bool
+) -> None:
+    """Nobody has agreed to call that *not sent*: whoever it is about would get a second text."""
+    ledger, admin = open_ledger(), open_ledger()
+    one = Try(ledger, campaign)
+    lose_the_answer(one, people("ab"))
+    how = {"as_sent": False, "in_flight": True, "expected": 2}
+    engine, meanwhile = admin.database.engine, partial(lose_the_answer, one, people("c", 3))
+    with lost_acknowledgement(engine, after=3, committed=committed, meanwhile=meanwhile) as happened:
+        if committed:
+            assert resolve(admin, campaign, **how) == 2
+        else:
+            with pytest.raises(ConfigurationError, match="it would be said of 3 recipients now, not of 2"):
+                resolve(admin, campaign, **how)
+    assert happened
+    assert one.status(*"abc") == [*["not_sent" if committed else "unknown"] * 2, "unknown"]
+    assert [line.recipients for line in LedgerAdmin(ledger).decisions(campaign)] == [2] * committed
 
 
 def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> None:
