@@ -250,6 +250,21 @@ def test_a_word_on_one_request_is_not_said_of_the_next_one(
     assert one.status("a", "b") == ["unknown", "unknown"]
 
 
+def test_the_agreed_number_of_another_request_is_not_what_was_agreed_on(ledger: Ledger, campaign: str) -> None:
+    """The answer of the one that was shown comes late, and another one of as many recipients loses its own."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    shown = lose_the_answer(one, people("ab"))
+    count = admin.count_unknown(campaign)
+    agreed = {"as_sent": False, "expected": count.recipients, "sent_by": count.newest_sent_at}
+    assert one.settle(shown)
+    lose_the_answer(one, people("cd", 3))
+    with pytest.raises(ConfigurationError, match="it would be said of 0 recipients now, not of 2"):
+        resolve(ledger, campaign, **agreed)
+    assert one.status(*"abcd") == ["accepted", "accepted", "unknown", "unknown"]
+    later = admin.count_unknown(campaign)
+    assert resolve(ledger, campaign, **{**agreed, "sent_by": later.newest_sent_at}) == 2
+
+
 def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> None:
     """By the id in the log, of this campaign only; a list of phones does not go with it."""
     one = Try(ledger, campaign)

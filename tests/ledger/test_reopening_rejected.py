@@ -146,6 +146,28 @@ def test_a_decision_in_portions_is_one_decision(ledger: Ledger, campaign: str, a
     rerun(ledger, campaign, "abcdefgh").vendor.assert_texted(*"abcef")
 
 
+def test_an_unchanged_table_is_read_again_after_a_decision(ledger: Ledger, campaign: str) -> None:
+    """What was read of it does not stand while somebody is to be sent to; once they are, it does."""
+    one = Try(ledger, campaign)
+    reject(one, "abc", "b")
+    ledger.end_attempt(one.attempt, complete=True, fingerprint=bytes(16))
+    shared = Try(ledger, campaign)
+    assert ledger.share_reading(shared.attempt, one.attempt.number)
+    shared.end(complete=False)
+    reopen(ledger, campaign)
+    vendor = Vendor()
+    again = Try(ledger, campaign, vendor=vendor)
+    found = ledger.complete_reading(again.attempt)
+    assert found is not None
+    assert not ledger.share_reading(again.attempt, found.attempt_no)
+    again.send(again.claim(people("abc"))[0])
+    vendor.assert_texted("b")
+    ledger.end_attempt(again.attempt, complete=True, fingerprint=bytes(16))
+    last = Try(ledger, campaign)
+    assert ledger.share_reading(last.attempt, again.attempt.number)
+    assert again.counts() == {"accepted": 3}
+
+
 # -- receipts -----------------------------------------------------------------------------------------------------
 
 
