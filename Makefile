@@ -28,7 +28,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo airflow-ui browser screenshots test lint format types layers docs databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
+.PHONY: help venv demo airflow-ui browser screenshots test lint format types layers docs diagrams databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ layers: .venv/.ready ## Check which part may import which
 
 docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+diagrams: ## Remake the drawings of docs/diagrams; needs Graphviz, which nothing else does
+	$(PYTHON) docs/diagrams/render.py
 
 databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database

@@ -24,6 +24,8 @@ _ADDRESS = re.compile(
 IDENTIFYING_DIGITS = 7
 """The number of digits of a phone that identify it."""
 _NO_DIGITS = re.compile(r"[^0-9]+")
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@]*@|[^/@:\[\]]*:(?!\d*(?:/|$))[^@]*@)")
+"""What a URI has before its host. A secret with a slash in it would end before the ``@``."""
 _WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
 """A user id that begins so is a phone, though maybe not that of the row."""
 
@@ -96,13 +98,27 @@ def quotes_phone(text: str, phone: str) -> bool:
     if len(digits) < IDENTIFYING_DIGITS:
         return False
     number = _digits(phone)
-    return digits in number or number[-IDENTIFYING_DIGITS:] in digits
+    unreadable = len(number) < IDENTIFYING_DIGITS  # where columns are shifted, the text may be the real phone
+    return unreadable or digits in number or number[-IDENTIFYING_DIGITS:] in digits
 
 
 def _digits(text: str) -> str:
     if text.isascii():
         return _NO_DIGITS.sub("", text)
     return "".join(str(int(character)) for character in text if character.isdecimal())
+
+
+def without_secrets(uri: str) -> str:
+    """The path or URI as it is, but for a password before its host, and for what follows a ``?``, such as a signature.
+
+    >>> without_secrets("s3://my_conn@lake/a.parquet"), without_secrets("s3://key:sec/ret@lake/a.csv?sig=x")
+    ('s3://my_conn@lake/a.parquet', 's3://****@lake/a.csv?****')
+    """
+    found = _CREDENTIALS.search(uri)
+    if found and ":" in found.group():
+        uri = f"{uri[: found.start()]}{HIDDEN}@{uri[found.end() :]}"
+    name, question, rest = uri.partition("?")
+    return f"{name}?{HIDDEN}" if question and "=" in rest else uri
 
 
 def _end(text: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_uspeedo.core.masking import without_secrets
+from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
 log = logging.getLogger(__name__)
@@ -77,11 +79,14 @@ class ReportsLineage:
 
 
 def dataset_of_path(path: object, rows: int | None = None, size: int | None = None) -> LineageDataset | None:
-    """The dataset of a path or URI of a table; ``None`` for a table that has none."""
+    """The dataset of a path or URI of a table; ``None`` for a table that has none.
+
+    Also for rows that a template turned into text: that holds phones. The task itself refuses it.
+    """
     text = str(path) if isinstance(path, str) or hasattr(path, "__fspath__") or hasattr(path, "protocol") else ""
-    if not text.strip() or "\n" in text:
+    if not text.strip() or is_rows_as_text(text):
         return None
-    uri = urlsplit(text)
+    uri = urlsplit(without_secrets(text))
     if uri.scheme in ("", "file"):
         return LineageDataset("file", uri.path.rstrip("/") or "/", rows, size)
     # A user name or a password before the host says nothing of where the table is.

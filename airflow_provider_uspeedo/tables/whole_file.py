@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from airflow_provider_uspeedo.core.masking import without_secrets
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import ConfigurationError, DestinationUnavailable, SourceNotFound
 from airflow_provider_uspeedo.tables.spool import FULL
@@ -34,7 +35,7 @@ _NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 class WholeFile:
     """A file that is being written.
 
-    :param path: as it was given.
+    :param path: as it was given, without a password.
     """
 
     file: BinaryIO
@@ -90,10 +91,10 @@ def _checked(place: Any) -> str:
         raise ConfigurationError("path is not the path of a file.")
     if not text.lower().endswith(ENDING) or text.replace("\\", "/").rpartition("/")[2].lower() == ENDING:
         raise ConfigurationError(
-            f"path must name a Parquet file, with the ending {ENDING}; it is {text[:200]!r}. If it is a template, it "
-            "may have given nothing."
+            f"path must name a Parquet file, with the ending {ENDING}; it is {without_secrets(text)[:200]!r}. If it is "
+            "a template, it may have given nothing."
         )
-    return text
+    return without_secrets(text)
 
 
 # -- on this machine --------------------------------------------------------------------------------------------

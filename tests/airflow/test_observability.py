@@ -189,6 +189,8 @@ def test_lineage_of_rows_by_value_says_nothing_of_them(task: dict[str, Any], peo
     [
         ("s3://lake/due/2026-11-22/", "s3://lake", "due/2026-11-22"),
         ("s3://key:secret@lake/due/", "s3://lake", "due"),
+        ("s3://key:sec/ret@lake/due/", "s3://lake", "due"),
+        ("https://lake:443/due/10:00@home.csv?sig=secret", "https://lake:443", "due/10:00@home.csv"),
         ("file:///data/due.parquet", "file", "/data/due.parquet"),
         ("/data/due.parquet", "file", "/data/due.parquet"),
     ],
@@ -202,7 +204,17 @@ def test_a_path_is_named_as_openlineage_names_it(given: str, namespace: str, nam
     assert (found.namespace, found.name) == (namespace, name)
 
 
-@pytest.mark.parametrize("given", [None, [], [{"phone": "(86)13800138000"}], "phone\n(86)13800138000\n"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        [],
+        [{"phone": "(86)13800138000"}],
+        "phone\n(86)13800138000\n",
+        "[{'phone': '(86)13800138000'}]",
+        "+8613800138000, +8613800138001",
+    ],
+)
 def test_what_is_no_path_is_no_dataset(given: Any) -> None:
     """Rows, and text of rows."""
     from airflow_provider_uspeedo.operators.lineage import dataset_of_path

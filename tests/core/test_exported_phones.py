@@ -41,6 +41,15 @@ def test_hashes_are_hmacs_under_keys_of_their_own() -> None:
     assert row["phone"] != hmac.new(KEY, PHONE.encode(), hashlib.sha256).hexdigest()
 
 
+@pytest.mark.parametrize("phone", ["", "12", "5531", "HK"])
+def test_a_user_id_of_an_invalid_row_may_be_its_phone(phone: str) -> None:
+    """Where columns are shifted, the phone column holds something else."""
+    for form in ("masked", "hashed"):
+        row = shown(form, user_id="85255311111", phone=phone, status="invalid")
+        assert "5531111" not in row["user_id"]
+        assert shown(form, user_id="C-1001", phone=phone)["user_id"] == "C-1001"
+
+
 @pytest.mark.parametrize(
     ("user_id", "expected"),
     [

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import airflow_provider_uspeedo
 
@@ -18,7 +24,7 @@ PAGES = sorted([*(path for path in DOCS.rglob("*.md") if "_build" not in path.pa
 ENGLISH = [path for path in PAGES if path.parent != DOCS / "zh" and not path.name.endswith(".zh-CN.md")]
 """Without the Chinese ones, whose code is that of the English ones."""
 
-_FENCE = re.compile(r"^```(?P<language>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<code>.*?)^(?P=indent)```$", re.DOTALL | re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 _LABEL = re.compile(r"^\(([\w-]+)\)=$", re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -76,7 +82,7 @@ def code(language: str, pages: list[Path] = ENGLISH) -> list[Code]:
         for piece in _FENCE.finditer(text):
             if piece["language"] == language:
                 above = _HEADING.findall(_FENCE.sub("", text[: piece.start()]))
-                found.append(Code(page, language, piece["code"], above[-1] if above else ""))
+                found.append(Code(page, language, textwrap.dedent(piece["code"]), above[-1] if above else ""))
     return found
 
 
@@ -90,3 +96,17 @@ def anchors(page: str | Path) -> set[str]:
 def links(page: Path) -> list[str]:
     """The targets of all links that stay inside the project."""
     return [link for link in _LINK.findall(prose(page)) if "://" not in link]
+
+
+def named(name: str) -> Any:
+    """The object with a full name; skips the test where its module says that it needs a newer Airflow."""
+    try:
+        return pkgutil.resolve_name(name)
+    except (AttributeError, ImportError):  # which hides why a module cannot be imported
+        try:
+            importlib.import_module(name.rpartition(".")[0])
+        except ImportError as error:
+            if "Airflow 3" in str(error):
+                pytest.skip(str(error))
+            raise
+        raise

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import pkgutil
 import re
 
 import pytest
 
-from tests.docs.pages import PACKAGE, ROOT, prose, read
+from tests.docs.pages import PACKAGE, ROOT, named, prose, read
 
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
 
@@ -47,7 +46,7 @@ def test_every_path_that_is_named_is_there():
 @pytest.mark.parametrize("name", re.findall(r"^\.\. auto(?:class|module):: (\S+)$", read("reference.md"), re.MULTILINE))
 def test_every_name_of_the_reference_can_be_imported(name):
     """The page is built of them, which is seen late."""
-    assert pkgutil.resolve_name(name)
+    assert named(name)
 
 
 def test_the_parts_of_the_ledger_import_in_the_order_that_the_page_says():

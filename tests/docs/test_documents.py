@@ -265,6 +265,12 @@ def test_every_decision_record_ends_with_what_violates_it():
         assert read(record).rstrip().split("\n\n")[-1].startswith("**A change violates this when**")
 
 
+def test_the_index_has_every_decision_record_once_in_order():
+    """Merging two branches brings a line twice, which the builder of the pages refuses."""
+    listed = re.findall(r"^(\d{4}-.+)$", read("adr/index.md"), re.MULTILINE)
+    assert listed == sorted(path.stem for path in (DOCS / "adr").glob("0*.md"))
+
+
 def test_the_dags_that_are_shown_have_the_marks_that_cut_them_out():
     """Documents show what runs."""
     for page in PAGES:

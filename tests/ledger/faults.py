@@ -29,10 +29,13 @@ def disconnected(dialect: Any) -> Exception:
 
 
 @contextmanager
-def lost_acknowledgement(engine: Engine, *, committed: bool = True, after: int = 0) -> Iterator[list[bool]]:
+def lost_acknowledgement(
+    engine: Engine, *, committed: bool = True, after: int = 0, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[list[bool]]:
     """A commit fails for the one who asked for it, though it really happened (or really did not).
 
     :param after: how many commits come before it.
+    :param meanwhile: what others do, by connections of their own, before the one who asked learns of it.
 
     Yields a list that gets an element when it happens.
     """
@@ -49,6 +52,7 @@ def lost_acknowledgement(engine: Engine, *, committed: bool = True, after: int =
             real(connection)
         else:
             dialect.do_rollback(connection)
+        meanwhile()
         raise disconnected(dialect)
 
     dialect.do_commit = do_commit  # type: ignore[method-assign]

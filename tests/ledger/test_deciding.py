@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -196,6 +197,27 @@ def test_the_agreed_number_survives_a_lost_acknowledgement(ledger: Ledger, campa
     assert happened
 
 
+@pytest.mark.parametrize("committed", [True, False], ids=["taken", "not taken"])
+def test_a_repetition_says_nothing_of_what_became_unknown_meanwhile(
+    open_ledger: OpenLedger, campaign: str, committed: bool
+) -> None:
+    """Nobody has agreed to call that *not sent*: whoever it is about would get a second text."""
+    ledger, admin = open_ledger(), open_ledger()
+    one = Try(ledger, campaign)
+    lose_the_answer(one, people("ab"))
+    how = {"as_sent": False, "in_flight": True, "expected": 2}
+    engine, meanwhile = admin.database.engine, partial(lose_the_answer, one, people("c", 3))
+    with lost_acknowledgement(engine, after=3, committed=committed, meanwhile=meanwhile) as happened:
+        if committed:
+            assert resolve(admin, campaign, **how) == 2
+        else:
+            with pytest.raises(ConfigurationError, match="it would be said of 3 recipients now, not of 2"):
+                resolve(admin, campaign, **how)
+    assert happened
+    assert one.status(*"abc") == [*["not_sent" if committed else "unknown"] * 2, "unknown"]
+    assert [line.recipients for line in LedgerAdmin(ledger).decisions(campaign)] == [2] * committed
+
+
 def test_a_stopped_campaign_can_be_decided_on(ledger: Ledger, campaign: str) -> None:
     """That is when one does it."""
     one = Try(ledger, campaign)
@@ -226,6 +248,21 @@ def test_a_word_on_one_request_is_not_said_of_the_next_one(
         pause.go()
         assert deciding.result(20) == 0
     assert one.status("a", "b") == ["unknown", "unknown"]
+
+
+def test_the_agreed_number_of_another_request_is_not_what_was_agreed_on(ledger: Ledger, campaign: str) -> None:
+    """The answer of the one that was shown comes late, and another one of as many recipients loses its own."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    shown = lose_the_answer(one, people("ab"))
+    count = admin.count_unknown(campaign)
+    agreed = {"as_sent": False, "expected": count.recipients, "sent_by": count.newest_sent_at}
+    assert one.settle(shown)
+    lose_the_answer(one, people("cd", 3))
+    with pytest.raises(ConfigurationError, match="it would be said of 0 recipients now, not of 2"):
+        resolve(ledger, campaign, **agreed)
+    assert one.status(*"abcd") == ["accepted", "accepted", "unknown", "unknown"]
+    later = admin.count_unknown(campaign)
+    assert resolve(ledger, campaign, **{**agreed, "sent_by": later.newest_sent_at}) == 2
 
 
 def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Engine
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.admin.rejected_recipients import RejectedRecipients
 from airflow_provider_uspeedo.ledger.protocol import receipt_records, reopening
+from airflow_provider_uspeedo.ledger.protocol.campaigns import Campaigns
 from airflow_provider_uspeedo.ledger.protocol.reopening import Reopening
 from tests.ledger import test_reopening_rejected as tests
 from tests.ledger.acting import OpenLedger
@@ -60,6 +61,12 @@ MISTAKES: dict[str, tuple[Plant, Check]] = {
         ),
         lambda open_ledger, campaign: tests.test_a_late_receipt_shows_that_the_old_request_reached_the_recipient(
             open_ledger(), campaign, "before it is claimed"
+        ),
+    ),
+    "a repetition does not look whether it is done": (
+        lambda: patch.object(Campaigns, "held_name", lambda *_: None),
+        lambda open_ledger, campaign: tests.test_a_repetition_re_opens_nobody_who_was_rejected_meanwhile(
+            open_ledger, campaign, None
         ),
     ),
     "attempts of before may take them": (

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import wait
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -145,6 +146,28 @@ def test_a_decision_in_portions_is_one_decision(ledger: Ledger, campaign: str, a
     rerun(ledger, campaign, "abcdefgh").vendor.assert_texted(*"abcef")
 
 
+def test_an_unchanged_table_is_read_again_after_a_decision(ledger: Ledger, campaign: str) -> None:
+    """What was read of it does not stand while somebody is to be sent to; once they are, it does."""
+    one = Try(ledger, campaign)
+    reject(one, "abc", "b")
+    ledger.end_attempt(one.attempt, complete=True, fingerprint=bytes(16))
+    shared = Try(ledger, campaign)
+    assert ledger.share_reading(shared.attempt, one.attempt.number)
+    shared.end(complete=False)
+    reopen(ledger, campaign)
+    vendor = Vendor()
+    again = Try(ledger, campaign, vendor=vendor)
+    found = ledger.complete_reading(again.attempt)
+    assert found is not None
+    assert not ledger.share_reading(again.attempt, found.attempt_no)
+    again.send(again.claim(people("abc"))[0])
+    vendor.assert_texted("b")
+    ledger.end_attempt(again.attempt, complete=True, fingerprint=bytes(16))
+    last = Try(ledger, campaign)
+    assert ledger.share_reading(last.attempt, again.attempt.number)
+    assert again.counts() == {"accepted": 3}
+
+
 # -- receipts -----------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +250,8 @@ def test_another_number_than_agreed_re_opens_nothing(ledger: Ledger, campaign: s
     assert LedgerAdmin(ledger).decisions(campaign) == ()
 
 
+REOPENS = 4
+"""Commits before that of the decision: looking for the ledger, the campaign, its requests, and opening the attempt."""
 LOOKED = "GROUP BY x.request_id"
 """Of the statement that looks which requests hold rejected recipients, outside of the transactions that move them."""
 
@@ -310,10 +335,29 @@ def test_a_receipt_that_comes_while_it_is_moved_still_counts(open_ledger: OpenLe
     rerun(ledger, campaign, "ab").vendor.assert_texted("b")
 
 
+@pytest.mark.parametrize("expected", [2, None], ids=["agreed", "whatever"])
+def test_a_repetition_re_opens_nobody_who_was_rejected_meanwhile(
+    open_ledger: OpenLedger, campaign: str, expected: int | None
+) -> None:
+    """The acknowledgement is lost, and a receipt rejects one more before it is repeated."""
+    ledger, admin = open_ledger(), open_ledger()
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("abc"))
+    assert one.mark(request)
+    assert one.settle(request, "a", "b", "c", status="unknown")
+    receive(ledger, one, request, "a", "b", result="SubmitFail")
+    meanwhile = partial(receive, ledger, one, request, "c", result="SubmitFail")
+    with lost_acknowledgement(admin.database.engine, after=REOPENS, meanwhile=meanwhile) as happened:
+        assert reopen(admin, campaign, expected=expected) == 2
+    assert happened
+    assert one.status(*"abc") == ["not_sent", "not_sent", "rejected"]
+    assert [line.recipients for line in LedgerAdmin(ledger).decisions(campaign)] == [2]
+
+
 def test_a_decision_repeated_after_a_lost_acknowledgement_is_one_decision(ledger: Ledger, campaign: str) -> None:
     """Its number is what it was, in what is returned and in what is kept."""
     reject(Try(ledger, campaign), "abc")
-    with lost_acknowledgement(ledger.database.engine, after=1) as happened:  # the first commit opens the attempt
+    with lost_acknowledgement(ledger.database.engine, after=REOPENS) as happened:
         assert reopen(ledger, campaign, expected=3) == 3
     assert happened
     assert [line.recipients for line in LedgerAdmin(ledger).decisions(campaign)] == [3]

@@ -334,6 +334,17 @@ def test_an_upload_that_fails_is_given_up(store: Store, step: str) -> None:
     assert store.given_up == (step in ("part", "complete"))
 
 
+@pytest.mark.parametrize(
+    "given",
+    ["s3://key:hidden@lake/results.csv", "s3://key:hid/den@lake/results", "https://lake/results.parquet?sig=hidden"],
+)
+def test_a_refused_path_is_shown_without_secrets(given: str) -> None:
+    """A password before the host, and a signature."""
+    with pytest.raises(ConfigurationError, match=r"with the ending \.parquet; it is '.*lake/results") as caught:
+        write(given)
+    assert "hid" not in str(caught.value)
+
+
 def test_a_real_storage_of_fsspec(memory: MemoryFileSystem) -> None:
     """As Airflow opens it."""
     write("memory://lake/results.parquet")

@@ -106,21 +106,26 @@ class RejectedRecipients:
         :param before: how many were re-opened before.
         """
         free = new_id()
-        counts: list[int] = [before]
+        made: dict[str, int] = {}
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> int:
+            self._reopening.hold(connection, attempt)
+            # By a repetition after a lost acknowledgement it is done: who was rejected since is left alone.
+            if (taken := self._campaigns.held_name(connection, attempt)) in made:
+                return made[taken]
             moved = self._reopening.reopen(connection, attempt, ids, free, why)
-            if expected is not None and before + moved > expected:
+            done = before + moved
+            if expected is not None and done > expected:
                 raise ConfigurationError(
                     f"Only {counted(before, 'recipient')} of {expected:,} were re-opened: more are rejected by now. "
                     f"{CHANGED}"
                 )
-            if moved:  # else it was nothing, or this repeats a transaction whose acknowledgement was lost
-                self._campaigns.rename(connection, attempt, name(before + moved))
-            counts.append(before + moved)
+            if moved:
+                made[name(done)] = done
+                self._campaigns.rename(connection, attempt, name(done))
+            return done
 
-        self._database.write(work)
-        return max(counts)
+        return self._database.write(work)
 
     def _portions(self, found: Iterable[tuple[bytes, int]]) -> Iterator[list[bytes]]:
         """Requests in their order, so many at once."""

@@ -74,25 +74,23 @@ class UnknownOutcomes:
         attempt = self._database.write(
             lambda connection: campaigns.open(connection, campaign_id, spec, uuid, DECISION, WHOLE, name)
         )
-        counts: list[int] = []
+        made: dict[str, int] = {}
 
-        def work(connection: Connection) -> None:
-            # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
-            repeated = replace(decision, expected=None) if counts else decision
-            decided = resolution.resolve(connection, attempt, repeated)
-            counts.append(decided.recipients)
+        def work(connection: Connection) -> int:
+            # By a repetition after a lost acknowledgement it is decided: nothing is said of what came since.
+            if (taken := campaigns.held_name(connection, attempt)) in made:
+                return made[taken]
+            decided = resolution.resolve(connection, attempt, decision)
             if decided.recipients:
-                campaigns.rename(
-                    connection,
-                    attempt,
-                    resolved_name(decision.by, decided.as_sent, decided.recipients, decided.request_ids),
-                )
+                decided_name = resolved_name(decision.by, decided.as_sent, decided.recipients, decided.request_ids)
+                made[decided_name] = decided.recipients
+                campaigns.rename(connection, attempt, decided_name)
+            return decided.recipients
 
         try:
-            self._database.write(work)
+            return self._database.write(work)
         finally:
             self._database.write(lambda connection: campaigns.end(connection, attempt, False, None))
-        return max(counts)
 
     def _match(self, campaign: Any, phones: Iterable[str]) -> MatchedPhones:
         from airflow_provider_uspeedo.ledger.admin.phone_list import PhoneList  # heavy: every country's numbers

@@ -87,6 +87,15 @@ class Campaigns:
         )
         return attempt.first and connection.execute(others.limit(1)).first() is None
 
+    def held_name(self, connection: Connection, attempt: Attempt) -> str | None:
+        """The name of one's own attempt; an earlier execution of the same transaction is waited for.
+
+        ``None``: it was pruned meanwhile.
+        """
+        attempts = self._t.attempts.c
+        query = sa.select(attempts.name).where(attempts.attempt_no == attempt.number).with_for_update()
+        return connection.execute(query).scalar()
+
     def rename(self, connection: Connection, attempt: Attempt, name: str) -> None:
         """Gives an attempt another name: what was decided is known only afterwards."""
         attempts = self._t.attempts

@@ -66,11 +66,9 @@ class Reopening:
     def reopen(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes], free: bytes, reason: str) -> int:
         """Re-opens the recipients that some requests rejected; returns how many they are.
 
-        :param ids: in their order.
+        :param ids: in their order, of a campaign that is held; see :meth:`hold`.
         :param free: the id of the released request that gets them.
-        :raises CampaignHalted: the campaign is pruned.
         """
-        self._hold(connection, attempt)
         q = self._t.requests.c
         # Whoever records a receipt that shows one of them as sent waits for this, or is waited for.
         connection.execute(sa.select(q.id).where(q.id.in_(ids)).order_by(q.id).with_for_update()).all()
@@ -87,8 +85,11 @@ class Reopening:
             connection.execute(new_only(connection.dialect.name, self._t.requests), [row])
         return moved
 
-    def _hold(self, connection: Connection, attempt: Attempt) -> None:
-        """Keeps the campaign from being pruned until the transaction ends."""
+    def hold(self, connection: Connection, attempt: Attempt) -> None:
+        """Keeps the campaign from being pruned until the transaction ends.
+
+        :raises CampaignHalted: it is pruned.
+        """
         campaigns = self._t.campaigns.c
         query = sa.select(campaigns.pruned_at).where(campaigns.campaign_no == attempt.campaign_no)
         found = connection.execute(query.with_for_update(read=True, key_share=True)).one()

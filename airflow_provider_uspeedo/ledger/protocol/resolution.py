@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -36,6 +36,7 @@ class Decision:
         one that has its recipients by the time the decision is recorded.
     :param in_flight: *not sent* is also said of requests that may still arrive.
     :param expected: how many recipients it must be said of, or nothing is decided.
+    :param sent_by: nothing is said of requests that were given to the network after this moment; UTC, without a zone.
     """
 
     as_sent: bool
@@ -44,6 +45,7 @@ class Decision:
     in_flight: bool = True
     expected: int | None = None
     request: bytes | None = None
+    sent_by: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ class Resolution:
         r, chosen = self._t.recipients.c, decision.only
         query = unknown_recipients(self._t, attempt.campaign_no, decision.request)
         query = query.with_only_columns(r.request_id, r.key)
+        if decision.sent_by is not None:
+            query = query.where(self._t.requests.c.sent_at <= decision.sent_by)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:

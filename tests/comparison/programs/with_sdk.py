@@ -19,6 +19,7 @@ TABLE, URL = sys.argv[1:3]
 BATCH_SIZE, TRIES = 1000, 3
 
 
+# [START sdk_loop]
 def send(client: Client, people: list[dict[str, str]]) -> int:
     """The number accepted, as the answer has it.
 
@@ -42,6 +43,7 @@ def main() -> None:
     sent = sum(send(client, people[start : start + BATCH_SIZE]) for start in range(0, len(people), BATCH_SIZE))
     print(f"{sent} accepted, {len(people) - sent} not")
     print("REPORT", json.dumps({"sent": sent}))
+    # [END sdk_loop]
 
 
 if __name__ == "__main__":
