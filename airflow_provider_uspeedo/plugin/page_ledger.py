@@ -99,6 +99,11 @@ def _open(location: LedgerLocation) -> OpenPageLedger:
     )
 
 
+def in_background(work: Callable[..., object], *arguments: Any) -> None:
+    """Runs ``work`` in a thread of the page's own; nobody waits for it."""
+    _threads.submit(work, *arguments)
+
+
 async def in_thread(work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, **named: Any) -> T:
     """Runs ``work`` in a thread of the page's own.
 

@@ -72,6 +72,7 @@ class DecisionAdmin(OpenAdmin):
         request: str | None = None,
         in_flight: bool = False,
         expected: int | None = None,
+        shown: str | None = None,
     ) -> int:
         """Records a person's decision on the unknown outcomes of a campaign; returns of how many recipients.
 
@@ -86,6 +87,8 @@ class DecisionAdmin(OpenAdmin):
         :param in_flight: also decide *not sent* on requests that were given to the network within the last minutes.
             Their answers may still come, and recipients that they reach get the message twice.
         :param expected: the number that was agreed on: with another one nothing is decided.
+        :param shown: the ``digest`` of the :class:`UnknownCount` that was agreed on: if other requests are unknown by
+            now, nothing is decided, also if they have as many recipients.
         :raises ConfigurationError: nothing was decided, for the reason in the message.
         :raises CampaignHalted: the campaign is pruned: there is nothing left to decide on.
         """
@@ -98,7 +101,9 @@ class DecisionAdmin(OpenAdmin):
         campaign, name = self._unpruned(campaign_id, "resolve"), stop.checked_name(by)
         chosen = None if phones is None else self._unknown.chosen(campaign, phones)
         only = None if request is None else self._unknown.request_id(campaign, request)
-        return self._unknown.decide(campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only))
+        return self._unknown.decide(
+            campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only, shown)
+        )
 
     # -- rejected recipients ------------------------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ class UnknownOutcomes:
 
         def work(connection: Connection) -> None:
             # A repetition after a lost acknowledgement finds nothing left to decide, and nothing to compare.
-            repeated = replace(decision, expected=None) if counts else decision
+            repeated = replace(decision, expected=None, shown=None) if counts else decision
             decided = resolution.resolve(connection, attempt, repeated)
             counts.append(decided.recipients)
             if decided.recipients:

@@ -7,7 +7,8 @@ still arrive, the recipients that it accepted show as accepted whatever request 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -36,6 +37,7 @@ class Decision:
         one that has its recipients by the time the decision is recorded.
     :param in_flight: *not sent* is also said of requests that may still arrive.
     :param expected: how many recipients it must be said of, or nothing is decided.
+    :param shown: the :func:`digest_of` what was shown; ``None``: another set of requests as large is decided on, too.
     """
 
     as_sent: bool
@@ -44,6 +46,7 @@ class Decision:
     in_flight: bool = True
     expected: int | None = None
     request: bytes | None = None
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,12 @@ class Decided:
     as_sent: bool
     recipients: int
     request_ids: tuple[bytes, ...]
+
+
+def digest_of(requests: Mapping[bytes, int]) -> str:
+    """Names a set of requests with so many unknown recipients each: a person answers for these alone."""
+    lines = "".join(f"{request_id.hex()} {number}\n" for request_id, number in sorted(requests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 class Resolution:
@@ -82,6 +91,11 @@ class Resolution:
             raise ConfigurationError(
                 f"Nothing was decided: it would be said of {counted(number, 'recipient')} now, not of "
                 f"{decision.expected:,}. The campaign has changed meanwhile; look again."
+            )
+        if decision.shown is not None and decision.shown != digest_of({one: len(keys) for one, keys in meant.items()}):
+            raise ConfigurationError(
+                "Nothing was decided: other requests are unknown now than those that were shown. The campaign has "
+                "changed meanwhile; look again."
             )
         reason = f"resolved by {decision.by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC"
         say = self._call_sent if decision.as_sent else self._re_open
