@@ -105,7 +105,7 @@ async def resume(request: Request, seen: Deciding) -> Response:
 
 async def _decide(seen: SeenCampaign, decision: Any, **how: Any) -> Any:
     try:
-        return await in_thread(decision, seen.id, seconds=DECISION_SECONDS, **how)
+        return await in_thread(decision, seen.id, seconds=DECISION_SECONDS, decides=True, **how)
     finally:
         counts.is_changed(seen.key)
 

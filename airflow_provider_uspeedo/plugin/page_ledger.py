@@ -30,6 +30,7 @@ REPEAT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 """After which a page says that the database does not answer."""
 DECISION_SECONDS = 60.0
+MAY_BE_DECIDED = "What was decided may still be recorded: look at the campaign before you decide again."
 KEPT_SECONDS = 60.0
 """For so long a connection is used before Airflow is asked again what it is."""
 _threads = ThreadPoolExecutor(8, thread_name_prefix="uspeedo-page")
@@ -104,16 +105,21 @@ def in_background(work: Callable[..., object], *arguments: Any) -> None:
     _threads.submit(work, *arguments)
 
 
-async def in_thread(work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, **named: Any) -> T:
+async def in_thread(
+    work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, decides: bool = False, **named: Any
+) -> T:
     """Runs ``work`` in a thread of the page's own.
 
-    :raises LedgerUnavailable: it took longer than ``seconds``. It is not stopped: nothing could stop it.
+    :param decides: it changes something.
+
+    :raises LedgerUnavailable: it took longer than ``seconds``.
+        It is not stopped here: a question is ended by the database, and a decision may still be made.
     """
     running = asyncio.get_running_loop().run_in_executor(_threads, partial(work, *arguments, **named))
     try:
         return await asyncio.wait_for(running, seconds)
     except TimeoutError:
         raise LedgerUnavailable(
-            f"The ledger's database did not answer within {seconds:.0f} seconds. Try again; if it stays so, look at "
-            "the database."
+            f"The ledger's database did not answer within {seconds:.0f} seconds. "
+            + (MAY_BE_DECIDED if decides else "Try again; if it stays so, look at the database.")
         ) from None
