@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.plugin.csv_response import CsvResponse
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, render
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, masked_user_id, render
 from airflow_provider_uspeedo.plugin.rights import NOT_FOUND, Looking
 from airflow_provider_uspeedo.plugin.seen_campaign import Seeing, SeenCampaign, Unmasking
 
@@ -25,8 +25,8 @@ FILES = {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in
 _BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """With which a cell begins that a spreadsheet would calculate, also in their full width."""
 _MASKS: dict[str, Callable[[str], str]] = {
-    "phone": mask_phone, "user_id": mask_digits, "reason": masked_reason, "receipt_desc": mask_digits,
-    "recipient_key": lambda _: "",
+    "phone": mask_phone, "reason": masked_reason, "receipt_result": mask_digits, "receipt_code": mask_digits,
+    "receipt_desc": mask_digits, "recipient_key": lambda _: "",
 }  # fmt: skip
 """Columns that say who somebody is, or may quote a phone. A key is a hash of a phone, and phones can be tried out."""
 router = APIRouter(route_class=PageRoute)
@@ -86,7 +86,10 @@ def csv_of(portions: Iterator[list[tuple[Any, ...]]], *, is_plain: bool) -> Gene
 
 
 def _cells(row: tuple[Any, ...], *, is_plain: bool) -> list[str]:
-    return [_cell(name, value, is_plain=is_plain) for name, value in zip(COLUMNS, row, strict=True)]
+    values = dict(zip(COLUMNS, row, strict=True))
+    if values["user_id"] and not is_plain:
+        values["user_id"] = masked_user_id(values["user_id"], values["phone"] or "")
+    return [_cell(name, value, is_plain=is_plain) for name, value in values.items()]
 
 
 def _cell(column: str, value: Any, *, is_plain: bool) -> str:

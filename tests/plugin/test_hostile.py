@@ -14,11 +14,13 @@ import pytest
 
 from airflow_provider_uspeedo.core.attempt_names import attempt_name
 from airflow_provider_uspeedo.core.keys import campaign_hash
+from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
-from tests.ledger.acting import SPEC, Try, people
+from airflow_provider_uspeedo.ledger.store.records import Answer
+from tests.ledger.acting import SPEC, Try, key_of, people
 from tests.ledger.test_overview import a_try_with_everything
 from tests.plugin.signed_in import text_of
 from tests.plugin.test_rights import OnlyOneDag
@@ -233,3 +235,53 @@ def test_a_cell_of_the_export_calculates_nothing(text: str) -> None:
 
     assert _cell("sender_id", text, is_plain=True) == f"'{text}"
     assert _cell("sender_id", f"x{text}", is_plain=True) == f"x{text}"
+
+
+# -- foreign texts ------------------------------------------------------------------------------------------------
+
+EVIL = "\u202e</td><script>alert(1)</script>'\"&javascript:"
+
+
+def test_no_foreign_text_is_part_of_a_page(browser: Any, ledger: Ledger) -> None:
+    """Of rows, attempts and decisions, wherever it came from."""
+    one = Try(ledger, "one")
+    rows = [
+        Recipient(row, key_of(name), f"(852)5531111{row}", (), EVIL[:60], "", EVIL[:60], EVIL[:60])
+        for row, name in enumerate("abc", 1)
+    ]
+    first, second = one.claim(rows, size=2)
+    one.mark(first)
+    ledger.settle(one.attempt, first.id, Answer(EVIL, 0, EVIL, ((key_of("a"), "rejected", EVIL),)))
+    one.mark(second)
+    ledger.mark_unknown(one.attempt, second.id, ret_code=7, vendor_request_id=EVIL, reason=EVIL)
+    ledger.open_attempt("one", SPEC, name=f"a/{EVIL}/b try 1 map -1")
+    admin = LedgerAdmin(ledger)
+    admin.resolve("one", as_sent=True, by=EVIL[1:])
+    admin.reopen_rejected("one", reason=EVIL[1:], by=EVIL[1:])
+    admin.stop("one", by=EVIL[1:])
+    for role in ("viewer", "admin"):
+        for page in ("", "?fragment=1", "/rows", "/requests", "/resume", "/rows?phones=plain"):
+            answer = browser(role).counted(PATH + page)
+            assert answer.status_code in (200, 403)
+            assert "<script>alert" not in answer.text
+            links = re.findall(r'(?:href|src|action|data-poll)="([^"]*)"', answer.text)
+            assert all(link.startswith(("/uspeedo/", "#")) for link in links)
+
+
+def test_a_user_id_that_is_the_phone_is_masked_however_it_is_written(browser: Any, ledger: Ledger) -> None:
+    one = Try(ledger, "one")
+    (request,) = one.claim([Recipient(1, key_of("a"), "(852)55318642", (), "hk5531hk8642", "", "UTA1", "")])
+    one.send(request)
+    for page in ("/rows", "/export.csv"):
+        answer = browser("admin").get(PATH + page)
+        assert "****8642" in answer.text
+        assert "5531hk" not in answer.text
+
+
+def test_an_address_of_the_server_that_cannot_be_read_breaks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the start of Airflow, which loads the plugin, nor a task, which names the page."""
+    from airflow_provider_uspeedo.hooks import page_address
+
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "http://[")
+    assert page_address.page_root() == "/uspeedo"
+    page_address.announce_runbook()
