@@ -90,6 +90,36 @@ def test_a_campaign_of_several_dags_needs_the_right_on_each(
         assert HEX not in one.get(f"/uspeedo/{query}").text
 
 
+@pytest.mark.parametrize(
+    ("name", "is_seen"),
+    [
+        ("notify/mine/send/r/-1/1/failed", True),
+        ("notify-dag/mine/r/0/success", True),
+        ("notify/secret/send/r/-1/1/failed", False),
+        ("notify/secret/send/r try 1 map -1/-1/1/failed", False),
+        ("notify-dag/secret/r/0/success", False),
+        ("notify-deadline/secret/r/1", False),
+        (attempt_name("notify", "secret", "r", 1, -1), True),
+        (attempt_name("notify-dag", "mine", "r", 1, -1), False),
+    ],
+)
+def test_a_notification_is_of_the_dag_that_it_is_about(
+    browser: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, name: str, is_seen: bool
+) -> None:
+    """Whoever may read a DAG of the name "notify" sees no notification of another one."""
+    from airflow.api_fastapi.app import get_auth_manager
+
+    ledger.open_attempt("one", SPEC, name=name)
+    one = browser("user")
+
+    def allowed(*, method: str, user: Any, access_entity: Any = None, details: Any = None) -> bool:
+        return details is None or details.id in (None, "mine", "notify")
+
+    monkeypatch.setattr(get_auth_manager(), "is_authorized_dag", allowed)
+    assert (one.get(PATH).status_code == 200) == is_seen
+    assert (HEX in one.get("/uspeedo/").text) == is_seen
+
+
 # -- what was shown -----------------------------------------------------------------------------------------------
 
 
