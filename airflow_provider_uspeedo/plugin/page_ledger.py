@@ -10,7 +10,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.hooks import ledger_connection
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.plugin.daemon_threads import DaemonThreads
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
@@ -33,7 +33,7 @@ DECISION_SECONDS = 60.0
 MAY_BE_DECIDED = "What was decided may still be recorded: look at the campaign before you decide again."
 KEPT_SECONDS = 60.0
 """For so long a connection is used before Airflow is asked again what it is."""
-_threads = ThreadPoolExecutor(8, thread_name_prefix="uspeedo-page")
+_threads = DaemonThreads(8, "uspeedo-page")
 
 
 @dataclass(frozen=True, slots=True)
