@@ -100,7 +100,7 @@ def resolve(
             request=request,
             in_flight=in_flight,
             expected=count.recipients,
-            sent_by=count.newest_sent_at,
+            shown=count.digest or None,
         )
         left = admin.count_unknown(campaign).recipients
     recorded = "sent" if as_sent else "not sent"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.what_to_do import PAGE
@@ -21,14 +21,22 @@ def has_page() -> bool:
 
 def page_root() -> str:
     """The path of the page, without a slash at its end."""
-    return urlsplit(option("api", "base_url", "")).path.rstrip("/") + PREFIX
+    return _base().path.rstrip("/") + PREFIX
+
+
+def _base() -> SplitResult:
+    """The address of the server; one that cannot be read counts as not set: no task and no start of Airflow fails."""
+    try:
+        return urlsplit(option("api", "base_url", ""))
+    except ValueError:
+        return urlsplit("")
 
 
 def announce_runbook() -> None:
     """Makes messages of this process name the page's runbook, too, where the name of the server is known."""
-    base = option("api", "base_url", "")
-    if has_page() and urlsplit(base).netloc:
-        PAGE.url = f"{base.rstrip('/')}{PREFIX}/runbook/"
+    base = _base()
+    if has_page() and base.netloc:
+        PAGE.url = f"{base.geturl().rstrip('/')}{PREFIX}/runbook/"
 
 
 def campaign_path(campaign_id: str) -> str:

@@ -105,6 +105,6 @@ def _place(text: str) -> tuple[int, bytes] | None:
         return None
     number, _, request_id = text.partition(".")
     try:
-        return min(int(number), 2**62), bytes.fromhex(request_id)
+        return max(0, min(int(number), 2**62)), bytes.fromhex(request_id)
     except ValueError:
         raise HTTPException(400) from None

@@ -7,11 +7,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from airflow_provider_uspeedo.plugin.daemon_threads import DaemonThreads
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.campaign_counts import CampaignCounts
@@ -59,7 +61,7 @@ class BackgroundCounts:
         self._wait = wait_seconds
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._threads = ThreadPoolExecutor(2, thread_name_prefix="uspeedo-count")
+        self._threads = DaemonThreads(2, "uspeedo-count")
 
     def get(self, key: Hashable, count: Count) -> KeptCounts:
         """What is known; begins to count where that is old, and waits for it for a moment.

@@ -15,6 +15,8 @@ from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
 from airflow_provider_uspeedo.plugin.same_origin import token_of
 from airflow_provider_uspeedo.plugin.seen_campaign import Deciding, SeenCampaign
 
+MAX_DIGITS = 18
+"""Of a number of recipients."""
 router = APIRouter(route_class=PageRoute)
 
 
@@ -41,6 +43,7 @@ async def resolve(request: Request, seen: Deciding) -> Response:
         request=form.get("of_request") or None,
         in_flight=form.get("in_flight") == "1",
         expected=expected,
+        shown=form.get("shown"),
     )
     return _done(request, seen, "resolved", number, seen.person.name)
 
@@ -67,7 +70,7 @@ async def reopen(request: Request, seen: Deciding) -> Response:
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
         raise HTTPException(400)
     return int(text)
 
@@ -102,7 +105,7 @@ async def resume(request: Request, seen: Deciding) -> Response:
 
 async def _decide(seen: SeenCampaign, decision: Any, **how: Any) -> Any:
     try:
-        return await in_thread(decision, seen.id, seconds=DECISION_SECONDS, **how)
+        return await in_thread(decision, seen.id, seconds=DECISION_SECONDS, decides=True, **how)
     finally:
         counts.is_changed(seen.key)
 

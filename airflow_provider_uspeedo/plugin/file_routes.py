@@ -5,28 +5,28 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, Response
 
 from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
-from airflow_provider_uspeedo.plugin.page_ledger import in_thread
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, render
+from airflow_provider_uspeedo.plugin.csv_response import CsvResponse
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, masked_user_id, render
 from airflow_provider_uspeedo.plugin.rights import NOT_FOUND, Looking
 from airflow_provider_uspeedo.plugin.seen_campaign import Seeing, SeenCampaign, Unmasking
 
 _STATIC = Path(__file__).parent / "static"
 FILES = {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in (".css", ".js", ".svg", ".txt")}
-_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With which a cell begins that a spreadsheet would calculate."""
+_BEGINS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""With which a cell begins that a spreadsheet would calculate, also in their full width."""
 _MASKS: dict[str, Callable[[str], str]] = {
-    "phone": mask_phone, "user_id": mask_digits, "reason": masked_reason, "receipt_desc": mask_digits,
-    "recipient_key": lambda _: "",
+    "phone": mask_phone, "reason": masked_reason, "receipt_result": mask_digits, "receipt_code": mask_digits,
+    "receipt_desc": mask_digits, "recipient_key": lambda _: "",
 }  # fmt: skip
 """Columns that say who somebody is, or may quote a phone. A key is a hash of a phone, and phones can be tried out."""
 router = APIRouter(route_class=PageRoute)
@@ -72,18 +72,12 @@ async def export_plain(seen: Unmasking) -> Response:
 
 async def _export(seen: SeenCampaign, *, is_plain: bool) -> Response:
     parts = csv_of(seen.ledger.admin.ledger.results(seen.id), is_plain=is_plain)
-    begin = await in_thread(next, parts)  # a ledger that is away is an error, not half a file
-
-    def whole() -> Iterator[str]:
-        yield begin
-        yield from parts
-
     name = f"sms-results-{seen.listed.name_hash.hex()[:8]}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(whole(), media_type="text/csv; charset=utf-8", headers=headers)
+    return await CsvResponse.of(parts, headers)
 
 
-def csv_of(portions: Iterator[list[tuple[Any, ...]]], *, is_plain: bool) -> Iterator[str]:
+def csv_of(portions: Iterator[list[tuple[Any, ...]]], *, is_plain: bool) -> Generator[str, None, None]:
     """Lines of CSV, some at a time, beginning with the names of the columns."""
     first = next(portions, [])
     yield _lines([COLUMNS, *(_cells(row, is_plain=is_plain) for row in first)])
@@ -92,7 +86,10 @@ def csv_of(portions: Iterator[list[tuple[Any, ...]]], *, is_plain: bool) -> Iter
 
 
 def _cells(row: tuple[Any, ...], *, is_plain: bool) -> list[str]:
-    return [_cell(name, value, is_plain=is_plain) for name, value in zip(COLUMNS, row, strict=True)]
+    values = dict(zip(COLUMNS, row, strict=True))
+    if values["user_id"] and not is_plain:
+        values["user_id"] = masked_user_id(values["user_id"], values["phone"] or "")
+    return [_cell(name, value, is_plain=is_plain) for name, value in values.items()]
 
 
 def _cell(column: str, value: Any, *, is_plain: bool) -> str:
@@ -103,7 +100,9 @@ def _cell(column: str, value: Any, *, is_plain: bool) -> str:
     text = str(value)
     if not is_plain and column in _MASKS:
         text = _MASKS[column](text)
-    return f"'{text}" if text.startswith(_BEGINS_FORMULA) and isinstance(value, str) else text
+    return (
+        f"'{text}" if text.lstrip(" \u3000\xa0\ufeff").startswith(_BEGINS_FORMULA) and isinstance(value, str) else text
+    )
 
 
 def _lines(rows: list[Any]) -> str:

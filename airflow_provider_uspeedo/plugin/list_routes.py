@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from airflow_provider_uspeedo.ledger.admin.campaign_list import ListedCampaign, TaskFilter
@@ -18,6 +19,8 @@ from airflow_provider_uspeedo.plugin.same_origin import token_of
 PAGE = 25
 MAX_FOUND = 100
 MAX_WORD = 200
+Before = Annotated[int | None, Query(ge=0, lt=2**63)]
+"""A campaign's number, as every database holds it."""
 router = APIRouter(route_class=PageRoute)
 
 
@@ -38,7 +41,7 @@ async def _visible(person: Person, found: list[ListedCampaign]) -> list[ListedCa
 
 @router.get("/")
 async def campaigns(
-    request: Request, person: Looking, before: int | None = None, dag: str = "", task: str = "", run: str = ""
+    request: Request, person: Looking, before: Before = None, dag: str = "", task: str = "", run: str = ""
 ) -> Response:
     """The newest campaigns, or those before one."""
     only = TaskFilter(dag, task, run) if dag else None

@@ -10,7 +10,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.hooks import ledger_connection
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.plugin.daemon_threads import DaemonThreads
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
@@ -30,9 +30,10 @@ REPEAT_SECONDS = 2.0
 ANSWER_SECONDS = 8.0
 """After which a page says that the database does not answer."""
 DECISION_SECONDS = 60.0
+MAY_BE_DECIDED = "What was decided may still be recorded: look at the campaign before you decide again."
 KEPT_SECONDS = 60.0
 """For so long a connection is used before Airflow is asked again what it is."""
-_threads = ThreadPoolExecutor(8, thread_name_prefix="uspeedo-page")
+_threads = DaemonThreads(8, "uspeedo-page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,16 +100,26 @@ def _open(location: LedgerLocation) -> OpenPageLedger:
     )
 
 
-async def in_thread(work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, **named: Any) -> T:
+def in_background(work: Callable[..., object], *arguments: Any) -> None:
+    """Runs ``work`` in a thread of the page's own; nobody waits for it."""
+    _threads.submit(work, *arguments)
+
+
+async def in_thread(
+    work: Callable[..., T], *arguments: Any, seconds: float = ANSWER_SECONDS, decides: bool = False, **named: Any
+) -> T:
     """Runs ``work`` in a thread of the page's own.
 
-    :raises LedgerUnavailable: it took longer than ``seconds``. It is not stopped: nothing could stop it.
+    :param decides: it changes something.
+
+    :raises LedgerUnavailable: it took longer than ``seconds``.
+        It is not stopped here: a question is ended by the database, and a decision may still be made.
     """
     running = asyncio.get_running_loop().run_in_executor(_threads, partial(work, *arguments, **named))
     try:
         return await asyncio.wait_for(running, seconds)
     except TimeoutError:
         raise LedgerUnavailable(
-            f"The ledger's database did not answer within {seconds:.0f} seconds. Try again; if it stays so, look at "
-            "the database."
+            f"The ledger's database did not answer within {seconds:.0f} seconds. "
+            + (MAY_BE_DECIDED if decides else "Try again; if it stays so, look at the database.")
         ) from None

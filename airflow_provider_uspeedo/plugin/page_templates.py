@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.responses import HTMLResponse, Response
 
-from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone, mask_user_id
 from airflow_provider_uspeedo.errors import USpeedoError
 from airflow_provider_uspeedo.plugin.languages import COOKIE, Texts, language_of
 
@@ -56,6 +56,15 @@ def masked_reason(reason: str | None) -> str:
     return mask_digits(text[:end]) + text[end:]
 
 
+def masked_user_id(user_id: str, phone: str) -> str:
+    """A user id without runs of digits, and without the phone of its row, however that is written in it.
+
+    >>> masked_user_id("C12", "(852)55311111"), masked_user_id("hk5531hk1111", "(852)55311111")
+    ('C12', '****')
+    """
+    return mask_digits(mask_user_id(user_id, phone))
+
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "html"),
     autoescape=True,
@@ -64,7 +73,14 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters.update(
-    clock=_clock, iso=_iso, number=_number, percent=_percent, masked=masked_reason, phone=mask_phone, digits=mask_digits
+    clock=_clock,
+    iso=_iso,
+    number=_number,
+    percent=_percent,
+    masked=masked_reason,
+    user_id=masked_user_id,
+    phone=mask_phone,
+    digits=mask_digits,
 )
 
 

@@ -28,9 +28,10 @@ class SeenCampaign:
         return self.listed.line.campaign_id
 
     @property
-    def key(self) -> tuple[str, str, int]:
-        """Names it among all campaigns of all ledgers."""
-        return self.ledger.place, self.ledger.results_table, self.listed.number
+    def key(self) -> tuple[object, ...]:
+        """Names it among all campaigns of all ledgers, also of one that was made anew in the place of another."""
+        about = self.listed.name_hash, self.listed.line.created_at
+        return self.ledger.conn_id, self.ledger.place, self.ledger.results_table, self.listed.number, *about
 
     async def may_unmask(self) -> bool:
         """Whether the person may see phones."""

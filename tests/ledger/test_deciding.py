@@ -255,14 +255,14 @@ def test_the_agreed_number_of_another_request_is_not_what_was_agreed_on(ledger: 
     one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
     shown = lose_the_answer(one, people("ab"))
     count = admin.count_unknown(campaign)
-    agreed = {"as_sent": False, "expected": count.recipients, "sent_by": count.newest_sent_at}
+    agreed = {"as_sent": False, "expected": count.recipients, "shown": count.digest}
     assert one.settle(shown)
     lose_the_answer(one, people("cd", 3))
-    with pytest.raises(ConfigurationError, match="it would be said of 0 recipients now, not of 2"):
+    with pytest.raises(ConfigurationError, match="other requests are unknown now than those that were shown"):
         resolve(ledger, campaign, **agreed)
     assert one.status(*"abcd") == ["accepted", "accepted", "unknown", "unknown"]
     later = admin.count_unknown(campaign)
-    assert resolve(ledger, campaign, **{**agreed, "sent_by": later.newest_sent_at}) == 2
+    assert resolve(ledger, campaign, **{**agreed, "shown": later.digest}) == 2
 
 
 def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> None:

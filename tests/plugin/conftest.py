@@ -22,7 +22,14 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.airflow.conftest import HOME
 from tests.plugin.signed_in import ROLES, Browser
 
-NEED_THE_PAGE = ["test_ledgers.py", "test_pages.py", "test_rights.py", "test_safety.py", "test_servers.py"]
+NEED_THE_PAGE = [
+    "test_hostile.py",
+    "test_ledgers.py",
+    "test_pages.py",
+    "test_rights.py",
+    "test_safety.py",
+    "test_servers.py",
+]
 collect_ignore = [] if has_page() else NEED_THE_PAGE
 USERS = ",".join(f"{name}:{role}" for name, role in ROLES.items())
 os.environ.update(

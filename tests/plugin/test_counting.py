@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
 from airflow_provider_uspeedo.plugin import counting
 from airflow_provider_uspeedo.plugin.counting import BackgroundCounts
+from airflow_provider_uspeedo.plugin.daemon_threads import DaemonThreads
 
 
 class Counted:
@@ -88,3 +91,23 @@ def test_few_are_kept(monkeypatch: Any) -> None:
     for name in "abcdef":
         counts.get(name, count)
     assert len(counts._entries) <= 4
+
+
+def test_a_server_ends_while_something_is_counted() -> None:
+    """Threads of Python's own executor are waited for at the end of the process: minutes, for millions of rows."""
+    code = (
+        "import time; from airflow_provider_uspeedo.plugin.counting import BackgroundCounts; "
+        "print(BackgroundCounts(wait_seconds=0.1).get('one', lambda report: time.sleep(60)).is_counting)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip().endswith("True")
+
+
+def test_work_is_run_in_so_many_threads_and_errors_are_handed_on() -> None:
+    threads = DaemonThreads(2, "few")
+    names = {
+        future.result(10) for future in [threads.submit(lambda: threading.current_thread().name) for _ in range(9)]
+    }
+    assert names <= {"few_1", "few_2"}
+    assert isinstance(threads.submit(lambda: 1 / 0).exception(10), ZeroDivisionError)
+    assert threads.submit(int, "7").result(10) == 7

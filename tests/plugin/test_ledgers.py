@@ -90,6 +90,8 @@ def test_a_question_without_an_answer_ends() -> None:
 
     with pytest.raises(LedgerUnavailable, match="did not answer"):
         asyncio.run(in_thread(hang, seconds=0.05))
+    with pytest.raises(LedgerUnavailable, match="may still be recorded"):
+        asyncio.run(in_thread(hang, seconds=0.05, decides=True))
     go.set()
     assert names[0].startswith("uspeedo-page")
 

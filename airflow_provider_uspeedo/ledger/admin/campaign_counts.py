@@ -64,7 +64,7 @@ class CountedCountry:
 
 @dataclass(frozen=True, slots=True)
 class CountedMoment:
-    """Recipients of the requests that were given to the network at one moment, by status."""
+    """Recipients of the requests that were given to the network within one second, by status."""
 
     at: datetime
     statuses: Mapping[str, int]
@@ -77,7 +77,7 @@ class CampaignCounts:
     :param statuses: rows of the table by status, as last read.
     :param gone: recipients that no current reading holds any more, by status.
     :param receipts: messages by the result of their receipt.
-    :param moments: in order; one for each request that was sent.
+    :param moments: in order; one for each second in which something was sent.
     :param unknown_requests: the oldest ones that hold unknown recipients.
 
     What is ``None`` is not counted yet.
@@ -206,7 +206,8 @@ class CampaignCounter:
 def _moments(found: Iterable[Any]) -> tuple[CountedMoment, ...]:
     counts: dict[datetime, Counter[str]] = {}
     for row in found:
-        counts.setdefault(row.sent_at.replace(tzinfo=UTC), Counter())[row.status] += row.recipients
+        # A second is enough for a chart, and few enough for a campaign of a million requests with one recipient each.
+        counts.setdefault(row.sent_at.replace(microsecond=0, tzinfo=UTC), Counter())[row.status] += row.recipients
     return tuple(CountedMoment(at, dict(statuses)) for at, statuses in counts.items())
 
 

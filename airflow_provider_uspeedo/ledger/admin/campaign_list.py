@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from airflow_provider_uspeedo.core.attempt_names import dag_id_of
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews
 from airflow_provider_uspeedo.ledger.admin.reports import CampaignLine
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
@@ -105,11 +106,13 @@ class CampaignList:
     def _dag_ids(self, connection: Connection, numbers: Sequence[int]) -> dict[int, set[str]]:
         """The DAGs of each campaign's attempts; a person's decision is of none."""
         a = self._t.attempts.c
-        query = sa.select(a.campaign_no, before_slash(a.name).label("dag_id")).distinct()
+        begin = sa.case((a.name.like("notify%"), a.name), else_=before_slash(a.name).concat("/"))
+        query = sa.select(a.campaign_no, begin.label("begin")).distinct()
         query = query.where(a.campaign_no.in_(list(numbers)), a.part != part_hash(DECISION), a.name.like("%/%"))
         found: dict[int, set[str]] = {}
-        for number, dag_id in connection.execute(query):
-            found.setdefault(number, set()).add(dag_id)
+        for number, begins in connection.execute(query):
+            if dag_id := dag_id_of(begins):
+                found.setdefault(number, set()).add(dag_id)
         return found
 
     def _of_task(self, task: TaskFilter, before: int | None, limit: int) -> Any:

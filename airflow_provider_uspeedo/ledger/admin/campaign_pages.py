@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -20,6 +20,14 @@ from airflow_provider_uspeedo.ledger.admin.reports import AttemptLine, DecisionL
 from airflow_provider_uspeedo.ledger.admin.row_pages import RowPages
 from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.engine import Database
+from airflow_provider_uspeedo.ledger.store.time_limit import time_limit
+
+T = TypeVar("T")
+READ_SECONDS = 8.0
+"""After which a question of a page is ended by the database: nobody waits for its answer any more."""
+COUNT_SECONDS = 600.0
+"""The same for each statement of a count. Its snapshot keeps a database from tidying up what was changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +95,11 @@ class CampaignPages:
             return self._list.page(connection, limit, before=before, task=task, word=word)
 
         # Names have no index: the newest attempts are read one after the other.
-        return self._database.read(work, by_index=task is None and not word)
+        return self._read(work, by_index=task is None and not word)
 
     def find(self, name_hash: bytes) -> ListedCampaign | None:
         """The campaign whose name has this hash."""
-        return self._database.read(lambda connection: self._list.find(connection, name_hash))
+        return self._read(lambda connection: self._list.find(connection, name_hash))
 
     def facts(self, campaign_no: int) -> CampaignFacts:
         """What is known of it without a look at its rows."""
@@ -105,24 +113,42 @@ class CampaignPages:
             pruned_counts = json.loads(row.pruned_counts or "{}")
             return CampaignFacts(KeySpec.from_json(row.key_spec), attempts[::-1], decisions[::-1], pruned_counts)
 
-        return self._database.read(work)
+        return self._read(work)
 
     def count(self, campaign_no: int, report: Callable[[CampaignCounts], object] = lambda _: None) -> CampaignCounts:
         """Counts all rows of a campaign; takes long for millions.
 
         :param report: is given what is counted so far, each time that there is more.
         """
-        return self._snapshots.read(lambda connection: self._counter.count(connection, campaign_no, report))
+        return self._read(
+            lambda connection: self._counter.count(connection, campaign_no, report),
+            database=self._snapshots,
+            seconds=COUNT_SECONDS,
+        )
+
+    def _read(
+        self,
+        work: Callable[[Connection], T],
+        *,
+        database: Database | None = None,
+        seconds: float | None = None,
+        by_index: bool = True,
+    ) -> T:
+        ends_after = READ_SECONDS if seconds is None else seconds
+
+        def limited(connection: Connection) -> T:
+            with time_limit(connection, ends_after):
+                return work(connection)
+
+        return (database or self._database).read(limited, by_index=by_index)
 
     def rows(self, campaign_no: int, place: RowPlace, limit: int, which: RowFilter) -> RowPage:
         """Some rows; see :class:`.RowPages`."""
-        return self._database.read(
-            lambda connection: self._row_pages.page(connection, campaign_no, place, limit, which)
-        )
+        return self._read(lambda connection: self._row_pages.page(connection, campaign_no, place, limit, which))
 
     def rows_of_keys(self, campaign_no: int, keys: Sequence[bytes], limit: int) -> RowPage:
         """The rows of some recipients; see :meth:`.RowPages.of_keys`."""
-        return self._database.read(lambda connection: self._row_pages.of_keys(connection, campaign_no, keys, limit))
+        return self._read(lambda connection: self._row_pages.of_keys(connection, campaign_no, keys, limit))
 
     def requests(
         self, campaign_no: int, limit: int, *, before: tuple[int, bytes] | None = None, state: str = ""
@@ -147,7 +173,7 @@ class CampaignPages:
             held = self._held(connection, campaign_no, [bytes(row.id) for row in found])
             return [_shown(row, held.get(bytes(row.id), 0)) for row in found]
 
-        return self._database.read(work)
+        return self._read(work)
 
     def _held(self, connection: Connection, campaign_no: int, ids: Sequence[bytes]) -> dict[bytes, int]:
         """How many recipients each request holds, counted by an index."""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin import stop
@@ -73,7 +72,7 @@ class DecisionAdmin(OpenAdmin):
         request: str | None = None,
         in_flight: bool = False,
         expected: int | None = None,
-        sent_by: datetime | None = None,
+        shown: str | None = None,
     ) -> int:
         """Records a person's decision on the unknown outcomes of a campaign; returns of how many recipients.
 
@@ -88,8 +87,8 @@ class DecisionAdmin(OpenAdmin):
         :param in_flight: also decide *not sent* on requests that were given to the network within the last minutes.
             Their answers may still come, and recipients that they reach get the message twice.
         :param expected: the number that was agreed on: with another one nothing is decided.
-        :param sent_by: nothing is said of requests that left after this moment, such as the ``newest_sent_at`` of
-            :meth:`count_unknown`: another request may have lost its answer since, with as many recipients. With a zone.
+        :param shown: the ``digest`` of the :class:`UnknownCount` that was agreed on: if other requests are unknown by
+            now, nothing is decided, also if they have as many recipients.
         :raises ConfigurationError: nothing was decided, for the reason in the message.
         :raises CampaignHalted: the campaign is pruned: there is nothing left to decide on.
         """
@@ -102,9 +101,9 @@ class DecisionAdmin(OpenAdmin):
         campaign, name = self._unpruned(campaign_id, "resolve"), stop.checked_name(by)
         chosen = None if phones is None else self._unknown.chosen(campaign, phones)
         only = None if request is None else self._unknown.request_id(campaign, request)
-        until = sent_by and sent_by.astimezone(UTC).replace(tzinfo=None)
-        decision = Decision(as_sent, name, chosen, in_flight, expected, only, until)
-        return self._unknown.decide(campaign_id, campaign, decision)
+        return self._unknown.decide(
+            campaign_id, campaign, Decision(as_sent, name, chosen, in_flight, expected, only, shown)
+        )
 
     # -- rejected recipients ------------------------------------------------------------------------------------
 

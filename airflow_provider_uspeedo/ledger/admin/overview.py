@@ -28,7 +28,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
 )
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
 from airflow_provider_uspeedo.ledger.protocol.decision_names import read_name
-from airflow_provider_uspeedo.ledger.protocol.resolution import unknown_recipients
+from airflow_provider_uspeedo.ledger.protocol.resolution import digest_of, unknown_recipients
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import portions
 from airflow_provider_uspeedo.ledger.store.engine import Database
@@ -165,6 +165,7 @@ class Overviews:
             in_flight=sum(row.recipients for row in rows if row.state == RequestState.SENDING),
             newest_sent_at=_aware(max((row.sent_at for row in rows if row.sent_at is not None), default=None)),
             began_at=_aware(connection.execute(began).scalar_one()),
+            digest=digest_of({bytes(row.id): row.recipients for row in rows}) if only is None else "",
         )
 
     def _unknown_rows(

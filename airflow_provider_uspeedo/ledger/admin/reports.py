@@ -7,7 +7,7 @@ All times are aware and in UTC. No record holds a phone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -95,6 +95,7 @@ class UnknownCount:
     :param ambiguous: unknown recipients for whom the list proves nothing: the campaign has several messages to their
         phone and the phone is listed fewer times, or a listed number can be read as two phones of the campaign.
     :param unreadable: lines of the list that are no phone at all, such as a heading.
+    :param digest: names the requests with the number of unknown recipients in each; ``""`` for a list of phones.
     """
 
     recipients: int
@@ -107,6 +108,7 @@ class UnknownCount:
     not_matched: int = 0
     ambiguous: int = 0
     unreadable: int = 0
+    digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ still arrive, the recipients that it accepted show as accepted whatever request 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -36,7 +37,7 @@ class Decision:
         one that has its recipients by the time the decision is recorded.
     :param in_flight: *not sent* is also said of requests that may still arrive.
     :param expected: how many recipients it must be said of, or nothing is decided.
-    :param sent_by: nothing is said of requests that were given to the network after this moment; UTC, without a zone.
+    :param shown: the :func:`digest_of` what was shown; ``None``: another set of requests as large is decided on, too.
     """
 
     as_sent: bool
@@ -45,7 +46,7 @@ class Decision:
     in_flight: bool = True
     expected: int | None = None
     request: bytes | None = None
-    sent_by: datetime | None = None
+    shown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,12 @@ class Decided:
     as_sent: bool
     recipients: int
     request_ids: tuple[bytes, ...]
+
+
+def digest_of(requests: Mapping[bytes, int]) -> str:
+    """Names a set of requests with so many unknown recipients each: a person answers for these alone."""
+    lines = "".join(f"{request_id.hex()} {number}\n" for request_id, number in sorted(requests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 class Resolution:
@@ -85,6 +92,11 @@ class Resolution:
                 f"Nothing was decided: it would be said of {counted(number, 'recipient')} now, not of "
                 f"{decision.expected:,}. The campaign has changed meanwhile; look again."
             )
+        if decision.shown is not None and decision.shown != digest_of({one: len(keys) for one, keys in meant.items()}):
+            raise ConfigurationError(
+                "Nothing was decided: other requests are unknown now than those that were shown. The campaign has "
+                "changed meanwhile; look again."
+            )
         reason = f"resolved by {decision.by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC"
         say = self._call_sent if decision.as_sent else self._re_open
         for request_id, keys in meant.items():
@@ -96,8 +108,6 @@ class Resolution:
         r, chosen = self._t.recipients.c, decision.only
         query = unknown_recipients(self._t, attempt.campaign_no, decision.request)
         query = query.with_only_columns(r.request_id, r.key)
-        if decision.sent_by is not None:
-            query = query.where(self._t.requests.c.sent_at <= decision.sent_by)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:
