@@ -22,7 +22,7 @@ FORM = {
         "param_columns", "params_column", "user_id_column", "extend_code_column", "default_region", "bare_digits",
         "key_columns",
         "chunk_size", "concurrency", "requests_per_second", "max_recipients", "max_failure_ratio",
-        "max_invalid_ratio", "max_unknown_requests", "canary", "slice",
+        "max_invalid_ratio", "max_unknown_requests", "canary", "slice", "same_table_as",
         "results_conn_id", "results_table", "dry_run", "uspeedo_conn_id", "campaign_id", "sql", "sql_conn_id",
         "parameters", "sql_hook_params", "prices", "max_cost", "max_segments",
     )

@@ -153,7 +153,7 @@ def test_what_a_retry_does_not_help(rows: list[dict[str, Any]], file: Path, give
     run = export(**{"path": str(file), "params": {"nothing": ""}, **given})
     assert isinstance(run.error, AirflowFailException)
     assert why in str(run.error)
-    assert "See docs/runbook.md#export-failed." in str(run.error)
+    assert "What to do: `airflow-uspeedo explain export-failed`." in str(run.error)
     assert file.read_bytes() == b"of an earlier attempt"
 
 
@@ -173,7 +173,7 @@ def test_a_storage_that_is_away_may_be_tried_again(
     assert isinstance(run.error, AirflowException)
     assert not isinstance(run.error, AirflowFailException)
     assert "is full" in str(run.error)
-    assert "See docs/runbook.md#export-failed." in str(run.error)
+    assert "What to do: `airflow-uspeedo explain export-failed`." in str(run.error)
     assert not file.exists()
 
 
@@ -190,7 +190,9 @@ def test_an_unforeseen_error_shows_nothing_of_a_row(
     made = make(path=str(file))
     said = log_of(made, monkeypatch)
     run = finish(made)
-    assert str(run.error) == "Unexpected ValueError; the log says where. See docs/runbook.md#unforeseen."
+    assert (
+        str(run.error) == "Unexpected ValueError; the log says where. What to do: `airflow-uspeedo explain unforeseen`."
+    )
     assert "export_admin.py" in said()
     assert not any(phone[4:] in said() for phone in phones(rows))
 

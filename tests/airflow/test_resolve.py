@@ -148,7 +148,7 @@ def test_each_request_can_have_its_answer(lost: Any, ask: Any, ledger: Path) -> 
         run,
         "2 recipients sent, 2 not sent",
         "Still unknown: 2 recipients. The answer left 2 of them.",
-        "runbook.md#unknown",
+        "explain unknown",
     )
     assert run.summary == {
         "campaign_id": CAMPAIGN, "sent": 2, "not_sent": 2, "left": 2, "changed": 0, "unknown": 2, "by": "Ann Lee"
@@ -310,7 +310,7 @@ def test_a_campaign_that_the_ledger_does_not_know_fails(lost: Any) -> None:
 
     lost(1)
     operator, context = make(campaign_id="another")
-    with pytest.raises(AirflowFailException, match=r"another.*runbook\.md#unknown"):
+    with pytest.raises(AirflowFailException, match=r"another.*explain unknown"):
         operator.execute(context)
 
 

@@ -126,13 +126,15 @@ def test_native_rendering_keeps_texts_and_gives_the_function_objects(make: Make,
 
 def test_a_table_with_rows_that_cannot_be_sent_ends_as_the_operator_does(make: Make, people: People) -> None:
     run = finish(make(lambda: [{"phone": "nobody"}]))
-    assert_failed(run, "The only row cannot be sent", "docs/runbook.md#no-sendable-row")
+    assert_failed(run, "The only row cannot be sent", "airflow-uspeedo explain no-sendable-row")
     assert finish(make(list, task_id="empty")).counts == {}
 
 
 def test_a_function_that_returns_nothing_is_refused(make: Make, accepted: Accepted) -> None:
     """``None`` is a forgotten return; no retry mends it."""
-    assert_failed(finish(make(lambda: None)), "returned None: return the table", "docs/runbook.md#refused-before")
+    assert_failed(
+        finish(make(lambda: None)), "returned None: return the table", "airflow-uspeedo explain refused-before"
+    )
     assert_failed(finish(make(lambda: {"phone": ["1"]})), "recipients cannot be a dict")
     assert accepted() == []
 
@@ -164,7 +166,7 @@ def test_a_kill_while_the_function_runs_stops_before_the_first_message(
 
     running.append(make(send))
     run = finish(running[0])
-    assert "docs/runbook.md#stopped" in str(run.error)
+    assert "airflow-uspeedo explain stopped" in str(run.error)
     assert accepted() == []
 
 
