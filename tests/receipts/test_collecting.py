@@ -12,16 +12,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_uspeedo.api.client import USpeedoClient
-from airflow_provider_uspeedo.api.client_config import ClientConfig
-from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.builders import MAX_IDS
 from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer, read_receipts_answer
-from airflow_provider_uspeedo.campaign.campaign import Campaign
-from airflow_provider_uspeedo.campaign.config import CampaignConfig
-from airflow_provider_uspeedo.campaign.preflight import prepare
-from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.recipients import Recipient
-from airflow_provider_uspeedo.core.rows import Columns
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import CallError, CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
@@ -33,6 +26,7 @@ from airflow_provider_uspeedo.receipts import collection as collecting
 from airflow_provider_uspeedo.receipts.collection import Collection
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.ledger.acting import Try, key_of, people, person, resolve
+from tests.receipts.sending import client_of, send
 
 _numbers = itertools.count(1)
 
@@ -40,8 +34,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[USpeedoClient]:
     sandbox.clear_faults()
-    config = ClientConfig(base_url=sandbox.url, access_key_id="sandbox", access_key_secret="sandbox-secret", timeout=20)
-    made = USpeedoClient(config, query_backoff=Backoff(attempts=2, first_wait=0.001, max_wait=0.002))
+    made = client_of(sandbox.url)
     yield made
     made.close()
     sandbox.clear_faults()
@@ -54,16 +47,6 @@ def rows(*endings: str) -> list[dict[str, str]]:
         thousands, number = divmod(next(_numbers), 1000)
         found.append({"phone": f"+861{30 + thousands}{number:03}{ending}", "id": f"c{thousands}-{number}"})
     return found
-
-
-def send(ledger: Ledger, client: USpeedoClient, campaign: str, table: list[dict[str, str]], size: int = 3) -> None:
-    """Sends a table through the sandbox."""
-    columns = Columns("phone", ("id",), user_id="id")
-    how = {"chunk_size": size, "max_unknown_requests": None}  # no probes, so that requests are as large as asked
-    config = CampaignConfig(campaign_id=campaign, columns=columns, template_id="UTA_CODE", **how)
-    reading = prepare(config, table, client.query_templates)
-    report = Campaign(config, reading, ledger, client.send_written, StopSignal(), in_flight_timeout=0.0).run()
-    assert report.cause is None
 
 
 def collect(ledger: Ledger, ask: Any, campaign: str) -> Collection:
