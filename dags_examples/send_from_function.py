@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import Param, dag, task
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
     params={
         "table": Param("s3://lake/invoices/", type="string", minLength=1, title="Table"),
         "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
