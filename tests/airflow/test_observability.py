@@ -101,7 +101,7 @@ def test_the_event_of_an_asset_holds_the_counts(task: dict[str, Any]) -> None:
     """Of each asset of the task; an alias stands for none yet."""
     from airflow.providers.common.compat.sdk import Asset
 
-    asset = Asset(name="results", uri="postgres://warehouse/postgres/public/uspeedo_results")
+    asset = Asset(uri="postgres://warehouse/postgres/public/uspeedo_results")
     rendered = render({**task, "outlets": [asset]})
     events = {asset: Event()}
     rendered.summary["outlet_events"] = events
