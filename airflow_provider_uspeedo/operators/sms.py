@@ -251,7 +251,8 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         self._query: TableQuery | None = None
         self._location: LedgerLocation | None = None
         self._list_query: TableQuery | None = None
-        self._killed_before_start = False
+        # A list, which the copy shares that Airflow makes to execute: a signal may come while it makes it.
+        self._killed_before_start: list[bool] = []
         self._running: Future[Report] | None = None
         self._rows: int | None = None
         self._tags: dict[str, str] = {}
@@ -334,7 +335,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
 
         self._stop_signal, self._running = StopSignal(), None
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
-            self._killed_before_start = False
+            self._killed_before_start.clear()
             self._stop_signal.stop()
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
@@ -502,7 +503,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
     def on_kill(self) -> None:
         """Stops before the next request; requests in flight are settled as their answers come in."""
         if self._stop_signal is None:
-            self._killed_before_start = True
+            self._killed_before_start.append(True)
         else:
             self._stop_signal.stop()
         for query in (self._list_query, self._query):
