@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that nobody waits for when the process ends: no API server outlives its end by a count of millions."""
+"""Threads that do not delay the end of the process: an API server stops although a count of millions is running."""
 
 from __future__ import annotations
 

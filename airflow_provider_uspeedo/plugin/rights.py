@@ -76,7 +76,7 @@ class Person:
 
 
 async def looking(request: Request, user: GetUserDep) -> Person:
-    """The dependency of every address: somebody who is signed in, and may read some DAG.
+    """The dependency of every address: a signed-in user who may read some DAG.
 
     :raises HTTPException: 401 or 403.
     """

@@ -80,7 +80,7 @@ def _spellings(wanted: str, default_region: str | None) -> tuple[str, ...]:
 
 
 async def _is_plain(seen: SeenCampaign, phones: str) -> bool:
-    """:raises HTTPException: 403: phones are asked for by somebody who may not see them."""
+    """:raises HTTPException: 403: phones are asked for by a user without the right to see them."""
     if phones != PLAIN:
         return False
     if not await seen.may_unmask():

@@ -52,7 +52,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
 
 @pytest.fixture
 def phone(people: People, sandbox: Sandbox, ledger: Path) -> str:
-    """Of somebody who is on call."""
+    """Of a person on call."""
     return str(people(1)[0]["phone"])
 
 

@@ -326,7 +326,7 @@ def test_an_empty_campaign_is_refused(lost: Any, campaign_id: str) -> None:
 
 @pytest.mark.parametrize("argument", ["subject", "body", "options", "defaults", "multiple"])
 def test_what_the_operator_makes_itself_is_refused_when_the_file_is_parsed(argument: str) -> None:
-    """The question is made of the ledger; a default would be an answer that nobody gave."""
+    """The question is made of the ledger; a default would be an answer that no person gave."""
     from airflow_provider_uspeedo.errors import ConfigurationError
 
     with pytest.raises(ConfigurationError, match=argument):

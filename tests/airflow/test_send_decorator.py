@@ -131,7 +131,7 @@ def test_a_table_with_rows_that_cannot_be_sent_ends_as_the_operator_does(make: M
 
 
 def test_a_function_that_returns_nothing_is_refused(make: Make, accepted: Accepted) -> None:
-    """``None`` is a forgotten return; no retry mends it."""
+    """``None`` is a forgotten return; no retry fixes it."""
     assert_failed(
         finish(make(lambda: None)), "returned None: return the table", "airflow-uspeedo explain refused-before"
     )

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -193,6 +194,12 @@ class Scene:
             "AIRFLOW_CONN_USPEEDO_DEFAULT": json.dumps(uspeedo),
             "AIRFLOW_CONN_LEDGER": json.dumps(connection_to_ledger(self.ledger)),
         }
+
+
+def twice(scene: Scene) -> list[str]:
+    """The phones that the vendor accepted more than once."""
+    accepted = Counter(phone for arrival in scene.journal() for phone in arrival.accepted)
+    return [phone for phone, times in accepted.items() if times > 1]
 
 
 def numbers_in(text: str) -> set[str]:

@@ -11,7 +11,6 @@ import random
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +24,7 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.sandbox.server import running
 from tests.chaos.judge import complaints
 from tests.chaos.people import people, truth
-from tests.chaos.stage import Scene, Stage
+from tests.chaos.stage import Scene, Stage, twice
 from tests.ledger.servers import select
 from tests.receipts.sending import client_of, send
 
@@ -139,8 +138,3 @@ def truth_of(scene: Scene, request: str, accepted: set[str]) -> str:
     phones = {phone for (phone,) in select(scene.ledger, held + literal)}
     assert phones <= accepted or not phones & accepted
     return "sent" if phones <= accepted else "not-sent"
-
-
-def twice(scene: Scene) -> list[str]:
-    accepted = Counter(phone for arrival in scene.journal() for phone in arrival.accepted)
-    return [phone for phone, times in accepted.items() if times > 1]

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 
 from tests.chaos.people import people
-from tests.chaos.stage import Scene, Stage
+from tests.chaos.stage import Scene, Stage, twice
 from tests.ledger.servers import select
 
 CHUNK_SIZE = 10
@@ -62,11 +62,6 @@ def kill_somewhere(scene: Scene, share: int, chance: random.Random) -> bool:
         time.sleep(0.001)
     time.sleep(chance.uniform(0.0, 0.01))
     return scene.kill(child)
-
-
-def twice(scene: Scene) -> list[str]:
-    accepted = Counter(phone for arrival in scene.journal() for phone in arrival.accepted)
-    return [phone for phone, times in accepted.items() if times > 1]
 
 
 def lost_requests(scene: Scene) -> int:

@@ -40,7 +40,7 @@ with DAG(
 
     @task.send_batch_sms(template_id="UTA_PLAIN", results_conn_id="ledger", retries=2)
     def forgetful() -> Any:
-        """Returns nothing, which no retry mends."""
+        """Returns nothing, which no retry fixes."""
 
     broken()
     forgetful()
