@@ -36,6 +36,7 @@ from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import reschedule, time_trigger
+from airflow_provider_uspeedo.operators.without_airflow import with_task_instance
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
@@ -134,7 +135,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
     def _collect(self, context: Any) -> dict[str, Any]:
         announce_runbook()
         try:
-            return self._run(context)
+            return self._run(with_task_instance(self, context))
         except LedgerUnavailable as error:
             raise AirflowException(f"{error} What was recorded stays. {what_to_do('ledger-away')}") from None
         except CampaignHalted as error:

@@ -50,6 +50,7 @@ from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_n
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import time_trigger
+from airflow_provider_uspeedo.operators.without_airflow import with_task_instance
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
@@ -313,7 +314,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         """One attempt, with each of its errors as what Airflow should do about it."""
         announce_runbook()
         try:
-            return self._execute(context)
+            return self._execute(with_task_instance(self, context))
         except (SourceNotFound, SourceUnavailable, LedgerUnavailable) as error:
             section = next(section for kind, section in RETRIED.items() if isinstance(error, kind))
             text = f"{error} Nothing more was sent; retry once the cause is fixed. {what_to_do(section)}"
