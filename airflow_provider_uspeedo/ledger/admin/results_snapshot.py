@@ -49,7 +49,7 @@ def open_results_snapshot(ledger: LedgerQueries, campaign_id: str) -> Iterator[R
     :raises LedgerUnavailable: the database does not answer, or fails while it is read.
     """
     tables = ledger.tables
-    with snapshots_of(ledger.database).streaming(sorts=True) as connection:
+    with snapshots_of(ledger.database).streaming() as connection:
         taken_at = datetime.now(UTC)
         found = stop.known(Campaigns(tables).find, tables, connection, campaign_id)
         stop.refuse_tombstone(campaign_id, found.pruned_at, "export")

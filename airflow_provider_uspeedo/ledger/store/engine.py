@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,18 +141,13 @@ class Database:
         return self._repeated(work, engine, self.timeout, self._is_soon_over)
 
     @contextmanager
-    def streaming(self, *, sorts: bool = False) -> Iterator[Connection]:
-        """A connection for one long SELECT, read in portions; not repeated.
-
-        :param sorts: what it reads is sorted by the database, on disk.
-        """
+    def streaming(self) -> Iterator[Connection]:
+        """A connection for one long SELECT, read in portions; not repeated."""
         engine = self.engine.execution_options(
             uspeedo_reading=True, uspeedo_by_index=True, stream_results=True, yield_per=10_000
         )
-        with self._translated(), engine.connect() as connection:
-            sorting = self.dialect.sorting_on_disk(connection) if sorts else nullcontext()
-            with sorting, connection.begin():
-                yield connection
+        with self._translated(), engine.connect() as connection, connection.begin():
+            yield connection
 
     def _repeated(
         self, work: Callable[[Connection], T], engine: Engine, timeout: float, passing: Callable[[BaseException], bool]

@@ -18,7 +18,7 @@ from typing import Any
 import airflow_provider_uspeedo
 from tests.benchmarks.contender import CHUNK, KEY, PARAMETERS, SECRET, Contender, Job
 
-NOT_IN_A_TASK = ("cli", "sandbox")
+NOT_IN_A_TASK = ("cli", "plugin", "sandbox")
 """Parts of the package that no task imports."""
 DRIVERS = {"": "sqlalchemy.dialects.sqlite.pysqlite", "postgres": "psycopg2", "mysql": "pymysql"}
 

@@ -87,10 +87,6 @@ class DatabaseDialect(ABC):
         """Held by a thread while it writes, where the database lets only one writer in."""
         return nullcontext()
 
-    def sorting_on_disk(self, _connection: Connection) -> AbstractContextManager[Any]:
-        """Around a transaction whose statements may sort more rows than memory should hold; most databases do so."""
-        return nullcontext()
-
     # -- staging ------------------------------------------------------------------------------------------------
 
     def stage(self, connection: Connection, rows: StagedRows, schema: str | None = None) -> sa.Table:

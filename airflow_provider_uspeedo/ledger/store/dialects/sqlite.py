@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,8 @@ PAGE_BYTES = 16_384
 """Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
 LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
-TEMPORARY = "MEMORY"
-"""Where temporary tables are."""
+STAGED_KIB = 64 * 2**10
+"""Of temporary tables that stay in memory: more than a portion of rows takes."""
 PASSING = frozenset({5, 6, 10, 14, 15})
 """BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
 FULL = 13
@@ -81,16 +81,6 @@ class SQLite(DatabaseDialect):
 
     def one_writer(self) -> AbstractContextManager[Any]:
         return self._writer
-
-    @contextmanager
-    def sorting_on_disk(self, connection: Connection) -> Iterator[None]:
-        # In files without a name, that nobody else can open; what is set ends with the transaction.
-        driver_connection: Any = connection.connection.driver_connection
-        driver_connection.execute("PRAGMA temp_store=FILE")
-        try:
-            yield
-        finally:
-            driver_connection.execute(f"PRAGMA temp_store={TEMPORARY}")
 
     # -- staging ------------------------------------------------------------------------------------------------
 
@@ -165,7 +155,10 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now; an older one stays as it is
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
-    cursor.execute(f"PRAGMA temp_store={TEMPORARY}")  # staged rows hold phones, and are gone with the transaction
+    # In files without a name: rows that a statement sorts, and each page of the ledger as it was before the statement,
+    # which for a claim are most pages of the index of keys. In memory these would grow with the ledger.
+    cursor.execute("PRAGMA temp_store=FILE")
+    cursor.execute(f"PRAGMA temp.cache_size=-{STAGED_KIB}")
     (page,) = cursor.execute("PRAGMA page_size").fetchone()
     cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_BYTES // page}")
     cursor.close()
