@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,7 @@ from airflow_provider_uspeedo.operators.lineage import (
 )
 from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
+from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
         except (ConfigurationError, LedgerError) as error:
             raise AirflowFailException(f"{error} {what_to_do('export-failed')}") from None
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
-            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
+            raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
         """The results relation."""
@@ -102,12 +102,6 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
         rows, size = (self._done.rows, self._done.size) if self._done else (None, None)
         file = dataset_of_path(self.path, rows, size)
         return (file,) if file else ()
-
-    def _unexpected(self, error: Exception) -> str:
-        """Logs the traceback of an error without its text."""
-        where = "".join(traceback.format_tb(error.__traceback__))
-        self.log.error("Unexpected %s:\n%s", type(error).__name__, where)
-        return f"Unexpected {type(error).__name__}; the log says where."
 
     def _export(self) -> ResultsExport:
         from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin

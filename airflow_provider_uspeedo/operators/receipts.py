@@ -7,7 +7,6 @@ import ast
 import json
 import logging
 import threading
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -34,6 +33,7 @@ from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_o
 from airflow_provider_uspeedo.operators.lineage import LineageDataset, ReportsLineage, dataset_of_results
 from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
+from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import reschedule, time_trigger
 from airflow_provider_uspeedo.operators.without_airflow import with_task_instance
@@ -149,13 +149,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
-            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
-
-    def _unexpected(self, error: Exception) -> str:
-        """Logs the traceback of an error without its text."""
-        where = "".join(traceback.format_tb(error.__traceback__))
-        self.log.error("Unexpected %s:\n%s", type(error).__name__, where)
-        return f"Unexpected {type(error).__name__}; the log says where."
+            raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
     def _run(self, context: Any) -> dict[str, Any]:
         from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger

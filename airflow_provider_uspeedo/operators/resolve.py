@@ -6,7 +6,6 @@ On an older Airflow, importing this module raises an ``ImportError`` that says w
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -27,6 +26,7 @@ from airflow_provider_uspeedo.operators.human_input import (
     put_question,
 )
 from airflow_provider_uspeedo.operators.rendering import TextRendering
+from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unknown_question import (
     ALL_NOT_SENT,
     ALL_SENT,
@@ -266,12 +266,8 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
             raise AirflowFailException(f"{error} {what_to_do('unknown')}") from None
         except AirflowException:
             raise
-        except Exception as error:  # noqa: BLE001 - the edge
-            where = "".join(traceback.format_tb(error.__traceback__))
-            self.log.error("Unexpected %s:\n%s", type(error).__name__, where)  # noqa: TRY400 - the text may quote a phone
-            raise AirflowException(
-                f"Unexpected {type(error).__name__}; the log says where. {what_to_do('unforeseen')}"
-            ) from None
+        except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote a phone
+            raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
 
 def _name(user: Any) -> str:

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,8 +31,8 @@ from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators import arguments
 from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
-from airflow_provider_uspeedo.operators.beginning import beginning
-from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
+from airflow_provider_uspeedo.operators.campaign_run import CampaignRun
+from airflow_provider_uspeedo.operators.hidden_values import HidesValues
 from airflow_provider_uspeedo.operators.lineage import (
     LineageDataset,
     ReportsLineage,
@@ -42,26 +40,20 @@ from airflow_provider_uspeedo.operators.lineage import (
     dataset_of_results,
 )
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
-from airflow_provider_uspeedo.operators.observability import describe_outlets, observed, report_rows, tags_of
+from airflow_provider_uspeedo.operators.observability import describe_outlets, report_rows, tags_of
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
-from airflow_provider_uspeedo.operators.policy_arguments import hide_phones, rules_of, with_queries_read
-from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters, query_of
+from airflow_provider_uspeedo.operators.policy_arguments import rules_of, with_queries_read
+from airflow_provider_uspeedo.operators.query_arguments import query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
-from airflow_provider_uspeedo.operators.threads import result_of, run_query
+from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import time_trigger
 from airflow_provider_uspeedo.operators.without_airflow import with_task_instance
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.api.response.templates import Template
     from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
-    from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-    from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
-    from airflow_provider_uspeedo.ledger.ledger import Ledger
-    from airflow_provider_uspeedo.tables.query import TableQuery
-    from airflow_provider_uspeedo.tables.spool import SpooledTable
 
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 RETRIED: dict[type[USpeedoError], str] = {
@@ -83,7 +75,7 @@ def slices(count: int) -> list[str]:
     return [f"{number}/{count}" for number in range(1, count + 1)]
 
 
-class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseOperator):
+class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsLineage, BaseOperator):
     """Sends an SMS to each recipient in a table through USpeedo, **at most once per campaign**.
 
     All attempts of the task, copies of it that run at the same time and all tasks with the same ``campaign_id`` share
@@ -243,57 +235,16 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         self.prices = prices
         self.max_cost = max_cost
         self.max_segments = max_segments
-        self.has_policy = False
         self.policy = policy
         self.deferrable = deferrable
         self.dry_run = dry_run  # type: ignore[assignment, method-assign] # a template field needs its argument's name
         self.uspeedo_conn_id = uspeedo_conn_id
-        self._stop_signal: StopSignal | None = None
-        self._query: TableQuery | None = None
+        self._run: CampaignRun | None = None
         self._location: LedgerLocation | None = None
-        self._list_query: TableQuery | None = None
         # A list, which the copy shares that Airflow makes to execute: a signal may come while it makes it.
         self._killed_before_start: list[bool] = []
-        self._running: Future[Report] | None = None
         self._rows: int | None = None
         self._tags: dict[str, str] = {}
-
-    @property
-    def recipients(self) -> Any:
-        """The table as it was passed. Rows are wrapped: Airflow writes template fields to its database and pages."""
-        return self._recipients
-
-    @recipients.setter
-    def recipients(self, given: Any) -> None:
-        self._recipients = HiddenRows.hiding(given)
-
-    @property
-    def parameters(self) -> Any:
-        """The parameters of the query, wrapped in the same way."""
-        return self._parameters
-
-    @parameters.setter
-    def parameters(self, given: Any) -> None:
-        self._parameters = HiddenParameters.hiding(given)
-
-    @property
-    def prices(self) -> Any:
-        """The prices as they were passed; a frame is wrapped, which Airflow could not write down."""
-        return self._prices
-
-    @prices.setter
-    def prices(self, given: Any) -> None:
-        self._prices = HiddenPrices.hiding(given)
-
-    @property
-    def policy(self) -> Any:
-        """The policy as a dict; phones in it that may not be texted are wrapped in the same way."""
-        return self._policy
-
-    @policy.setter
-    def policy(self, given: Any) -> None:
-        self.has_policy |= given is not None
-        self._policy = hide_phones(given)
 
     def execute(self, context: Any) -> dict[str, Any]:
         """Sends what has not been sent yet.
@@ -328,102 +279,51 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
         except AirflowException:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: an unexpected error may quote the row
-            raise AirflowException(f"{self._unexpected(error)} {what_to_do('unforeseen')}") from None
+            raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
     def _execute(self, context: Any) -> dict[str, Any]:
-        from airflow_provider_uspeedo.campaign.process_settings import process_settings
-        from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-
-        self._stop_signal, self._running = StopSignal(), None
+        self._run = run = CampaignRun(self._say)
         if self._killed_before_start:  # while Airflow was still preparing the task: it calls on_kill once
             self._killed_before_start.clear()
-            self._stop_signal.stop()
+            run.stop()
         refuse_unrendered(self)
         config = arguments.config_of(self, context)
         self._tags, self._rows = tags_of(context), None
         if not config.slice_.is_whole and context.get("map_index_template") is None:
             # Airflow renders it in the end; of mapped slices its page then shows 1/4, 2/4 ...
             context["map_index_template"] = "{{ task.slice }}"
-        self._query = query_of(self)
+        query = query_of(self)
         self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
-        ledger = self._location.open_ledger()
-        hook = USpeedoHook(arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
+        run.open(self._location, arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
+
+        def read_table() -> Any:
+            return HiddenRows.unwrap(self.recipients) if query is None else run.read(query, str(self.sql_conn_id))
+
         try:
-            self._location.refuse_left_behind(config.campaign_id, ledger)
+            self._location.refuse_left_behind(config.campaign_id, run.ledger)
             if self.rendered_natively:
-                refuse_native_name(config.campaign_id, ledger)
-            config = replace(config, rules=with_queries_read(rules_of(self, hook.config.policy), self._run_list))
+                refuse_native_name(config.campaign_id, run.ledger)
+            read_list = partial(run.read, argument="policy: suppress")
+            config = replace(config, rules=with_queries_read(rules_of(self, run.hook.config.policy), read_list))
             if arguments.switch("dry_run", self.dry_run):
-                return self._finish(context, self._run_dry(config, ledger, hook))
+                return self._conclude_dry(context, run.dry_run(config, read_table))
             if self.deferrable and config.rules.windows:
                 time_trigger()  # what cannot sleep later must not begin
-            with process_settings():
-                report = self._campaign(config, ledger, hook, self._stop_signal)
-            return self._conclude(context, config, report)
+            return self._conclude(context, config, run.send(config, read_table, self._tags))
         finally:
-            self._when_nothing_runs(hook.close, ledger.close)
-
-    def _when_nothing_runs(self, *close: Callable[[], None]) -> None:
-        """Closes connections, though not under requests that are out: an interrupt may end this thread before them."""
-
-        def close_all(_: object = None) -> None:
-            for one in close:
-                one()
-
-        if self._running is None:
-            close_all()
-        else:
-            self._running.add_done_callback(close_all)
-
-    def _run_dry(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook) -> Summary:
-        from airflow_provider_uspeedo.campaign.dry_run import dry_run
-
-        reading = self._prepare(config, ledger, hook, planning=True)
-        summary = self._with_connection(dry_run(config, reading, ledger))
-        self._say(dry_run_lines(summary))
-        if summary.plan is not None:
-            self.log.info("%s", summary.plan.markdown)
-        return summary
-
-    def _campaign(self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, stop_signal: StopSignal) -> Report:
-        """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread."""
-        from airflow_provider_uspeedo.campaign.campaign import Campaign
-
-        reading = self._prepare(config, ledger, hook)
-        ledger.prepare()
-        send = observed(hook.client.send_written, self._tags)
-        campaign = Campaign(config, reading, ledger, send, stop_signal, in_flight_timeout=hook.config.timeout)
-        threads = ThreadPoolExecutor(1, thread_name_prefix="uspeedo-campaign")
-        self._running = threads.submit(campaign.run)
-        threads.shutdown(wait=False)
-        return result_of(self._running, stop_signal)
-
-    def _prepare(
-        self, config: CampaignConfig, ledger: Ledger, hook: USpeedoHook, *, planning: bool = False
-    ) -> TableReader:
-        """The table, checked by all that is decided before the first message."""
-        from airflow_provider_uspeedo.campaign.preflight import prepare
-        from airflow_provider_uspeedo.campaign.survey import Account
-
-        account = Account(hook.config.access_key_secret, hook.config.account_id)
-        reading = prepare(config, self._table(), _templates_of(hook), ledger=ledger, account=account, planning=planning)
-        self._say(beginning(config, reading, ledger, self._location, hook).lines())
-        return reading
+            run.close()
 
     def _say(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.log.info("%s", line)
 
-    def _table(self) -> Any:
-        """What was passed as the table, or the rows of the query: read once, and its connection closed."""
-        if self._query is None:
-            return HiddenRows.unwrap(self.recipients)
-        return run_query(self._query, str(self.sql_conn_id), self._stop_signal)
-
-    def _run_list(self, query: TableQuery, conn_id: str) -> SpooledTable:
-        """The rows of a query that lists who may not be texted."""
-        self._list_query = query
-        return run_query(query, conn_id, self._stop_signal, argument="policy: suppress")
+    def _conclude_dry(self, context: Any, found: Summary) -> dict[str, Any]:
+        """Returns the summary of a dry run, which succeeds."""
+        summary = self._with_connection(found)
+        self._say(dry_run_lines(summary))
+        if summary.plan is not None:
+            self.log.info("%s", summary.plan.markdown)
+        return self._finish(context, summary)
 
     def _conclude(self, context: Any, config: CampaignConfig, report: Report) -> dict[str, Any]:
         """Returns the summary, or pushes it and fails the task."""
@@ -478,13 +378,7 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
     def _message_of(self, cause: BaseException | None) -> str:
         if cause is None or isinstance(cause, USpeedoError):
             return str(cause or "")
-        return self._unexpected(cause)
-
-    def _unexpected(self, error: BaseException) -> str:
-        """Logs the traceback of an error without its text, which may hold a phone."""
-        where = "".join(traceback.format_tb(error.__traceback__))
-        self.log.error("Unexpected %s:\n%s", type(error).__name__, where)
-        return f"Unexpected {type(error).__name__}; the log says where."
+        return log_unexpected(self.log, cause)
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
         """The table, if it has a path; a query is told as SQL."""
@@ -503,20 +397,12 @@ class SendBatchSMSOperator(HidesMappedRows, TextRendering, ReportsLineage, BaseO
 
     def on_kill(self) -> None:
         """Stops before the next request; requests in flight are settled as their answers come in."""
-        if self._stop_signal is None:
+        if self._run is None:
             self._killed_before_start.append(True)
         else:
-            self._stop_signal.stop()
-        for query in (self._list_query, self._query):
-            if query is not None:
-                query.stop()
+            self._run.stop()
 
 
 def _counts(summary: Mapping[str, Any]) -> dict[str, Any]:
     """What an asset event says of a campaign."""
     return {key: summary[key] for key in ("campaign_id", "rows", *STATUSES, "accepted_now", "requests")}
-
-
-def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
-    """The question for templates; one that does not exist is an error."""
-    return partial(hook.client.query_templates, must_exist=True)

@@ -256,7 +256,7 @@ def test_a_task_that_is_ended_while_its_query_runs_sends_nothing(arguments: dict
 
     def end_it() -> None:
         while not over.wait(0.05):
-            if operator._query is not None and operator._query._running is not None:
+            if operator._run is not None and any(query._running for query in operator._run.queries):
                 operator.on_kill()
 
     thread = threading.Thread(target=end_it)
