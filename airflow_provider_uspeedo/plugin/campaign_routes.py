@@ -12,7 +12,7 @@ from airflow_provider_uspeedo.errors import USpeedoError
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 from airflow_provider_uspeedo.plugin.counting import BackgroundCounts, KeptCounts
 from airflow_provider_uspeedo.plugin.page_ledger import in_thread
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute
 from airflow_provider_uspeedo.plugin.seen_campaign import Seeing, SeenCampaign
 from airflow_provider_uspeedo.plugin.throughput import throughput_of
 
@@ -47,15 +47,9 @@ async def campaign_page(request: Request, seen: Seeing) -> Response:
     facts = await in_thread(seen.ledger.pages.facts, number)
     requests = await in_thread(seen.ledger.pages.requests, number, NEWEST_REQUESTS)
     kept = await kept_counts(seen)
-    return render(
+    return seen.page(
         request,
         "campaign.html",
-        seen=seen,
-        campaign=seen.listed,
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
         facts=facts,
         attempts=facts.attempts[:MAX_ATTEMPTS],
         max_attempts=MAX_ATTEMPTS,
@@ -84,14 +78,9 @@ async def requests_page(request: Request, seen: Seeing, state: str = "", before:
         state=state,
     )
     shown, more = found[:PAGE_OF_REQUESTS], len(found) > PAGE_OF_REQUESTS
-    return render(
+    return seen.page(
         request,
         "requests.html",
-        seen=seen,
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
         requests=shown,
         states=[state.value for state in RequestState],
         state=state,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from airflow_provider_uspeedo.plugin.campaign_routes import counts
 from airflow_provider_uspeedo.plugin.forms import read_form
 from airflow_provider_uspeedo.plugin.page_ledger import DECISION_SECONDS, in_thread
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute
 from airflow_provider_uspeedo.plugin.same_origin import token_of
 from airflow_provider_uspeedo.plugin.seen_campaign import Deciding, SeenCampaign
 
@@ -111,27 +111,9 @@ async def _decide(seen: SeenCampaign, decision: Any, **how: Any) -> Any:
 
 
 def _ask(request: Request, seen: SeenCampaign, what: str, **values: Any) -> Response:
-    return render(
-        request,
-        "decision.html",
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
-        token=token_of(seen.person.id),
-        what=what,
-        **{"unknown": None, "rejected": 0, "of_request": "", **values},
-    )
+    known = {"unknown": None, "rejected": 0, "of_request": "", **values}
+    return seen.page(request, "decision.html", token=token_of(seen.person.id), what=what, **known)
 
 
 def _done(request: Request, seen: SeenCampaign, text: str, *values: object) -> Response:
-    return render(
-        request,
-        "done.html",
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
-        text=text,
-        values=values,
-    )
+    return seen.page(request, "done.html", text=text, values=values)

@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response
 from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.plugin.csv_response import CsvResponse
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, masked_user_id, render
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute, masked_reason, masked_user_id
 from airflow_provider_uspeedo.plugin.rights import NOT_FOUND, Looking
 from airflow_provider_uspeedo.plugin.seen_campaign import Seeing, SeenCampaign, Unmasking
 
@@ -47,15 +47,7 @@ async def query_page(request: Request, seen: Seeing) -> Response:
     if seen.ledger.admin.ledger.database.dialect.name == "mysql":
         name = name.replace("\\", "\\\\")
     query = f"SELECT * FROM {seen.ledger.results_table} WHERE campaign_id = '{name}';"  # noqa: S608 - shown, not run
-    return render(
-        request,
-        "query.html",
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
-        query=query,
-    )
+    return seen.page(request, "query.html", query=query)
 
 
 @router.get("/campaigns/{campaign}/export.csv")

@@ -15,7 +15,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
 from airflow_provider_uspeedo.plugin.forms import read_form
 from airflow_provider_uspeedo.plugin.page_ledger import in_thread
-from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render
+from airflow_provider_uspeedo.plugin.page_templates import PageRoute
 from airflow_provider_uspeedo.plugin.rights import FORBIDDEN
 from airflow_provider_uspeedo.plugin.same_origin import token_of
 from airflow_provider_uspeedo.plugin.seen_campaign import Seeing, SeenCampaign
@@ -120,14 +120,9 @@ async def _shown(
     wanted: str = "",
 ) -> Response:
     values: dict[str, Any] = {"chosen": status, "of_request": of_request, "more": more, "wanted": wanted}
-    return render(
+    return seen.page(
         request,
         "rows.html",
-        seen=seen,
-        line=seen.listed.line,
-        person=seen.person,
-        ledger=seen.ledger,
-        here=f"campaigns/{seen.listed.name_hash.hex()}",
         token=token_of(seen.person.id),
         page=page,
         is_plain=is_plain,

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends, HTTPException, Request
+from starlette.responses import Response
 
 from airflow_provider_uspeedo.ledger.admin.campaign_list import ListedCampaign
 from airflow_provider_uspeedo.plugin.page_ledger import OpenPageLedger, in_thread, open_ledger
+from airflow_provider_uspeedo.plugin.page_templates import render
 from airflow_provider_uspeedo.plugin.rights import FORBIDDEN, NOT_FOUND, Looking, Person
 
 
@@ -36,6 +38,22 @@ class SeenCampaign:
     async def may_unmask(self) -> bool:
         """Whether the person may see phones."""
         return await self.person.may_unmask(self.ledger.conn_id)
+
+    def page(self, request: Request, template: str, **values: Any) -> Response:
+        """A page about the campaign.
+
+        :param values: what its template needs besides what all of them have.
+        """
+        return render(
+            request,
+            template,
+            seen=self,
+            line=self.listed.line,
+            person=self.person,
+            ledger=self.ledger,
+            here=f"campaigns/{self.listed.name_hash.hex()}",
+            **values,
+        )
 
 
 def _find(name_hash: bytes) -> tuple[OpenPageLedger, ListedCampaign | None]:
