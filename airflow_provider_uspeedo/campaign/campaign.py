@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from airflow_provider_uspeedo.api.http.backoff import SEND_BACKOFF, Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
+from airflow_provider_uspeedo.campaign.canary import Canary
 from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.guards import Guards, check_invalid
@@ -29,44 +29,23 @@ from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
 from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.progress import Progress
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
+from airflow_provider_uspeedo.campaign.report import Report, summary_of, wait_for_others
+from airflow_provider_uspeedo.campaign.request_cutter import FirstRequest
 from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
-from airflow_provider_uspeedo.campaign.table_reader import FirstRequest, TableReader
+from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.campaign.unsent_reasons import unsent_reasons
-from airflow_provider_uspeedo.core.attempt_log import UnsentReason
 from airflow_provider_uspeedo.core.exit_policy import NOTHING_HELD_BACK, HeldBack
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
-from airflow_provider_uspeedo.core.statuses import STATUSES, Status
-from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
+from airflow_provider_uspeedo.core.statuses import Status
+from airflow_provider_uspeedo.core.summary import Summary
 from airflow_provider_uspeedo.errors import CampaignHalted, LedgerError, LedgerUnavailable, USpeedoError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
-from airflow_provider_uspeedo.ledger.store.records import Attempt, Request, Tally, new_id
-from airflow_provider_uspeedo.ledger.store.states import RequestState
+from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The outcome of one attempt.
-
-    :param cause: the error that stopped it early; ``None`` if none did, or if the task was told to stop.
-    :param stopped: the task was told to stop.
-    :param elsewhere: another attempt has a request in flight that concerns this table.
-    :param complete: the whole table was read.
-    :param held_back: which of the rows that are not sent only wait for another moment.
-    :param reasons: why rows were not sent, the most frequent first.
-    """
-
-    summary: Summary
-    cause: BaseException | None
-    stopped: bool
-    elsewhere: bool
-    complete: bool
-    held_back: HeldBack = NOTHING_HELD_BACK
-    reasons: Sequence[UnsentReason] = ()
 
 
 class Campaign:
@@ -142,27 +121,20 @@ class Campaign:
         return replace(attempt, number=whole.attempt_no) if self._complete else None
 
     def _report(self, attempt: Attempt, read_by: Attempt) -> Report:
-        """Waits for requests of other attempts in flight, ends this attempt, and reads its result from the ledger.
+        """Ends this attempt, and reports what the ledger has of every row, once the answers to others' requests are in.
 
         :param read_by: the attempt that recorded the rows of this table: this one or an earlier one.
         """
-        tallies = self._ledger.tally(read_by)
-        deadline = time.monotonic() + self._in_flight_timeout
-        if _in_flight_elsewhere(tallies, attempt):
-            log.info("Waiting up to %.0f s for the answers to requests of another attempt.", self._in_flight_timeout)
-        while others := _in_flight_elsewhere(tallies, attempt):
-            if self._stop_signal or time.monotonic() >= deadline:
-                break
-            self._wait_for(others, deadline)
-            tallies = self._ledger.tally(read_by)  # the other may have started its next request
-        summary = self._summary(attempt, read_by, tallies)
+        tallies, elsewhere = wait_for_others(self._ledger, attempt, read_by, self._stop_signal, self._in_flight_timeout)
+        countries = self._reading.remarks.countries
+        summary = summary_of(self._ledger, attempt, read_by, tallies, countries)
         self._check_rows(summary)
         self._end(attempt, recorded=self._complete and read_by is attempt)
         return Report(
             summary=summary,
             cause=self._stop_signal.cause,
             stopped=bool(self._stop_signal) and self._stop_signal.cause is None,
-            elsewhere=bool(others),
+            elsewhere=elsewhere,
             complete=self._complete,
             held_back=self._held_back(read_by, summary),
             reasons=unsent_reasons(summary, self._guards, self._reading, self._left_out),
@@ -213,15 +185,22 @@ class Campaign:
             finally:
                 slots.release()
 
-        canary: list[Future[None]] = []
+        canary = Canary(
+            self._ledger,
+            attempt,
+            self._guards,
+            self._stop_signal,
+            self._config.canary or 0,
+            left_out=lambda: self._left_out.total() + sender.left_out.total(),
+        )
         alone = self._config.max_unknown_requests is not None
         try:
-            for request in self._in_turn(attempt, sender, canary):
+            for request in canary.first(self._claimed(attempt)):
                 if not self._acquire(slots):
                     return
                 delivery = threads.submit(deliver, request, writer.submit(write, request))
                 if request.canary:
-                    canary.append(delivery)
+                    canary.deliveries.append(delivery)
                 if alone:  # the first request: nothing else is sent before it is answered
                     alone = False
                     wait([delivery])
@@ -236,42 +215,6 @@ class Campaign:
         while not slots.acquire(timeout=0.2):
             if self._stop_signal:
                 return False
-        return True
-
-    def _in_turn(self, attempt: Attempt, sender: Sender, canary: list[Future[None]]) -> Iterator[Request]:
-        """The requests that are ours, those after the canary once it has passed.
-
-        Where rules left out all of the canary, the next recipients take its place: nobody else is sent to before some
-        canary has passed.
-
-        :param canary: the deliveries of the canary so far.
-        """
-        size = self._config.canary or 0
-        waiting = bool(size)
-        for request in self._claimed(attempt):
-            while waiting and not request.canary and len(request.recipients):
-                waiting = not self._canary_passed(canary, sender)
-                if waiting:
-                    first, request = self._ledger.split(attempt, request, size, new_id())  # noqa: PLW2901
-                    if len(first.recipients):
-                        yield replace(first, canary=True)
-            if len(request.recipients):
-                yield request
-        if waiting and canary:
-            self._canary_passed(canary, sender)
-
-    def _canary_passed(self, deliveries: list[Future[None]], sender: Sender) -> bool:
-        """Waits until the canary is answered; false if rules left nobody of it to be sent to.
-
-        :raises CampaignHalted: it did not pass.
-        :raises USpeedoError: another attempt has taken all of it.
-        """
-        wait(deliveries)
-        if self._stop_signal:
-            return True  # nothing more is sent anyway
-        if not self._guards.has_answers and self._left_out + sender.left_out:
-            return False
-        self._guards.check_canary()
         return True
 
     def _claimed(self, attempt: Attempt) -> Iterator[Request]:
@@ -362,41 +305,3 @@ class Campaign:
             self._ledger.end_attempt(attempt, complete=recorded, fingerprint=fingerprint)
         except LedgerError as error:
             self._stop_signal.stop_for(error)
-
-    def _wait_for(self, others: set[bytes], deadline: float) -> None:
-        """Waits until the requests of other attempts are no longer in flight, at most until the deadline."""
-        while others and not self._stop_signal and time.monotonic() < deadline:
-            self._stop_signal.event.wait(0.2)
-            others = self._ledger.still_sending(others)
-
-    def _summary(self, attempt: Attempt, read_by: Attempt, tallies: Sequence[Tally]) -> Summary:
-        counts = {status: sum(t.rows for t in tallies if t.status == status) for status in STATUSES}
-        failed = any(counts[status] for status in (Status.REJECTED, Status.INVALID, Status.UNKNOWN))
-        return Summary(
-            campaign_id=attempt.campaign_id,
-            counts=counts,
-            accepted_now=sum(t.rows for t in tallies if t.status == Status.ACCEPTED and t.attempt_no == attempt.number),
-            requests=self._ledger.requests_sent(attempt),
-            session_nos=_sessions(tallies),
-            failures=[
-                ListedFailure.masked(f.row_number, f.phone, f.user_id, f.status, f.reason)
-                for f in (self._ledger.failures(read_by, MAX_FAILURES) if failed else ())
-            ],
-            results_table=str(self._ledger.results_name),
-            countries=dict(self._reading.remarks.countries),
-        )
-
-
-def _in_flight_elsewhere(tallies: Sequence[Tally], attempt: Attempt) -> set[bytes]:
-    """Requests of other attempts that hold recipients of this table and are neither answered nor given up."""
-    return {
-        tally.request_id
-        for tally in tallies
-        if tally.state == RequestState.SENDING and tally.attempt_no != attempt.number and tally.request_id
-    }
-
-
-def _sessions(tallies: Sequence[Tally]) -> list[str]:
-    """The distinct session numbers, in the order of the answers."""
-    texts = (tally.session_no for tally in tallies if tally.session_no)
-    return list(dict.fromkeys(number for text in texts for number in text.split(",")))

@@ -12,7 +12,8 @@ from airflow_provider_uspeedo.api.response.templates import Template
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.moment_rules import utc_now
 from airflow_provider_uspeedo.campaign.plan_checks import check
-from airflow_provider_uspeedo.campaign.survey import Account, survey
+from airflow_provider_uspeedo.campaign.survey import Account
+from airflow_provider_uspeedo.campaign.surveyor import survey
 from airflow_provider_uspeedo.campaign.table_reader import BATCH_ROWS, PORTION_ROWS, TableReader
 from airflow_provider_uspeedo.campaign.template_check import check_templates
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries

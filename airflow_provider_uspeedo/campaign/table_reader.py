@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,14 @@ from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.fingerprint import fingerprint
 from airflow_provider_uspeedo.campaign.guards import InvalidRows, ReasonCounts
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules, utc_now
+from airflow_provider_uspeedo.campaign.request_cutter import FirstRequest, RequestCutter
 from airflow_provider_uspeedo.campaign.row_exclusions import RowExclusions
 from airflow_provider_uspeedo.campaign.survey import Survey
 from airflow_provider_uspeedo.campaign.table_remarks import TableRemarks
 from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, WrittenPhones
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
-from airflow_provider_uspeedo.core.bad_rows import BadRows, first_of_each
-from airflow_provider_uspeedo.core.chunks import cut
+from airflow_provider_uspeedo.core.bad_rows import BadRows
+from airflow_provider_uspeedo.core.duplicates import without_duplicates
 from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
@@ -32,7 +32,6 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.core.template_text import TemplateText
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.ledger.protocol.portion import OtherKeys, Portion
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id
 from airflow_provider_uspeedo.tables import Table
 from airflow_provider_uspeedo.tables.batch import TextBatch
 from airflow_provider_uspeedo.tables.digest import TableDigest
@@ -45,14 +44,6 @@ BATCH_ROWS = 5_000
 
 Unavailable = Callable[[RecipientBatch], np.ndarray[Any, Any]]
 """For each recipient whether it cannot be claimed."""
-
-
-class FirstRequest(Enum):
-    """Whether the first request of an attempt is a probe, that is: has one recipient."""
-
-    ORDINARY = "no"
-    PROBE_UNLESS_SOLE = "unless all that is to be sent fits one request"
-    PROBE = "yes"
 
 
 class TableReader:
@@ -190,7 +181,7 @@ class TableReader:
         """
         self._begin()
         for batch in self._batches():
-            good, bad = _without_duplicates(*self._read(batch, slice_ or self._config.slice_))
+            good, bad = without_duplicates(*self._read(batch, slice_ or self._config.slice_))
             good, excluded = self.moment.split(good, self.moment.now(), waiting=False)
             bad = BadRows.joined([bad, excluded])
             self.remarks.note(good)
@@ -227,14 +218,14 @@ class TableReader:
             can have been claimed yet.
         :param first_request: whether it is a probe.
         """
-        cutter = _RequestCutter(self._config.chunk_size, self._config.canary or 0, first_request)
+        cutter = RequestCutter(self._config.chunk_size, self._config.canary or 0, first_request)
         self._digest = TableDigest()
         self._invalid = InvalidRows()
         self.excluded = {status: ReasonCounts() for status in self.excluded}
         self._begin()
         rest, rest_bad = RecipientBatch.of(()), BadRows.of(())
         for good, others, last_row, is_last in self._groups():
-            recipients, bad = _without_duplicates(
+            recipients, bad = without_duplicates(
                 RecipientBatch.joined([rest, *good]), BadRows.joined([rest_bad, *others])
             )
             taken = unavailable(recipients) if unavailable else np.zeros(len(recipients), bool)
@@ -321,53 +312,5 @@ class TableReader:
         )
 
 
-class _RequestCutter:
-    """Cuts requests; the first ``canary`` recipients have some of their own, and the very first one may, too."""
-
-    def __init__(self, size: int, canary: int, first_request: FirstRequest) -> None:
-        self._size = size
-        self._canary = canary
-        self._first_request = first_request
-
-    def end_of_full_requests(self, row_numbers: np.ndarray[Any, Any]) -> int:
-        """The row of the last recipient that fills a request; 0 if there are too few to fill one."""
-        before = self._canary or int(self._first_request is not FirstRequest.ORDINARY)
-        full = (len(row_numbers) - before) // self._size * self._size
-        return int(row_numbers[before + full - 1]) if full > 0 else 0
-
-    def requests_of(self, recipients: RecipientBatch, *, is_last: bool) -> list[Request]:
-        """Requests with all of the recipients.
-
-        :param is_last: there are no others.
-        """
-        if not len(recipients):
-            return []
-        first_request, self._first_request = self._first_request, FirstRequest.ORDINARY
-        canary, others = recipients[: self._canary], recipients[self._canary :]
-        self._canary -= len(canary)
-        if first_request is FirstRequest.ORDINARY:
-            return [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
-        if first_request is FirstRequest.PROBE_UNLESS_SOLE and is_last:
-            requests = [*self._requests(canary, canary=True), *self._requests(others, canary=False)]
-            if len(requests) == 1:
-                return [replace(requests[0], sole=True)]
-        probe = Request(new_id(), recipients[:1], canary=bool(canary))
-        canary, others = (canary[1:], others) if canary else (canary, others[1:])
-        return [probe, *self._requests(canary, canary=True), *self._requests(others, canary=False)]
-
-    def _requests(self, recipients: RecipientBatch, *, canary: bool) -> Iterator[Request]:
-        return (Request(new_id(), chunk, canary) for chunk in cut(recipients, self._size))
-
-
 def _numbers(rows: RecipientBatch | BadRows) -> np.ndarray[Any, Any]:
     return numbers_of(rows.column("row_number"))
-
-
-def _without_duplicates(recipients: RecipientBatch, bad: BadRows) -> tuple[RecipientBatch, BadRows]:
-    """Each recipient once, at its first row; the other rows become duplicates, among the bad rows."""
-    if recipients.differ_in("key"):
-        return recipients, bad
-    first = first_of_each(key_cells(recipients.column("key")))
-    again = first != np.arange(len(first))
-    duplicates = BadRows.duplicates(recipients.only(again), _numbers(recipients)[first[again]])
-    return recipients.only(~again), BadRows.joined([bad, duplicates])

@@ -152,19 +152,3 @@ def _keys(keys: Sequence[bytes | None]) -> pa.Array:
         return column
     valid = pa.py_buffer(np.packbits(there, bitorder="little"))
     return pa.FixedSizeBinaryArray.from_buffers(column.type, len(keys), [valid, column.buffers()[1]])
-
-
-def first_of_each(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """For each place the first place that holds the same key.
-
-    :param keys: cells of 16 bytes; see :func:`.arrays.key_cells`.
-    """
-    halves = keys.view("u8").reshape(-1, 2)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
-    ordered = halves[order]
-    begins = np.ones(len(order), bool)
-    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    first = np.empty(len(order), np.int64)
-    # lexsort is stable: of equal keys the first place comes first.
-    first[order] = order[begins][np.cumsum(begins) - 1]
-    return first

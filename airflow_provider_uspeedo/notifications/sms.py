@@ -27,7 +27,7 @@ from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.threads import result_of, run_query
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.campaign.campaign import Report
+    from airflow_provider_uspeedo.campaign.report import Report
     from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
     from airflow_provider_uspeedo.ledger.ledger import Ledger
 

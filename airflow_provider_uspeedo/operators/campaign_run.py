@@ -15,8 +15,8 @@ from airflow_provider_uspeedo.operators.threads import result_of, run_query
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.api.response.templates import Template
-    from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.report import Report
     from airflow_provider_uspeedo.campaign.table_reader import TableReader
     from airflow_provider_uspeedo.core.summary import Summary
     from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation

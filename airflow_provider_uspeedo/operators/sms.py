@@ -51,8 +51,8 @@ from airflow_provider_uspeedo.operators.waiting import time_trigger
 from airflow_provider_uspeedo.operators.without_airflow import with_task_instance
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.campaign.campaign import Report
     from airflow_provider_uspeedo.campaign.config import CampaignConfig
+    from airflow_provider_uspeedo.campaign.report import Report
     from airflow_provider_uspeedo.core.summary import Summary
 
 DEFAULT_DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)

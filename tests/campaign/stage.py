@@ -19,10 +19,11 @@ from typing import Any, NamedTuple
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import Backoff
-from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
+from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.dry_run import dry_run
 from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.report import Report
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.survey import Account
 from airflow_provider_uspeedo.campaign.table_reader import TableReader

@@ -17,8 +17,9 @@ from sqlalchemy import event
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.outcomes import outcomes
 from airflow_provider_uspeedo.campaign import sending
-from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
+from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.report import Report
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.errors import LedgerUnavailable
 from airflow_provider_uspeedo.ledger.ledger import Ledger

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.campaign.campaign import Report
+from airflow_provider_uspeedo.campaign.report import Report
 from airflow_provider_uspeedo.campaign.sending import Sender
 from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher

@@ -145,7 +145,7 @@ def test_those_whom_the_ledger_leaves_out_are_told(scene: Scene) -> None:
 
 def test_more_failures_than_are_listed_are_counted_all_the_same(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """By what this attempt has met."""
-    monkeypatch.setattr("airflow_provider_uspeedo.campaign.campaign.MAX_FAILURES", 2)
+    monkeypatch.setattr("airflow_provider_uspeedo.campaign.report.MAX_FAILURES", 2)
     table = [*people(2), *({"phone": "", "name": "x"} for _ in range(7))]
     report = scene.run(table, make_order(max_invalid_ratio=None))
     assert len(report.summary.failures) == 2

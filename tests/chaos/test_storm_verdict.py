@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from sqlalchemy.engine import URL
 
-from airflow_provider_uspeedo.campaign.campaign import Report
+from airflow_provider_uspeedo.campaign.report import Report
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import Summary
 from tests.chaos.storm.attempts import Draws, Ended

@@ -11,9 +11,10 @@ from typing import Any
 
 from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
-from airflow_provider_uspeedo.campaign.campaign import Campaign, Report
+from airflow_provider_uspeedo.campaign.campaign import Campaign
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
+from airflow_provider_uspeedo.campaign.report import Report
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules
