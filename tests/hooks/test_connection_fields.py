@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
+from airflow_provider_uspeedo.hooks import ledger_url
 from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 
@@ -114,7 +115,7 @@ def test_a_connection_of_a_sqlite_file_is_refused_like_the_default_file(
 
 
 def driver_of(conn_id: str) -> str:
-    return ledgers._address(ledgers._connection(conn_id), conn_id)[0].get_driver_name()
+    return ledger_url.url_of(ledgers._connection(conn_id), conn_id)[0].get_driver_name()
 
 
 @pytest.mark.parametrize(

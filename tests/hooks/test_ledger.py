@@ -13,7 +13,9 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
-from airflow_provider_uspeedo.hooks.ledger_connection import FILE_NAME, SERVER_DEFAULTS, default_file, open_ledger
+from airflow_provider_uspeedo.hooks import ledger_url
+from airflow_provider_uspeedo.hooks.ledger_connection import FILE_NAME, default_file, open_ledger
+from airflow_provider_uspeedo.hooks.ledger_url import SERVER_DEFAULTS
 
 SECRET = "canary-secret-5c0ffee"
 Connect = Callable[..., str]
@@ -22,7 +24,7 @@ Connect = Callable[..., str]
 def address(conn_id: str) -> tuple[URL, dict[str, Any]]:
     from airflow.providers.common.compat.sdk import BaseHook
 
-    return ledgers._address(BaseHook.get_connection(conn_id), conn_id)
+    return ledger_url.url_of(BaseHook.get_connection(conn_id), conn_id)
 
 
 def url_of(conn_id: str) -> URL:
@@ -137,7 +139,7 @@ def test_a_missing_driver_is_named_with_what_installs_it(
     """Before anything is read or sent."""
     conn_id = connect("lake", conn_type=conn_type, host="db.example")
     find_spec = importlib.util.find_spec
-    drivers = {driver for names in ledgers.DRIVERS.values() for driver in names}
+    drivers = {driver for names in ledger_url.DRIVERS.values() for driver in names}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in drivers else find_spec(name))
     with pytest.raises(ConfigurationError) as raised:
         open_ledger(conn_id, "uspeedo_results")

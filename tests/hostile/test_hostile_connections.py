@@ -19,6 +19,7 @@ from airflow_provider_uspeedo.api.http.messages import HttpRequest
 from airflow_provider_uspeedo.api.http.transport import Transport
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, NotSent, OutcomeUnknown
 from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
+from airflow_provider_uspeedo.hooks import ledger_url
 from tests.hostile.corners import deep
 
 SECRET = "canary-5ecret"
@@ -52,7 +53,7 @@ extras = st.fixed_dictionaries(
 )  # fmt: skip
 hosts = st.sampled_from(
     [
-        "", "api.uspeedo.com", "https://api.uspeedo.com/api/", "http://127.0.0.1:8025", "http://[::1]", "::1",
+        "", "api.uspeedo.com", "https://api.uspeedo.com/api/", "http://127.0.0.1:1", "http://[::1]", "::1",
         "localhost", "http://LOCALHOST",
         "http://api.uspeedo.com", "http://127.0.0.1.evil.example", "http://127.1", "http://2130706433",
         "http://localhost.evil.example",
@@ -237,7 +238,7 @@ def test_a_results_connection_works_or_is_refused_by_its_name(kind, host, schema
         conn_type=kind, host=host, schema=schema, port=port, login="me", password=SECRET, extra_dejson=extra
     )
     try:
-        url, arguments = ledgers._address(connection, "lake")
+        url, arguments = ledger_url.url_of(connection, "lake")
     except ConfigurationError as error:
         assert_quiet_and_named(error)
         return
@@ -266,7 +267,7 @@ def test_an_unfit_character_never_reaches_a_driver(named, pieces, kind, unfit):
     """The refusal names the field of the results connection, and what stands in it is quoted nowhere."""
     fields = {"conn_type": kind, "host": "db.example", "password": SECRET, **pieces(f"a{SECRET}{unfit}b")}
     with pytest.raises(ConfigurationError, match=f"^{named} connection 'lake' holds a ") as raised:
-        ledgers._address(Connection(**fields), "lake")
+        ledger_url.url_of(Connection(**fields), "lake")
     assert SECRET not in everything_shown(raised.value)
 
 
@@ -275,17 +276,17 @@ def test_an_unfit_character_never_reaches_a_driver(named, pieces, kind, unfit):
 def test_an_unfit_character_is_in_no_path_of_a_sqlite_file(field, unfit, tmp_path):
     """Whichever of its fields names the file."""
     with pytest.raises(ConfigurationError, match=f"^{field.capitalize()} of connection 'lake' holds a "):
-        ledgers._address(Connection(conn_type="sqlite", **{field: f"{tmp_path}/{unfit}.db"}), "lake")
+        ledger_url.url_of(Connection(conn_type="sqlite", **{field: f"{tmp_path}/{unfit}.db"}), "lake")
 
 
 def test_a_statement_in_an_extra_may_have_lines_and_nothing_worse():
     """``init_command`` is SQL, not a name."""
     fields = {"conn_type": "mysql", "host": "db.example"}
     lines = "SET time_zone = '+00:00',\r\n\tsql_mode = ''"
-    _, arguments = ledgers._address(Connection(**fields, extra_dejson={"init_command": lines}), "lake")
+    _, arguments = ledger_url.url_of(Connection(**fields, extra_dejson={"init_command": lines}), "lake")
     assert arguments["init_command"] == lines
     with pytest.raises(ConfigurationError, match=r"^Extra 'init_command' of connection 'lake' holds a control"):
-        ledgers._address(Connection(**fields, extra_dejson={"init_command": f"{lines}\0"}), "lake")
+        ledger_url.url_of(Connection(**fields, extra_dejson={"init_command": f"{lines}\0"}), "lake")
 
 
 @pytest.mark.parametrize("backend", ["postgresql", "mysql"])
@@ -306,7 +307,7 @@ def test_what_the_driver_does_not_take_is_told_in_our_words(backend, port, extra
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     fields = {"host": "127.0.0.1", "port": port or 1, "login": "me", "password": SECRET, "extra_dejson": extra}
-    url, arguments = ledgers._server_url(Connection(**fields), "lake", backend)
+    url, arguments = ledger_url.server_url(Connection(**fields), "lake", backend)
     ledger = Ledger(ledgers._guarded(open_engine(url, connect_args=arguments), "Connection 'lake'"), timeout=0)
     with pytest.raises((ConfigurationError, LedgerError)) as raised:
         ledger.exists()
@@ -323,7 +324,7 @@ def test_a_path_that_cannot_be_a_file_is_refused(path):
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     def prepare() -> None:
-        url, _ = ledgers._address(Connection(conn_type="sqlite", host=path), "lake")
+        url, _ = ledger_url.url_of(Connection(conn_type="sqlite", host=path), "lake")
         Ledger(ledgers._guarded(open_engine(url), "Connection 'lake'"), timeout=0).prepare()
 
     with pytest.raises((ConfigurationError, LedgerError)):

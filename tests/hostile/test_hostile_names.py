@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
+from airflow_provider_uspeedo.hooks import ledger_url
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.ledger.acting import Try, people
@@ -113,7 +114,7 @@ def test_a_name_that_the_database_keeps_for_itself_leaves_nothing_half_made(empt
 def test_a_new_ledger_file_is_its_owners_alone(tmp_path: Path) -> None:
     """The phones in it are nobody else's affair, nor those in the files that SQLite keeps beside it."""
     file = tmp_path / "ledger.db"
-    ledger = Ledger(ledgers._guarded(open_engine(ledgers._sqlite_url(str(file))), "The ledger"))
+    ledger = Ledger(ledgers._guarded(open_engine(ledger_url.sqlite_url(str(file))), "The ledger"))
     ledger.prepare()
     one = Try(ledger, "a campaign")
     one.claim(people("ab"))
@@ -127,7 +128,7 @@ def test_a_ledger_file_that_exists_keeps_the_rights_it_has(tmp_path: Path) -> No
     file = tmp_path / "ledger.db"
     file.touch(0o660)
     file.chmod(0o660)
-    ledger = Ledger(ledgers._guarded(open_engine(ledgers._sqlite_url(str(file))), "The ledger"))
+    ledger = Ledger(ledgers._guarded(open_engine(ledger_url.sqlite_url(str(file))), "The ledger"))
     ledger.prepare()
     assert stat.S_IMODE(file.stat().st_mode) == 0o660
     ledger.close()
@@ -136,7 +137,7 @@ def test_a_ledger_file_that_exists_keeps_the_rights_it_has(tmp_path: Path) -> No
 def test_looking_for_a_ledger_makes_none(tmp_path: Path) -> None:
     """A question leaves no empty file behind, which would look like a ledger to the next one."""
     file = tmp_path / "ledger.db"
-    ledger = Ledger(ledgers._guarded(open_engine(ledgers._sqlite_url(str(file))), "The ledger"))
+    ledger = Ledger(ledgers._guarded(open_engine(ledger_url.sqlite_url(str(file))), "The ledger"))
     assert not ledger.exists()
     assert not file.exists()
     ledger.close()
