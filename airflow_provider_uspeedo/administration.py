@@ -25,12 +25,14 @@ from airflow_provider_uspeedo.ledger.admin.reports import (
     RejectedCount,
     ResultsExport,
     Stopping,
+    UnknownCount,
+    UnknownRequest,
+)
+from airflow_provider_uspeedo.ledger.admin.suppression_records import (
     SuppressedGroup,
     SuppressedPhone,
     SuppressedPhones,
     SuppressionChange,
-    UnknownCount,
-    UnknownRequest,
 )
 from airflow_provider_uspeedo.ledger.store.version import Migration
 

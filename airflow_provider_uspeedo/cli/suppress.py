@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.cli.verb import Verb, VerbGroup
 from airflow_provider_uspeedo.core.plural import counted
 
 if TYPE_CHECKING:
-    from airflow_provider_uspeedo.ledger.admin.reports import SuppressedPhones, SuppressionChange
+    from airflow_provider_uspeedo.ledger.admin.suppression_records import SuppressedPhones, SuppressionChange
 
 RUNBOOK = "the-suppression-list"
 STDIN = "-"

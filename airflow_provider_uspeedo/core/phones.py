@@ -27,53 +27,43 @@ Rules beyond those of ``phonenumbers``:
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from difflib import get_close_matches
 from functools import lru_cache
 
-import phonenumbers
-from phonenumbers import NumberParseException
-
-from airflow_provider_uspeedo.core.keys import BARE_DIGITS, FIRST_RULES, INTERNATIONAL, NATIONAL, RULES
+from airflow_provider_uspeedo.core.default_region import checked_bare_digits, checked_region
+from airflow_provider_uspeedo.core.keys import FIRST_RULES, INTERNATIONAL, NATIONAL, RULES
+from airflow_provider_uspeedo.core.ninth_digit import spellings_of, with_ninth_digit
 from airflow_provider_uspeedo.core.numbering_plans import (
     AMERICAS,
-    CALLING_CODES,
     NumberingPlan,
     country_of,
-    find_plan,
     has_code_in_brackets,
     plan_of_code,
     plan_of_region,
 )
+from airflow_provider_uspeedo.core.numbers_with_code import (
+    ask_library,
+    choose,
+    international,
+    is_likely,
+    or_none,
+    plan_of_digits,
+    with_code,
+)
 from airflow_provider_uspeedo.core.phone_text import BadPhone, plain
-from airflow_provider_uspeedo.errors import ConfigurationError
 
 __all__ = ["BadPhone", "PhoneReader", "normalise", "spellings_of"]
 
 
 _SEPARATORS = b" \t-()"
 _HEADS = frozenset("+(0123456789")
-_NO_REGION_OF_THEIR_OWN = {"UK": "GB", "EL": "GR"}
-_MAX_SHOWN = 4
 MAX_NOT_VALID = 1000
 """Bare digits, not valid in the default region, that are kept to see in which other one they are."""
-_AMBIGUOUS = "can be read as two different numbers; write it as +, country code, number"
 _NO_COUNTRY_CODE = "no country code; write it as +, country code, number, or set default_region"
 _OPEN = (
     "without + it can be a number of {international} or of {home}, where no such number is assigned; write it with +, "
     "or set bare_digits"
 )
 _ONLY_ABROAD = "no number of {home} ({fault}), but with + one of {international}; write it with +, or set bare_digits"
-_NEW_BRAZILIAN_MOBILE = re.compile(r"(\(55\)[1-9]{2})9([689]\d{7})")
-_OLD_BRAZILIAN_MOBILE = re.compile(r"[1-9]{2}[689]\d{7}")
-_PARSE_FAULTS = {
-    NumberParseException.INVALID_COUNTRY_CODE: "unknown country code",
-    NumberParseException.TOO_LONG: "too long to be one phone number",
-}
-
-_plans: dict[str, NumberingPlan | None] = {}
-"""First three digits to plan, ``None`` if they begin with no country code; filled on demand, for speed."""
 
 
 def normalise(text: str, default_region: str | None) -> str:
@@ -86,16 +76,6 @@ def normalise(text: str, default_region: str | None) -> str:
     :raises ConfigurationError: there is no such region.
     """
     return _reader(default_region).read(text)
-
-
-def spellings_of(phone: str) -> tuple[str, ...]:
-    """Return a phone of the form ``(country code)number``, and the same handset as the first rules read it.
-
-    >>> spellings_of("(55)11987654321")
-    ('(55)11987654321', '(55)1187654321')
-    """
-    found = _NEW_BRAZILIAN_MOBILE.fullmatch(phone)
-    return (phone, f"{found[1]}{found[2]}") if found else (phone,)
 
 
 @lru_cache(maxsize=16)
@@ -116,8 +96,8 @@ class PhoneReader:
     def __init__(
         self, default_region: str | None = None, bare_digits: str | None = None, *, rules: int = RULES
     ) -> None:
-        self.default_region = _known_region(default_region) if default_region and default_region.strip() else None
-        self.bare_digits = _known_way(bare_digits, self.default_region)
+        self.default_region = checked_region(default_region) if default_region and default_region.strip() else None
+        self.bare_digits = checked_bare_digits(bare_digits, self.default_region)
         self.rules = rules
         self.bare_numbers = 0
         """Bare digits read so far with a default region."""
@@ -147,7 +127,7 @@ class PhoneReader:
             text = plain(text)
             digits = _without_separators(text)
         if digits[0] == "+":
-            return _international(digits[1:])
+            return international(digits[1:])
         if has_code_in_brackets(text):
             return self._bracketed(digits)
         return self._bare(digits)
@@ -161,9 +141,9 @@ class PhoneReader:
         digits = _without_separators(text)
         if digits[0] == "+" or digits[:2] == "00" or has_code_in_brackets(text) or not self.has_two_readings:
             return ""
-        found = {_attempt(self._national, digits), _attempt(_international, digits)} - {None}
+        found = {or_none(self._national, digits), or_none(international, digits)} - {None}
         phones = {self._with_ninth_digit(phone) for phone in found if phone} - {phone}
-        return next((phone for phone in phones if _is_likely(phone)), "")
+        return next((phone for phone in phones if is_likely(phone)), "")
 
     def readings(self, text: str) -> tuple[str, ...]:
         """Return every phone that a text can mean, in the same form: by other rules, or another ``bare_digits``.
@@ -179,22 +159,22 @@ class PhoneReader:
             text = plain(text)
             digits = _without_separators(text)
         if digits[0] == "+":
-            phone = _international(digits[1:])
+            phone = international(digits[1:])
             if phone[:4] != "(55)":
                 return (phone,)
             found: list[str | None] = [phone]
         else:
-            national, abroad = _attempt(self._national, digits), _attempt(_international, digits)
+            national, abroad = or_none(self._national, digits), or_none(international, digits)
             if not (national or self._is_surely_abroad(text, abroad)):
                 abroad = None
             found = [national, abroad]
             if digits[:2] == "00":
-                found += [_attempt(_international, digits[2:]), _attempt(_ask_library, digits, self.default_region)]
+                found += [or_none(international, digits[2:]), or_none(ask_library, digits, self.default_region)]
         phones = dict.fromkeys(phone for phone in found if phone)
         if not phones:
             return (self.read(text),)  # which says what is wrong with it
         if any(phone.startswith("(55)") for phone in phones):
-            phones = dict.fromkeys(one for phone in phones for one in spellings_of(_with_ninth_digit(phone)))
+            phones = dict.fromkeys(one for phone in phones for one in spellings_of(with_ninth_digit(phone)))
         return tuple(phones)
 
     def _is_surely_abroad(self, text: str, phone: str | None) -> bool:
@@ -214,7 +194,7 @@ class PhoneReader:
         return self._home.code if self._home else ""
 
     def _with_ninth_digit(self, phone: str) -> str:
-        return phone if self.rules == FIRST_RULES else _with_ninth_digit(phone)
+        return phone if self.rules == FIRST_RULES else with_ninth_digit(phone)
 
     def _bare(self, digits: str) -> str:
         """Read digits without ``+``."""
@@ -223,7 +203,7 @@ class PhoneReader:
         home = self._home
         if home is None:
             if self.bare_digits == INTERNATIONAL:
-                return _international(digits)
+                return international(digits)
             raise BadPhone(_NO_COUNTRY_CODE)
         if self._quick is None:
             return self._national(digits)
@@ -233,7 +213,7 @@ class PhoneReader:
             if len(number) in self._lengths:
                 return home.head + number
         if self.bare_digits == INTERNATIONAL and self._beginnings and not self._beginnings.match(digits):
-            plan = _plan_of(digits)  # the quick way for what is valid abroad and nothing else
+            plan = plan_of_digits(digits)  # the quick way for what is valid abroad and nothing else
             if plan and plan.reads_as_valid(number := digits[len(plan.code) :]):
                 self._note_not_valid(digits)
                 return plan.head + number
@@ -248,7 +228,7 @@ class PhoneReader:
                 if self._is_valid(national):
                     return national
             else:  # the quick way would have found a valid number
-                national = _checked(self._main or home, digits)
+                national = with_code(self._main or home, digits)
         except BadPhone as bad:
             fault = bad.reason
         abroad = "" if self.bare_digits == NATIONAL else self._valid_abroad(digits)
@@ -270,14 +250,14 @@ class PhoneReader:
 
     def _valid_abroad(self, digits: str) -> str:
         """Read digits as if ``+`` were before them; ``""`` if that gives no valid number."""
-        plan = _plan_of(digits)
+        plan = plan_of_digits(digits)
         if plan is None:
             return ""
         number = digits[len(plan.code) :]
         valid = plan.reads_as_valid(number)
         if valid:
             return plan.head + number
-        phone = (_attempt(_international, digits) or "") if valid is None or plan.code == "55" else ""
+        phone = (or_none(international, digits) or "") if valid is None or plan.code == "55" else ""
         return phone if phone and self._is_valid(phone) else ""
 
     def _why_open(self, abroad: str, fault: str | None) -> str:
@@ -300,38 +280,33 @@ class PhoneReader:
             raise BadPhone(_NO_COUNTRY_CODE)
         repeats_code = home.repeats_code(digits)
         if repeats_code is None or (home.abroad and home.abroad.match(digits)):
-            return _ask_library(digits, self.default_region)
+            return ask_library(digits, self.default_region)
         if repeats_code:
-            return _international(digits)
+            return international(digits)
         number = home.significant(digits)
         if number is None:
-            return _ask_library(digits, self.default_region)
-        return _checked(main, number)
+            return ask_library(digits, self.default_region)
+        return with_code(main, number)
 
     def _double_zero(self, digits: str) -> str:
         """Read ``00`` as ``+``, unless the default region dials more than ``00`` and that is as likely."""
         home, abroad = self._home, digits[2:]
         if home is None or home.abroad is None or home.abroad.fullmatch("00") or not home.abroad.match(digits):
-            return _international(abroad)
+            return international(abroad)
         if abroad.startswith(home.code):
-            return _international(abroad)
-        first, second = _attempt(_international, abroad), _attempt(_ask_library, digits, self.default_region)
-        return _choose(first, second, first_wins=False) or _international(abroad)
+            return international(abroad)
+        first, second = or_none(international, abroad), or_none(ask_library, digits, self.default_region)
+        return choose(first, second, first_wins=False) or international(abroad)
 
     def _bracketed(self, digits: str) -> str:
         """Read digits that began with a country code, which may be a national area code, in brackets."""
         home = self._home
         if home is None:
-            return _international(digits)
-        first, first_wins = _attempt(_international, digits), not home.code.startswith(AMERICAS)
-        if first and first_wins and _is_likely(first):
+            return international(digits)
+        first, first_wins = or_none(international, digits), not home.code.startswith(AMERICAS)
+        if first and first_wins and is_likely(first):
             return first
-        return _choose(first, _attempt(self._national, digits), first_wins=first_wins) or _international(digits)
-
-
-def _with_ninth_digit(phone: str) -> str:
-    number = phone[4:] if phone[:4] == "(55)" else ""
-    return f"(55){number[:2]}9{number[2:]}" if _OLD_BRAZILIAN_MOBILE.fullmatch(number) else phone
+        return choose(first, or_none(self._national, digits), first_wins=first_wins) or international(digits)
 
 
 def _without_separators(ascii_text: str) -> str:
@@ -341,93 +316,3 @@ def _without_separators(ascii_text: str) -> str:
 def _is_plain(text: str, digits: str) -> bool:
     """Return whether the text is what :func:`plain` returns: the quick way for almost all phones."""
     return text[:1] in _HEADS and (digits.isdecimal() or (digits[:1] == "+" and digits[1:].isdecimal()))
-
-
-def _international(digits: str) -> str:
-    """Read digits that begin with a country code."""
-    plan = _plan_of(digits)
-    if plan is None:
-        raise BadPhone("unknown country code")
-    number = plan.significant(digits[len(plan.code) :])
-    return _ask_library("+" + digits, None) if number is None else _checked(plan, number)
-
-
-def _plan_of(digits: str) -> NumberingPlan | None:
-    try:
-        return _plans[digits[:3]]
-    except KeyError:
-        return _plans.setdefault(digits[:3], find_plan(digits))
-
-
-def _checked(plan: NumberingPlan, number: str) -> str:
-    if len(number) in plan.lengths:
-        return plan.head + number
-    raise BadPhone(plan.length_fault(len(number)))
-
-
-def _ask_library(text: str, region: str | None) -> str:
-    """Read what the plans do not cover: prefixes that stand for area codes, calls dialled by way of a carrier."""
-    try:
-        parsed = phonenumbers.parse(text, region)
-    except NumberParseException as error:
-        raise BadPhone(_PARSE_FAULTS.get(error.error_type, "too short to be a phone number")) from None
-    return _checked(plan_of_code(str(parsed.country_code)), phonenumbers.national_significant_number(parsed))
-
-
-def _attempt(read: Callable[..., str], *args: str | None) -> str | None:
-    try:
-        return read(*args)
-    except BadPhone:
-        return None
-
-
-def _choose(first: str | None, second: str | None, *, first_wins: bool) -> str | None:
-    """Return one of two readings. The second one is unusual and counts only if it is likely.
-
-    :param first_wins: when both are likely; otherwise the phone is refused.
-    """
-    if second is None or second == first or not _is_likely(second):
-        return first
-    if first is None or not _is_likely(first):
-        return second
-    if first_wins:
-        return first
-    raise BadPhone(_AMBIGUOUS)
-
-
-def _is_likely(reading: str) -> bool:
-    code, _, number = reading[1:].partition(")")
-    return plan_of_code(code).shape.fullmatch(number) is not None
-
-
-def _known_way(text: str | None, region: str | None) -> str | None:
-    way = text.strip().lower() if text else ""
-    if not way:
-        return None
-    if way not in BARE_DIGITS:
-        raise ConfigurationError("bare_digits must be 'national' or 'international', or left out.")
-    if way == NATIONAL and region is None:
-        raise ConfigurationError("bare_digits='national' needs a default_region: of which country are the numbers?")
-    return way
-
-
-def _known_region(text: str) -> str:
-    region = text.strip().upper()
-    if region in phonenumbers.SUPPORTED_REGIONS:
-        return region
-    near = regions_meant(region)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    # A longer text may be a phone: it is not quoted.
-    given = f", not {region!r}" if len(region) <= _MAX_SHOWN else ""
-    raise ConfigurationError(f"default_region must be a country as two letters (ISO 3166), such as 'HK'{given}.{hint}")
-
-
-def regions_meant(region: str) -> list[str]:
-    """Return the countries that a text in capitals may stand for that is no country as two letters."""
-    if region in _NO_REGION_OF_THEIR_OWN:
-        return [_NO_REGION_OF_THEIR_OWN[region]]
-    code = region.strip("+()").removeprefix("00")
-    if code in CALLING_CODES:
-        return [phonenumbers.region_code_for_country_code(int(code))]
-    near = get_close_matches(region, sorted(phonenumbers.SUPPORTED_REGIONS), n=3, cutoff=0.7)
-    return sorted(near, key=lambda known: not region.startswith(known))

@@ -11,8 +11,8 @@ from typing import Any
 
 import phonenumbers
 
+from airflow_provider_uspeedo.core.default_region import regions_meant
 from airflow_provider_uspeedo.core.masking import mask_digits
-from airflow_provider_uspeedo.core.phones import regions_meant
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 COUNTRY, PRICE, CURRENCY = "country", "price", "currency"

@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -29,9 +26,10 @@ from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
-from airflow_provider_uspeedo.operators.arguments import NOTHING, number, text_or_none
+from airflow_provider_uspeedo.operators.arguments import text_or_none
 from airflow_provider_uspeedo.operators.lineage import LineageDataset, ReportsLineage, dataset_of_results
 from airflow_provider_uspeedo.operators.observability import describe_outlets
+from airflow_provider_uspeedo.operators.receipt_arguments import collection_config_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
@@ -155,7 +153,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 
         refuse_unrendered(self)
-        config = self._config()
+        config = collection_config_of(self)
         ledger = LedgerLocation.of(self.results_conn_id, self.results_table).open_ledger()
         hook = USpeedoHook(text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
         try:
@@ -163,20 +161,6 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         finally:
             hook.close()
             ledger.close()
-
-    def _config(self) -> CollectionConfig:
-        """The rendered arguments, checked."""
-        from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
-
-        rate = text_or_none(self.min_delivery_rate)
-        return CollectionConfig(
-            campaign_id=(text_or_none(self.campaign_id) or "").strip() or None,
-            session_nos=_session_nos(self.session_nos),
-            first_after=_duration("first_after", self.first_after),
-            deadline=_duration("deadline", self.deadline),
-            until=number("until", self.until),
-            min_delivery_rate=None if rate is None else number("min_delivery_rate", rate),
-        )
 
     def _ask_until_done(
         self, context: Any, config: CollectionConfig, ledger: ReceiptLedger, hook: USpeedoHook
@@ -273,32 +257,3 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _duration(argument: str, given: Any) -> timedelta:
-    if isinstance(given, timedelta):
-        return given
-    try:
-        return timedelta(seconds=number(argument, given))
-    except (ConfigurationError, OverflowError):
-        raise ConfigurationError(f"{argument} must be a timedelta, or a number of seconds.") from None
-
-
-def _session_nos(given: Any) -> tuple[str, ...] | None:
-    """SessionNos: a list, the text of one, or separated by commas; ``None`` for the rendering of nothing."""
-    if isinstance(given, str):
-        given = given.strip()
-        if given.lower() in NOTHING:
-            return None
-        read = given
-        if given[:1] in ("[", "("):
-            for parse in (json.loads, ast.literal_eval):
-                with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                    read = parse(given)
-                    break
-        given = [name.strip() for name in read.split(",")] if isinstance(read, str) else read
-    if given is None:
-        return None
-    if not isinstance(given, Sequence) or not all(isinstance(name, str) for name in given):
-        raise ConfigurationError("session_nos must be a list of texts, such as send.output['session_nos'].")
-    return tuple(dict.fromkeys(name for name in given if name))

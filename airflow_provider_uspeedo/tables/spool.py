@@ -20,8 +20,8 @@ from typing import BinaryIO, cast
 import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import SourceUnavailable, TableError
-from airflow_provider_uspeedo.tables.driver_values import EXACT, objects_of
 from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
+from airflow_provider_uspeedo.tables.exact_values import EXACT, objects_of
 from airflow_provider_uspeedo.tables.source import Cells, Part, RawBatch
 
 SPOOL_ROWS = 5_000

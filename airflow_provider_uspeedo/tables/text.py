@@ -27,7 +27,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,11 +35,10 @@ import pyarrow.types as pt
 
 from airflow_provider_uspeedo.tables.arrow_types import extension_name, is_bytes, is_text, is_uuid, value_type
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text
+from airflow_provider_uspeedo.tables.odd_cells import listed, with_odd_texts
+from airflow_provider_uspeedo.tables.time_text import dates, instant_keys, times, timestamps
 from airflow_provider_uspeedo.tables.values import (
     INFINITE,
-    ODD_TIME,
-    ODD_YEAR,
-    UTC_OFFSET,
     key_text,
     short,
     shortest,
@@ -90,11 +88,6 @@ def _decimal_keys(array: pa.Array) -> Sequence[Text]:
     return [shortest(cell) if isinstance(cell, str) else cell for cell in texts(array)]
 
 
-def _instant_keys(array: pa.Array) -> Sequence[Text]:
-    utc = array.cast(pa.int64()).cast(pa.timestamp(array.type.unit))
-    return _in_years(utc, lambda cells: ArrowTexts(pc.binary_join_element_wise(_clock(cells), UTC_OFFSET, "")))
-
-
 def _float_keys(array: pa.Array) -> Sequence[Text]:
     """An integer of the same value has all of its digits."""
     found = texts(array)
@@ -107,11 +100,6 @@ def _float_keys(array: pa.Array) -> Sequence[Text]:
     return cells
 
 
-def _listed(array: pa.Array) -> list[Any]:
-    """To a Python list by way of numpy: it loads pandas, but is ten times faster than ``to_pylist`` in old versions."""
-    return array.to_numpy(zero_copy_only=False).tolist()  # type: ignore[no-any-return]
-
-
 def _cast(array: pa.Array) -> Sequence[Text]:
     return ArrowTexts(pc.cast(array, pa.string()))
 
@@ -120,7 +108,7 @@ def _strings(array: pa.Array) -> Sequence[Text]:
     if is_utf8(array):
         return ArrowTexts(array)
     try:
-        return _listed(array)
+        return listed(array)
     except (pa.ArrowException, UnicodeDecodeError):  # written without a check: bytes that are not UTF-8
         return _bytes(array.view(_BYTES_BEHIND[str(array.type)]))
 
@@ -140,11 +128,11 @@ _BYTES_BEHIND = {"string": "binary", "large_string": "large_binary", "string_vie
 
 
 def _bytes(array: pa.Array) -> Sequence[Text]:
-    return texts_of(_listed(array))
+    return texts_of(listed(array))
 
 
 def _uuids(array: pa.Array) -> Sequence[Text]:
-    return [None if cell is None else str(uuid.UUID(bytes=cell)) for cell in _listed(array.storage)]
+    return [None if cell is None else str(uuid.UUID(bytes=cell)) for cell in listed(array.storage)]
 
 
 def _nulls(array: pa.Array) -> Sequence[Text]:
@@ -184,7 +172,7 @@ def _floats(array: pa.Array) -> Sequence[Text]:
     if array.null_count == integers.null_count:
         return ArrowTexts(integers)
     others = pc.cast(pc.if_else(whole, null, array), pa.string())
-    return _with_odd_texts(pc.coalesce(integers, others), pc.match_substring_regex(others, "[en]"), _float_text)
+    return with_odd_texts(pc.coalesce(integers, others), pc.match_substring_regex(others, "[en]"), _float_text)
 
 
 def _float_text(number: str) -> Text:
@@ -195,105 +183,12 @@ def _float_text(number: str) -> Text:
 
 def _decimals(array: pa.Array) -> Sequence[Text]:
     found = pc.cast(array, pa.string())
-    return _with_odd_texts(found, pc.match_substring(found, "E"), _decimal_text)
+    return with_odd_texts(found, pc.match_substring(found, "E"), _decimal_text)
 
 
 def _decimal_text(number: str) -> Text:
     return text(Decimal(number))
 
-
-def _with_odd_texts(found: pa.Array, odd: pa.Array, make: Callable[[str], Text]) -> Sequence[Text]:
-    """Replace the texts that are marked odd."""
-    places = pc.indices_nonzero(odd).to_pylist()
-    if not places:
-        return ArrowTexts(found)
-    cells = _listed(found)
-    for index in places:
-        cells[index] = make(cells[index])
-    return cells
-
-
-def _dates(array: pa.Array) -> Sequence[Text]:
-    if pt.is_date64(array.type):
-        array = array.cast(pa.int64()).cast(pa.timestamp("ms"))
-        return _in_years(array, lambda cells: ArrowTexts(pc.utf8_slice_codeunits(pc.cast(cells, pa.string()), 0, 10)))
-    return _in_years(array, _cast)
-
-
-def _timestamps(array: pa.Array) -> Sequence[Text]:
-    return _in_years(array, (lambda cells: ArrowTexts(_clock(cells))) if array.type.tz is None else _zoned)
-
-
-def _zoned(array: pa.Array) -> Sequence[Text]:
-    try:
-        there = pc.local_timestamp(array)
-    except pa.ArrowInvalid:  # Arrow has no such zone (no zone database, or an offset in an old version); Python may
-        return texts_of(array.to_pylist())
-    offsets = _offsets(array, there)
-    return _in_years(there, lambda cells: ArrowTexts(pc.binary_join_element_wise(_clock(cells), offsets, "")))
-
-
-def _in_years(array: pa.Array, make: Callable[[pa.Array], Sequence[Text]]) -> Sequence[Text]:
-    """Make the texts of those in the years 1 to 9999; Arrow writes something else for others."""
-    first, after = _YEARS["D" if pt.is_date32(array.type) else array.type.unit]
-    if first < -(2**63):  # nanoseconds end in 2262
-        return make(array)
-    numbers = array.cast(pa.int32() if pt.is_date32(array.type) else pa.int64())
-    odd = pc.or_(pc.less(numbers, first), pc.greater_equal(numbers, after))
-    if not pc.any(odd).as_py():
-        return make(array)
-    cells = list(make(pc.if_else(odd, pa.scalar(None, array.type), array)))
-    for index in pc.indices_nonzero(odd).to_pylist():
-        cells[index] = ODD_YEAR
-    return cells
-
-
-def _offsets(array: pa.Array, there: pa.Array) -> pa.Array:
-    """Return the offset of the wall clock from UTC; computed as numbers, ten times faster than Arrow's ``%z``."""
-    ahead = pc.cast(pc.subtract(there, pc.cast(array, there.type)), pa.duration("s")).cast(pa.int64())
-    few = ahead.dictionary_encode()
-    return pa.array([_offset_text(seconds) for seconds in few.dictionary.to_pylist()], pa.string()).take(few.indices)
-
-
-def _offset_text(seconds: int) -> str:
-    minutes, rest = divmod(abs(seconds), 60)
-    return f"{'-' if seconds < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}" + (f":{rest:02}" if rest else "")
-
-
-def _times(array: pa.Array) -> Sequence[Text]:
-    found = _clock(array)
-    return _with_odd_texts(found, pc.match_substring(found, "<"), lambda _: ODD_TIME)  # "<value out of range: ...>"
-
-
-def _clock(array: pa.Array) -> pa.Array:
-    """Write fractions of a second as Python does: none if zero, else 6 digits, or 9 if the last 3 are not zero."""
-    try:
-        return pc.cast(pc.cast(array, _whole_seconds(array.type)), pa.string())
-    except pa.ArrowInvalid:  # some have a fraction
-        found = pc.cast(array, pa.string())
-    for pattern, replacement in _FRACTIONS[array.type.unit]:
-        found = pc.replace_substring_regex(found, pattern, replacement)
-    return found
-
-
-def _whole_seconds(arrow_type: pa.DataType) -> pa.DataType:
-    return pa.timestamp("s") if pt.is_timestamp(arrow_type) else pa.time32("s")
-
-
-_NO_FRACTION = (r"\.0+$", "")
-_FRACTIONS = {
-    "s": (),
-    "ms": (_NO_FRACTION, (r"(\.\d{3})$", r"\1000")),
-    "us": (_NO_FRACTION,),
-    "ns": (_NO_FRACTION, (r"(\.\d{6})000$", r"\1")),
-}
-
-_FIRST_SECOND, _AFTER_LAST_SECOND = -62_135_596_800, 253_402_300_800
-_YEARS = {
-    unit: (_FIRST_SECOND * part // whole, _AFTER_LAST_SECOND * part // whole)
-    for unit, part, whole in (("D", 1, 86_400), ("s", 1, 1), ("ms", 10**3, 1), ("us", 10**6, 1), ("ns", 10**9, 1))
-}
-"""The numbers behind the first moment of the year 1 and of the year 10000."""
 
 _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence[Text]]], ...] = (
     (is_text, _strings),
@@ -301,9 +196,9 @@ _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence
     (pt.is_float16, _half_floats),
     (pt.is_floating, _floats),
     (pt.is_decimal, _decimals),
-    (pt.is_date, _dates),
-    (pt.is_timestamp, _timestamps),
-    (pt.is_time, _times),
+    (pt.is_date, dates),
+    (pt.is_timestamp, timestamps),
+    (pt.is_time, times),
     (pt.is_null, _nulls),
     (pt.is_dictionary, _dictionary),
     (pt.is_run_end_encoded, _run_ends),
@@ -314,7 +209,7 @@ _RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence
 
 _KEY_RULES: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Sequence[Text]]], ...] = (
     (pt.is_decimal, _decimal_keys),
-    (lambda arrow_type: pt.is_timestamp(arrow_type) and arrow_type.tz is not None, _instant_keys),
+    (lambda arrow_type: pt.is_timestamp(arrow_type) and arrow_type.tz is not None, instant_keys),
     (pt.is_float64, _float_keys),
 )
 """What keys have otherwise."""

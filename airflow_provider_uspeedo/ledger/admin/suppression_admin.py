@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.admin import stop
-from airflow_provider_uspeedo.ledger.admin.reports import SuppressedPhone, SuppressedPhones, SuppressionChange
+from airflow_provider_uspeedo.ledger.admin.suppression_records import (
+    SuppressedPhone,
+    SuppressedPhones,
+    SuppressionChange,
+)
 from airflow_provider_uspeedo.ledger.admin.suppressions import Suppressions
 from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
-from airflow_provider_uspeedo.ledger.admin.reports import SuppressedGroup, SuppressedPhone, SuppressedPhones
+from airflow_provider_uspeedo.ledger.admin.suppression_records import SuppressedGroup, SuppressedPhone, SuppressedPhones
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, look_up, portions
 from airflow_provider_uspeedo.ledger.store.records import utc_now
