@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.mapped_rows import hidden_arguments
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 

@@ -20,7 +20,8 @@ from airflow_provider_uspeedo.errors import (
     LedgerUnavailable,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
-from airflow_provider_uspeedo.operators.arguments import references, text_or_none
+from airflow_provider_uspeedo.operators.arguments import text_or_none
+from airflow_provider_uspeedo.operators.hidden_rows import references
 from airflow_provider_uspeedo.operators.lineage import (
     LineageDataset,
     ReportsLineage,

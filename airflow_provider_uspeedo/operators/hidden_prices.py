@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_uspeedo.operators.arguments import HiddenRows, references
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows, references
 
 
 class HiddenPrices(HiddenRows):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_uspeedo.operators.arguments import HiddenRows
 from airflow_provider_uspeedo.operators.hidden_prices import HiddenPrices
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.policy_arguments import hide_phones
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
 

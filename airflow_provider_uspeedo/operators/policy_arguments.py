@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.core.suppress_sources import is_source, parsed
 from airflow_provider_uspeedo.errors import ConfigurationError, SourceUnavailable, TableError
-from airflow_provider_uspeedo.operators.arguments import HiddenRows, text_or_none
+from airflow_provider_uspeedo.operators.arguments import text_or_none
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.policy import ContactPolicy
 
 if TYPE_CHECKING:

@@ -29,9 +29,10 @@ from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
-from airflow_provider_uspeedo.operators import arguments
-from airflow_provider_uspeedo.operators.arguments import NOTSET, HiddenRows
+from airflow_provider_uspeedo.operators.arguments import NOTSET, switch, text_or_none
+from airflow_provider_uspeedo.operators.campaign_arguments import config_of
 from airflow_provider_uspeedo.operators.campaign_run import CampaignRun
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.hidden_values import HidesValues
 from airflow_provider_uspeedo.operators.lineage import (
     LineageDataset,
@@ -287,14 +288,14 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
             self._killed_before_start.clear()
             run.stop()
         refuse_unrendered(self)
-        config = arguments.config_of(self, context)
+        config = config_of(self, context)
         self._tags, self._rows = tags_of(context), None
         if not config.slice_.is_whole and context.get("map_index_template") is None:
             # Airflow renders it in the end; of mapped slices its page then shows 1/4, 2/4 ...
             context["map_index_template"] = "{{ task.slice }}"
         query = query_of(self)
         self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
-        run.open(self._location, arguments.text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
+        run.open(self._location, text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
 
         def read_table() -> Any:
             return HiddenRows.unwrap(self.recipients) if query is None else run.read(query, str(self.sql_conn_id))
@@ -305,7 +306,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
                 refuse_native_name(config.campaign_id, run.ledger)
             read_list = partial(run.read, argument="policy: suppress")
             config = replace(config, rules=with_queries_read(rules_of(self, run.hook.config.policy), read_list))
-            if arguments.switch("dry_run", self.dry_run):
+            if switch("dry_run", self.dry_run):
                 return self._conclude_dry(context, run.dry_run(config, read_table))
             if self.deferrable and config.rules.windows:
                 time_trigger()  # what cannot sleep later must not begin
@@ -387,7 +388,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
 
     def lineage_outputs(self) -> Sequence[LineageDataset]:
         """The results relation; a dry run writes nothing."""
-        if arguments.switch("dry_run", self.dry_run):
+        if switch("dry_run", self.dry_run):
             return ()
         return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), self._rows),)
 

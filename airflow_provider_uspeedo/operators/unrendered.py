@@ -17,7 +17,7 @@ from uuid import UUID
 
 from airflow_provider_uspeedo.core.masking import mask_digits
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.operators.arguments import HiddenRows
+from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.query_arguments import HiddenParameters
 from airflow_provider_uspeedo.operators.rendering import FUNCTION_ARGUMENTS, OBJECT_ARGUMENTS
 

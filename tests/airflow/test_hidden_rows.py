@@ -115,7 +115,7 @@ def test_a_mapped_task_gets_its_rows() -> None:
     """What is hidden from the serialized DAG is there when the task is made."""
     from airflow.providers.common.compat.sdk import DAG
 
-    from airflow_provider_uspeedo.operators.arguments import HiddenRows
+    from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
     from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 
     with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
