@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 
 import pytest
 
-from tests.docs.pages import PACKAGE, ROOT, named, prose, read
+from tests.docs.pages import PACKAGE, ROOT, named, prose, read, section
 
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
 
@@ -41,6 +42,26 @@ def test_every_path_that_is_named_is_there():
     """Those of the package and of the repository."""
     paths = re.findall(r"`([\w.]+(?:/[\w.]*)+)`", prose("architecture.md"))
     assert [path for path in paths if not (PACKAGE / path).exists() and not (ROOT / path).exists()] == []
+
+
+WALK = section("architecture.md", "One recipient, from the table to its settled request")
+
+
+@pytest.mark.parametrize("step", [line for line in WALK.splitlines() if line.startswith("| ")][1:])
+def test_every_function_of_the_walk_is_where_the_page_says(step):
+    """A reader who follows one recipient opens the file and finds the function."""
+    _, files, functions = (re.findall(r"`([^`]+)`", cell) for cell in step.strip("| ").split(" | "))
+    modules = [f"{PACKAGE.name}.{file.removesuffix('.py').replace('/', '.')}" for file in files]
+    assert functions
+    assert [name for name in functions if not any(has(module, name) for module in modules)] == []
+
+
+def has(module, name):
+    """Whether a module itself defines a function, or a method written with its class."""
+    try:
+        return pkgutil.resolve_name(f"{module}:{name}").__module__ == module
+    except AttributeError:
+        return False
 
 
 @pytest.mark.parametrize("name", re.findall(r"^\.\. auto(?:class|module):: (\S+)$", read("reference.md"), re.MULTILINE))
