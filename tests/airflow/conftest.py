@@ -55,6 +55,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.airflow)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _logging_is_set_up() -> None:
+    """Airflow replaces the handlers of the root logger when it is first used: that of ``caplog``, if within a test."""
+    import airflow  # noqa: F401
+
+
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     """AIRFLOW_HOME with a metadata database."""

@@ -16,13 +16,14 @@ from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.people import People, write
 from tests.airflow.running import Run, try_task
 from tests.airflow.test_hidden_rows import serialized
+from tests.leaks import leaks
 
 KEYS = [
     "fingerprint", "recipients", "segments", "cost", "currency", "by_country", "by_template", "excluded",
     "unicode_rows", "samples", "warnings", "markdown",
 ]  # fmt: skip
-CANARIES = ["Canary", "Quokka", "金絲雀", "5531", "98765", "secret-42"]
-"""Of phones, parameters and user ids."""
+CANARIES = ["Canary", "Quokka", "金絲雀", "98765.43", "secret-42"]
+"""Of parameters and user ids."""
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_nothing_of_a_person_is_in_the_plan_or_the_log(
 ) -> None:
     """No phone, parameter, or user id that is one: in XComs, samples, warnings, reasons, Markdown and log."""
     rows = [
-        {"customer": f"secret-42-{n}", "phone": f"+8525531987{n:02}", "name": name, "amount": "98765"}
+        {"customer": f"secret-42-{n}", "phone": f"+8525531987{n:02}", "name": name, "amount": "98765.43"}
         for n, name in enumerate(["Canary-Quokka", "金絲雀" * 30, "Quokka | Canary", "nan"])
     ]
     broken = [
@@ -140,6 +141,8 @@ def test_nothing_of_a_person_is_in_the_plan_or_the_log(
         if canary != "secret-42":  # a user id that is none of a phone may be seen in `failures`
             assert canary not in written, canary
         assert canary not in log, canary
+    numbers = [row["phone"] for row in [*rows, broken[2]]]
+    assert leaks(written + log, *numbers, "+85255319870", "+85255319871") == []
 
 
 def test_the_sender_of_a_column_that_holds_phones_is_masked(task: dict[str, Any], tmp_path: Path) -> None:
@@ -148,4 +151,4 @@ def test_the_sender_of_a_column_that_holds_phones_is_masked(task: dict[str, Any]
     write(tmp_path / "people.parquet", rows)
     plan = planned({**task, "user_id_column": None, "sender_id_column": "sender"})
     assert plan["recipients"] == 4
-    assert "5531987" not in json.dumps(plan)
+    assert leaks(json.dumps(plan), *(row["phone"] for row in rows)) == []

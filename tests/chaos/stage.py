@@ -22,6 +22,7 @@ from tests.chaos.tries import Try
 from tests.crash.people import Row
 from tests.crash.programs import Child, Parent, Vendor
 from tests.crash.truth import Arrival, Line, read_arrivals
+from tests.leaks import numbers
 
 MOST_TRIES = 8
 """Tries until nothing is *not sent* any more, when nobody kills them."""
@@ -174,7 +175,7 @@ class Scene:
         """No phone is in a log, an XCom, an error or a rendered field."""
         phones = {digits(row.person).removeprefix("852") for row in self.rows if row.person}
         for file in (self.folder / "log", *self.folder.glob("report*.json")):
-            if file.exists() and (found := numbers_in(file.read_text()) & phones):
+            if file.exists() and (found := {number[-8:] for number in numbers(file.read_text())} & phones):
                 yield f"{len(found)} phones are in {file.name}"
 
     def _arguments(self) -> dict[str, Any]:
@@ -200,13 +201,6 @@ def twice(scene: Scene) -> list[str]:
     """The phones that the vendor accepted more than once."""
     accepted = Counter(phone for arrival in scene.journal() for phone in arrival.accepted)
     return [phone for phone, times in accepted.items() if times > 1]
-
-
-def numbers_in(text: str) -> set[str]:
-    """All runs of eight digits and more, and their last eight."""
-    import re
-
-    return {run[-8:] for run in re.findall(r"\d{8,}", text)}
 
 
 def connection_to_ledger(url: URL) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from airflow_provider_uspeedo.cli.command import airflow_uspeedo
+from tests.leaks import numbers
 
 SCRIPT = "import sys; from airflow_provider_uspeedo.cli import main; sys.exit(main())"
 """What the installed script does."""
@@ -67,7 +68,7 @@ class Command:
 
 def _private(said: Said) -> Said:
     """Nothing that the command writes holds a phone."""
-    assert not re.search(r"5[05]\d{6}", said.out + said.err)
+    assert [number for number in numbers(said.out + said.err) if re.search(r"5[05]\d{6}", number)] == []
     return said
 
 
