@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The runbook that came with the package: for the command, for web pages, for anybody who has only the wheel.
+"""The runbook that came with the package: for the command and for web pages: also where only the wheel is installed.
 
 There is one text, ``docs/runbook.md``. A wheel carries a copy of it inside the package; a checkout has the file itself.
 """

@@ -24,7 +24,7 @@ def text(extra: Mapping[str, object], name: str, default: str) -> str:
 
 
 def switch(extra: Mapping[str, object], name: str, *, default: bool) -> bool:
-    """Read a boolean, in whatever case.
+    """Read a boolean, in upper or lower case.
 
     :raises ConfigurationError: if it is neither true nor false.
     """
@@ -35,7 +35,7 @@ def switch(extra: Mapping[str, object], name: str, *, default: bool) -> bool:
 
 
 def switch_or_path(extra: Mapping[str, object], name: str, *, default: bool) -> bool | str:
-    """Read a boolean, in whatever case, or else a path."""
+    """Read a boolean, in upper or lower case, or else a path."""
     given = _given(extra, name)
     if not given:
         return default

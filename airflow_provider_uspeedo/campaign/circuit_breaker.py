@@ -64,14 +64,14 @@ class CircuitBreaker:
         self._unanswered = 0
         """In a row."""
         self._unanswered_large = 0
-        """Of those that were no probes, in a row, whatever became of the probes between them."""
+        """Of requests that were no probes, in a row; probes between them do not count."""
 
     def enter(self, *, sole: bool = False) -> Turn | None:
         """Waits until a request may be sent; ``None`` if the campaign is stopped.
 
         Every turn must end with :meth:`leave`.
 
-        :param sole: it is all that the attempt has to send, so that it may be the first whatever its size.
+        :param sole: it is all that the attempt has to send, so that it may be the first request, of any size.
         """
         with self._changed:
             while not self._stop_signal:
@@ -89,7 +89,7 @@ class CircuitBreaker:
             return self._max_unknown is None or turn.outages == self._outages
 
     def leave(self) -> None:
-        """Ends a turn, whatever became of it."""
+        """Ends a turn, with or without an answer."""
         with self._changed:
             self._in_flight -= 1
             self._changed.notify_all()

@@ -140,7 +140,7 @@ class _Judge:
         return recipients.only(~mask), BadRows.invalid(recipients.only(mask), why)
 
     def _without_excluded(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
-        """The recipients, and as rows that are not sent those whom the ledger's rules leave out now."""
+        """The recipients, without those that the ledger's rules exclude now: these become rows that are not sent."""
         if self._ledger is None:
             return recipients, BadRows.of(())
         numbers = numbers_of(recipients.column("row_number"))

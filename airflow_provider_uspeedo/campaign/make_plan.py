@@ -132,7 +132,7 @@ def _share_of(prices: Prices | None, parts: Iterable[Mapping[str, PlanCount]]) -
 
 
 def _shown(name: str | None, *, masked: bool) -> str | None:
-    """A template or sender; one of a column that may be a phone is masked: somebody may have named the wrong column."""
+    """A template or sender; one that may be a phone is masked: the argument may name the wrong column."""
     if name is None or not masked or sum(character.isdecimal() for character in name) < IDENTIFYING_DIGITS:
         return name
     return mask_digits(name)

@@ -2,7 +2,7 @@
 """The fingerprint of a plan: what a person approved, in one line, and what has changed since.
 
 It has a digest for each part, by which a refusal names the part that changed, and one of everything, which decides. All
-digests are made with a key of the connection's secret: nobody can find a phone by trying all phones.
+digests are made with a key of the connection's secret, so that no phone can be found by trying all phones.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def _rules(rules: ContactRules) -> Any:
 def _source(source: SuppressSource) -> tuple[str, ...]:
     """Where a list is; of one that is given by value only that it is.
 
-    Whom a list excludes is counted with the rows of the table.
+    The recipients that a list excludes are counted with the rows of the table.
     """
     path = "" if source.path is None else str(source.path)
     return path, source.table, source.sql, source.sql_conn_id, source.column

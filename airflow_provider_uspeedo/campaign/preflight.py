@@ -39,7 +39,7 @@ def prepare(
     :param portion_rows: rows claimed in one transaction; see :class:`.TableReader`.
     :param batch_rows: rows read at a time.
     :param clock: the time in UTC, for the hours of a policy.
-    :param ledger: whom the campaign has sent to before; ``None``: nobody.
+    :param ledger: knows which recipients the campaign has sent to before; ``None``: there is none yet.
     :param account: whose campaign it is.
     :param planning: a plan is to be made.
     :raises ConfigurationError: an argument, the table or a template is wrong; nothing was sent.

@@ -24,7 +24,7 @@ _MINUTE, _HOUR = 60, 3600
 
 
 class Progress:
-    """How far one attempt is; a context in which it is told from a thread of its own.
+    """How far one attempt is; a context in which a thread of its own logs it.
 
     :param rows: of the table; ``None`` if they are not known before it was read.
     :param guards: know the answers so far.

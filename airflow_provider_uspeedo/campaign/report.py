@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 class Report:
     """The outcome of one attempt.
 
-    :param cause: the error that stopped it early; ``None`` if none did, or if the task was told to stop.
-    :param stopped: the task was told to stop.
+    :param cause: the error that stopped it early; ``None`` if none did, or if the task was stopped.
+    :param stopped: the task was stopped from outside.
     :param elsewhere: another attempt has a request in flight that concerns this table.
     :param complete: the whole table was read.
     :param held_back: which of the rows that are not sent only wait for another moment.

@@ -65,7 +65,7 @@ class Sender:
     """Sends the requests of one attempt; safe to share between threads.
 
     :param rules: by which its requests are marked.
-    :param judge: says whom of a request hours and a deadline forbid to send to at a moment; ``None``: nobody.
+    :param judge: says which recipients of a request the hours and the deadline exclude at a moment; ``None``: none.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class Sender:
     def _next_turn(self, turn: Turn | None, *, sole: bool) -> Turn | None:
         """Waits for the right to send now; ``None`` if the campaign is stopped.
 
-        :param turn: the one of a call that was surely not accepted. While it is repeated, nobody else gets its place,
-            unless there are many.
+        :param turn: the one of a call that was surely not accepted. While it is repeated, no other request gets its
+            place, unless there are many.
         """
         while True:
             if turn is not None and not turn.solo:

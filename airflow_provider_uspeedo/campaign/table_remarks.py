@@ -77,7 +77,7 @@ class TableRemarks:
     def warn(self, *, last: bool) -> None:
         """Logs what is new; called before the rows that were noted are sent.
 
-        :param last: there are no more rows: counts that have grown since the first warning are told once more.
+        :param last: there are no more rows: counts that have grown since the first warning are reported once more.
         """
         if not self._began:
             self._began = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verb ``explain``: the runbook where nobody has its file. It needs neither a ledger nor Airflow."""
+"""The verb ``explain``: the runbook at a shell. It needs neither a ledger nor Airflow."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def import_(
 @suppress.command(
     "list",
     cls=Verb,
-    short_help="How many are on the list, of whom and why.",
+    short_help="How many are on the list, by whom and why.",
     examples=("airflow-uspeedo --conn-id warehouse suppress list",),
     section=RUNBOOK,
 )
@@ -154,7 +154,7 @@ def import_(
 @click.option("--json", "in_json", is_flag=True, help="For a program; times are ISO 8601 in UTC.")
 @click.pass_obj
 def list_(target: LedgerTarget, limit: int, in_json: bool) -> None:
-    """Show how many phones are on the suppression list, of whom and why, and its newest entries.
+    """Show how many phones are on the suppression list, by whom and why, and its newest entries.
 
     Not the phones: the ledger holds keyed hashes, of which the first digits are shown. `suppress check` says whether a
     phone is on the list.

@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class ContactRules:
-    """All rules together; those of nobody allow everything.
+    """All rules together; without any, everything is allowed.
 
     :param suppress: sources of phones that may not be texted; all of them hold.
     :param countries: ISO 3166 alpha-2; ``None``: all.

@@ -30,7 +30,7 @@ class ExitDecision:
     """How an attempt ends, and the message that says so.
 
     :param until: the time at which there is something to send again; only of ``End.WAIT``.
-    :param warning: a success that somebody should look at.
+    :param warning: a success that needs a look.
     :param section: of the runbook, which the message names; ``""`` if there is nothing to do.
     """
 
@@ -78,7 +78,7 @@ def decide(
     :param cause: the message of the error that stopped the campaign early; empty if there was none.
     :param halted: the section of the runbook, if an operator or a guard stopped the campaign: retries do not resume it.
     :param unavailable: the section of the runbook, if the API did not answer.
-    :param stopped: the task was told to stop.
+    :param stopped: the task was stopped from outside.
     :param elsewhere: another attempt of the campaign has a request in flight.
     :param complete: the whole table was read.
     :param sliced: a slice of a table was read, which says nothing about the phone column.

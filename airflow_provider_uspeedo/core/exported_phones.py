@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forms in which an export shows phones, and what else may tell a phone: keys, user ids, texts of the vendor."""
+"""The forms in which an export shows phones, and what else may reveal a phone: keys, user ids, texts of the vendor."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ DAY = 86_400
 PROBE = 3_600
 """Seconds in which a zone's clock is changed once at most."""
 HORIZON = timedelta(days=400)
-"""How far ahead is searched: every day of a year, whatever part of it summer time has."""
+"""How far ahead is searched: every day of a year, with and without summer time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class RecipientBatch(Sequence[Recipient]):
         return key_cells(self.batch.column("key")).tolist()  # type: ignore[no-any-return]
 
     def last_row(self) -> int:
-        """The largest of their row numbers; 0 of nobody."""
+        """The largest of their row numbers; 0 if there are none."""
         return int(pc.max(self.batch.column("row_number")).as_py() or 0)
 
     def contacts(self) -> list[Contact]:

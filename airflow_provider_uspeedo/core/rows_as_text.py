@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells rows that a template turned into text from paths: the former hold phones, and no message may show them."""
+"""Distinguishes rows that a template turned into text from paths: the rows hold phones, which no message may show."""
 
 from __future__ import annotations
 

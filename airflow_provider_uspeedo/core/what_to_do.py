@@ -14,7 +14,7 @@ class RunbookPage:
     """The web page that shows the same sections.
 
     :param url: what the name of a section follows, such as ``"https://airflow.example/uspeedo/runbook/"``; ``""`` where
-        there is no such page. Whoever serves the page sets it, once for a process, before the first message.
+        there is no such page. The process that serves the page sets it, once, before the first message.
     """
 
     url: str = ""

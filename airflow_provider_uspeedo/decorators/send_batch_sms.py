@@ -115,7 +115,7 @@ def send_batch_sms_task(python_callable: Callable[..., Any] | None = None, **kwa
         :class:`~airflow_provider_uspeedo.operators.sms.SendBatchSMSOperator`, but for those that say where the table
         is; and those of every task.
     """
-    kwargs.setdefault("multiple_outputs", False)  # the XCom is the summary, whatever the function is annotated with
+    kwargs.setdefault("multiple_outputs", False)  # the XCom is the summary, never split by an annotation
     made: Any = task_decorator_factory(
         python_callable=python_callable,
         decorated_operator_class=_SendBatchSMSDecoratedOperator,

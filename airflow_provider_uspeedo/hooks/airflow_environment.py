@@ -75,7 +75,7 @@ def connection(conn_id: str) -> EnvironmentConnection | None:
         if _has_secrets_backend():
             return None
         return _from_json(value) if value.startswith("{") else _from_uri(value)
-    except (AskAirflow, ValueError, RecursionError):  # whatever is wrong, Airflow's own words say it
+    except (AskAirflow, ValueError, RecursionError):  # what is wrong, Airflow's own message says
         return None
 
 

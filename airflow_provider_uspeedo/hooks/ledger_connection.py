@@ -42,7 +42,7 @@ def open_ledger(results_conn_id: str | None, results_table: str) -> Ledger:
 def open_ledger_engine(results_conn_id: str | None, *, max_connect_seconds: int | None = None) -> Engine:
     """The engine of a ledger's database; see :func:`open_ledger`.
 
-    :param max_connect_seconds: a server is not waited for longer, whatever the connection says.
+    :param max_connect_seconds: the most that a server is waited for, also if the connection allows more.
     """
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
@@ -62,7 +62,7 @@ def open_ledger_engine(results_conn_id: str | None, *, max_connect_seconds: int 
 
 
 def open_default_file() -> Engine:
-    """The engine of the SQLite file in AIRFLOW_HOME, whatever the executor is."""
+    """The engine of the SQLite file in AIRFLOW_HOME; for every executor."""
     from airflow_provider_uspeedo.ledger.store.engine import open_engine
 
     return _guarded(open_engine(sqlite_url(str(default_file()))), "The default ledger")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The content of a single message, checked as a row of a table is: by rules whose words show nobody."""
+"""The content of a single message, checked by the rules for a row of a table, whose messages quote no phone."""
 
 from __future__ import annotations
 

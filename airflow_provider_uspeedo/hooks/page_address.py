@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the page "SMS campaigns" is: paths only, since nobody knows by which name a browser reaches Airflow."""
+"""Where the page "SMS campaigns" is: paths only, since the name by which a browser reaches Airflow is not known."""
 
 from __future__ import annotations
 

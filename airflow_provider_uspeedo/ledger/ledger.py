@@ -132,7 +132,7 @@ class Ledger(LedgerQueries):
         return None if attempt.first else self.database.read(lambda c: self._rerun.find(c, attempt))
 
     def share_reading(self, attempt: Attempt, earlier: int) -> bool:
-        """Makes the rows of an earlier attempt this one's; false if they leave people to be texted, or are not current.
+        """Makes the rows of an earlier attempt this one's; false if some are still to be sent, or they are superseded.
 
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
@@ -216,7 +216,7 @@ class Ledger(LedgerQueries):
 
         :param rules: those of the attempt.
         :param judge: called in the transaction with the time of the database (UTC); it says who may not be sent to
-            then, besides those whom the ledger's list and caps leave out.
+            then, besides those that the ledger's list and caps exclude.
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
         left_out_id = new_id()

@@ -91,7 +91,7 @@ class USpeedoNotifier(TextRendering, BaseNotifier):
         self.results_table = results_table
 
     def __repr__(self) -> str:
-        """Airflow logs it, and may store it with a DAG: it is the same in every process and shows nobody."""
+        """Airflow logs it, and may store it with a DAG: it is the same in every process and shows no phone."""
         return f"{type(self).__name__}(to={self._to}, template_id={self.template_id!r})"
 
     def serialize(self) -> str:
@@ -188,7 +188,7 @@ class USpeedoNotifier(TextRendering, BaseNotifier):
         params = check_params(self.template_params)
         row: dict[str, Any] = {"params": list(params)} if params else {}
         if rules.time_zone_column:
-            row[rules.time_zone_column] = None  # nobody's: the country of the phone decides
+            row[rules.time_zone_column] = None  # none: the country of the phone decides
         config = CampaignConfig(
             campaign_id=event.campaign_id,
             columns=Columns(phone="phone", params_list="params" if params else None),

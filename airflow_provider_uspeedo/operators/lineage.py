@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenLineage is told: which table was read, which relation or file was written, and how many rows.
+"""What is reported to OpenLineage: which table was read, which relation or file was written, and how many rows.
 
-Airflow asks for it only where its OpenLineage provider is installed. A query is told as SQL, as Airflow's own operators
-do; rows by value have no name.
+Airflow asks for it only where its OpenLineage provider is installed. A query is reported as SQL, as by Airflow's own
+operators; rows by value have no name.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ReportsLineage:
         return self._facets()
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:  # noqa: ARG002 - the listener's signature
-        """And when it has failed: what it wrote before is told, too."""
+        """And when it has failed: what it wrote before is reported, too."""
         return self._facets()
 
     def _facets(self) -> Any:

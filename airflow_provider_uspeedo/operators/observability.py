@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow's metrics, traces and assets are told of a campaign: counts and durations, nothing of a recipient."""
+"""What Airflow's metrics, traces and assets get of a campaign: counts and durations, nothing of a recipient."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
     :param assigned_users: only these users of Airflow may answer: one ``{"id": ..., "name": ...}`` or a list of them.
     :param response_timeout: how long to wait for an answer; then nothing is recorded and the task fails. ``None``: for
         ever.
-    :param kwargs: ``notifiers``, to call somebody, and all that an operator takes.
+    :param kwargs: ``notifiers``, which say that a person is asked, and all that an operator takes.
     :returns: how many recipients were called what, and by whom; see *Resolving*.
     """
 

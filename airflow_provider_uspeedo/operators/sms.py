@@ -382,7 +382,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
         return log_unexpected(self.log, cause)
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
-        """The table, if it has a path; a query is told as SQL."""
+        """The table, if it has a path; a query is reported as SQL."""
         table = None if self.sql else dataset_of_path(HiddenRows.unwrap(self.recipients), self._rows)
         return (table,) if table else ()
 

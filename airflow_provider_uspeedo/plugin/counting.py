@@ -83,7 +83,7 @@ class BackgroundCounts:
             return KeptCounts(kept.counts, kept.counted_at, entry.running is not None, kept.error)
 
     def is_changed(self, key: Hashable) -> None:
-        """Somebody decided something: what was counted before is old."""
+        """A decision was recorded: what was counted before is old."""
         with self._lock:
             if key in self._entries:
                 self._entries[key].is_stale = True

@@ -39,6 +39,6 @@ class DaemonThreads(Executor):
             if future.set_running_or_notify_cancel():
                 try:
                     future.set_result(work())
-                except BaseException as error:  # noqa: BLE001 - whoever asked for it gets it
+                except BaseException as error:  # noqa: BLE001 - the caller gets it
                     future.set_exception(error)
             del future, work  # nothing is kept while it waits

@@ -28,7 +28,7 @@ _MASKS: dict[str, Callable[[str], str]] = {
     "phone": mask_phone, "reason": masked_reason, "receipt_result": mask_digits, "receipt_code": mask_digits,
     "receipt_desc": mask_digits, "recipient_key": lambda _: "",
 }  # fmt: skip
-"""Columns that say who somebody is, or may quote a phone. A key is a hash of a phone, and phones can be tried out."""
+"""Columns that identify a recipient, or may quote a phone. A key is a hash of a phone, which can be found by trying."""
 router = APIRouter(route_class=PageRoute)
 
 

@@ -46,7 +46,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 class _Headers:
-    """Adds the headers to every answer, whoever made it."""
+    """Adds the headers to every answer."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

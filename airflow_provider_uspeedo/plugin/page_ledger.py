@@ -101,7 +101,7 @@ def _open(location: LedgerLocation) -> OpenPageLedger:
 
 
 def in_background(work: Callable[..., object], *arguments: Any) -> None:
-    """Runs ``work`` in a thread of the page's own; nobody waits for it."""
+    """Runs ``work`` in a thread of the page's own, which is not waited for."""
     _threads.submit(work, *arguments)
 
 

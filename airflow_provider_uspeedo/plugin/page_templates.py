@@ -127,7 +127,7 @@ def _sign_in_url(request: Request) -> str:
 
 
 class PageRoute(APIRoute):
-    """An address whose errors become pages. No message of somebody else's error is shown or logged."""
+    """An address whose errors become pages. Of an error that is not ours, no message is shown or logged."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler that FastAPI calls."""

@@ -22,7 +22,7 @@ class CollectionConfig:
     :param campaign_id: a campaign of the ledger; ``None``: only ``session_nos`` say what is meant.
     :param session_nos: only these sessions; ``None``: all of the campaign.
     :param first_after: when receipts are first asked for.
-    :param deadline: when the collection ends, whatever is missing.
+    :param deadline: when the collection ends, even if receipts are missing.
     :param until: the share of messages with a final receipt that ends it earlier, above 0, up to 1.
     :param min_delivery_rate: a smaller share of delivered messages is a failure, 0 to 1; ``None``: no share is.
     :raises ConfigurationError: one of them is wrong; the message names it.

@@ -67,7 +67,7 @@ def describe(totals: Totals) -> str:
 
 
 def describe_not_asked(counts: Mapping[str, int]) -> str:
-    """Of whom receipts cannot say anything, in words; ``""`` if there are none."""
+    """The messages that cannot have receipts, in words; ``""`` if there are none."""
     parts = []
     if accepted := counts.get(Status.ACCEPTED):
         parts.append(

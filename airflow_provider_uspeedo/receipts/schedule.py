@@ -30,7 +30,7 @@ class Schedule:
         return self.since + self.deadline
 
     def first(self, now: datetime) -> datetime:
-        """When receipts may first be asked for; never more than ``first_after`` from now, whatever a clock says."""
+        """When receipts may first be asked for; never more than ``first_after`` from now, even if a clock is wrong."""
         return min(self.since, now) + self.first_after
 
     def following(self, now: datetime) -> datetime:

@@ -65,7 +65,7 @@ def _mysql_cursor(connection: Any) -> Any:
 
 
 def _duckdb_connection(connection: Any) -> Any:
-    connection.begin()  # so that nothing is changed, whatever the statement is
+    connection.begin()  # so that no statement changes anything
     return connection  # a cursor of it would be a connection of its own, which interrupt() does not reach
 
 
@@ -183,7 +183,7 @@ def canceller(connection: Any, cursor: Any, connect: Callable[[], Any]) -> Calla
     :returns: does nothing where the driver cannot end a query.
     """
     if driver_name(connection) in MYSQL:
-        session = int(connection.thread_id())  # mysqlclient tells it to no other thread
+        session = int(connection.thread_id())  # mysqlclient gives it to no other thread
 
         def kill() -> None:
             with closing(connect()) as other, closing(other.cursor()) as by:

@@ -78,7 +78,7 @@ class TableQuery:
         try:
             cursor = open_cursor(connection)
             self._running = canceller(connection, cursor, self._connect)
-            self._check()  # stopped just before: then nobody has cancelled it
+            self._check()  # stopped just before: then the query was not cancelled
             batches = arrow_batches(cursor, *self._statement())
             table = SpooledTable(f"query of connection {self._name}")
             if batches is None:

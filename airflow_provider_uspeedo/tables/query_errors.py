@@ -36,10 +36,10 @@ _URL = re.compile(r"\b[a-zA-Z][\w+.-]*://\S+")
 
 def query_failed(error: Exception, name: str, sql: str, parameters: Any) -> USpeedoError:
     """The error for a query that the database, or its driver, refused or could not finish."""
-    told = words(error, sql, parameters)
+    wording = words(error, sql, parameters)
     if is_wrong(error):
-        return TableError(f"The query of sql failed on connection {name}: {told} Change sql or parameters.")
-    return SourceUnavailable(f"The query of sql failed on connection {name}: {told}")
+        return TableError(f"The query of sql failed on connection {name}: {wording} Change sql or parameters.")
+    return SourceUnavailable(f"The query of sql failed on connection {name}: {wording}")
 
 
 def no_connection(error: Exception, name: str) -> USpeedoError:
@@ -101,10 +101,10 @@ def _is_name(quoted: str, sql: str) -> bool:
 
 def _text(error: Exception) -> str:
     """The first line of the database's own words."""
-    told = getattr(getattr(error, "diag", None), "message_primary", None)  # PostgreSQL: without the line of the query
-    if not told:
-        told = next((part for part in reversed(error.args) if isinstance(part, str)), "")
-    return next((line for line in str(told).splitlines() if line.strip()), "")
+    wording = getattr(getattr(error, "diag", None), "message_primary", None)  # PostgreSQL: not the query
+    if not wording:
+        wording = next((part for part in reversed(error.args) if isinstance(part, str)), "")
+    return next((line for line in str(wording).splitlines() if line.strip()), "")
 
 
 def _code(error: Exception) -> str | None:

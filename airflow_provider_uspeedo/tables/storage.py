@@ -147,7 +147,7 @@ class ObjectStorage:
     def below(self, folder: str) -> Iterator[StorageEntry]:
         found = self._files.find(folder, withdirs=True, detail=True)
         folders = {name for name, info in found.items() if info.get("type") == "directory"}
-        for name in list(found):  # a store without folders may not tell them
+        for name in list(found):  # a store without folders may not list them
             parts = name.split("/")
             folders.update("/".join(parts[:end]) for end in range(folder.rstrip("/").count("/") + 2, len(parts)))
         yield from (

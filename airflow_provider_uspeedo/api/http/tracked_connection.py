@@ -99,7 +99,7 @@ _START_BEFORE: ContextVar[float] = ContextVar("uspeedo_start_before", default=fl
 
 
 def elapsed() -> float:
-    """Seconds since some moment, on a clock of this machine that nobody sets and that goes on while it sleeps."""
+    """Seconds since some moment, on a clock of this machine that is never set and goes on while it sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 

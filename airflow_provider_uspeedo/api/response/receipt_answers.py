@@ -70,7 +70,7 @@ class ReceiptsAnswer:
 
     :param sessions: one entry for each session asked for, in that order; a session that the answer does not name has
         no receipts yet.
-    :param others: sessions that the answer names although nobody asked for them.
+    :param others: sessions that the answer names although they were not asked for.
     """
 
     sessions: tuple[SessionReceipts, ...]

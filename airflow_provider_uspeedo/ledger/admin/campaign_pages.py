@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the web page asks of a ledger: little at a time, whatever its size. Nothing here writes."""
+"""The queries of the web page: each reads little, also of a large ledger. Nothing here writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from airflow_provider_uspeedo.ledger.store.time_limit import time_limit
 
 T = TypeVar("T")
 READ_SECONDS = 8.0
-"""After which a question of a page is ended by the database: nobody waits for its answer any more."""
+"""After which the database ends a query of a page: the browser waits no longer."""
 COUNT_SECONDS = 600.0
 """The same for each statement of a count. Its snapshot keeps a database from tidying up what was changed since."""
 

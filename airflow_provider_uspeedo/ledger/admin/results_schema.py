@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Arrow schema of an export: the columns of the results relation with fixed types, whatever is in them."""
+"""The Arrow schema of an export: the columns of the results relation, whose types do not depend on the rows."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class SuppressionAdmin:
             return suppressions.of(list(spool.hashes()))
 
     def suppress_list(self, limit: int = 50) -> SuppressedPhones:
-        """How many phones are on the suppression list, of whom, why, and its newest entries; not the phones.
+        """How many phones are on the suppression list, who put them there and why, and the newest entries.
 
         The ledger holds keyed hashes: it can tell whether a phone is on the list, and not which phones are.
 

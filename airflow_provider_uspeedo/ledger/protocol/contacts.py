@@ -3,7 +3,7 @@
 
 A phone is a keyed hash here. Which recipients a phone is, is recorded with their claim, as soon as any attempt has
 asked for a cap; when they were texted, and whether it counts, their requests say. So marking and settling write
-nothing more than before, whatever caps are in use.
+nothing more than before, also with caps.
 """
 
 from __future__ import annotations

@@ -205,7 +205,7 @@ class Marks:
         now: datetime,
         left_out: dict[int, Why],
     ) -> None:
-        """Leaves out whom a cap forbids to text now.
+        """Excludes recipients that a cap forbids to send to now.
 
         A statement after that of the lock: it sees what the transaction committed that the lock has waited for.
         """

@@ -51,7 +51,7 @@ class OwnRequests:
         """Cuts one's own claimed request in two: a new one with its first recipients, and itself with the others.
 
         The request first, its recipients second: it is held as *claimed* and ours until the transaction ends, so that
-        nobody takes it over, or marks it, in between. Only recipients that still point at it are moved.
+        no other attempt takes it over, or marks it, in between. Only recipients that still point at it are moved.
         """
         q, r = self._t.requests, self._t.recipients
         self._campaigns.refuse_halted(connection, attempt)

@@ -67,7 +67,7 @@ class ReceiptRecords:
         self._dialect.make_staged(connection, self._staged)
         for portion in portions(ordered, self._dialect.rows_at_once):
             self._dialect.insert_staged(connection, self._staged, columns_of(portion))
-        # First those that are new: whoever else inserts one of them is waited for, and what is there then is compared.
+        # First those that are new: a collector that inserts one of them, too, is waited for, and its receipt compared.
         self._insert.insert(connection, {})
         connection.exec_driver_sql(self._update_text(connection))
         self._dialect.drop_staged(connection, self._staged)

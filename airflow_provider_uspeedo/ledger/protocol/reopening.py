@@ -70,7 +70,7 @@ class Reopening:
         :param free: the id of the released request that gets them.
         """
         q = self._t.requests.c
-        # Whoever records a receipt that shows one of them as sent waits for this, or is waited for.
+        # A collector that records a receipt for one of them waits for this, or is waited for.
         connection.execute(sa.select(q.id).where(q.id.in_(ids)).order_by(q.id).with_for_update()).all()
         self._dialect.read_by_index(connection)
         connection.execute(self._remembering(connection, attempt.campaign_no, ids))

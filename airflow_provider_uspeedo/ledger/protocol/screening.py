@@ -29,7 +29,7 @@ from airflow_provider_uspeedo.ledger.store.records import Attempt
 class ScreenedRows:
     """What the first execution of a claim's transaction left out; its repetitions leave out the same.
 
-    It may have been committed: its rows are recorded, and whoever has left the list since would be a row twice.
+    It may have been committed: its rows are recorded, and a phone that has left the list since would be recorded twice.
 
     :param rows: numbers of rows by reason; ``None``: there was no execution yet.
     """

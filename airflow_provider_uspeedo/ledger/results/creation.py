@@ -156,7 +156,7 @@ def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iter
     view = _view(dialect, ResultRows(tables), results)
     # Our drivers take a per cent sign twice, a SQL client once.
     yield view.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else view
-    # Whoever has the script has the key, which is as secret as the phones in the ledger: not more, not less.
+    # The script holds the key, which is as secret as the phones in the ledger.
     key = os.urandom(PHONE_KEY_BYTES).hex()
     literal = f"decode('{key}', 'hex')" if dialect.name == "postgresql" else f"x'{key}'"
     first: dict[str, Any] = {"version": sa.literal_column(str(VERSION)), "phone_key": sa.literal_column(literal)}

@@ -166,7 +166,7 @@ class LedgerQueries:
         return self.database.read(work, by_index=False) if keys else {}
 
     def recipients_by_status(self, attempt: Attempt) -> Counter[str]:
-        """How many recipients of the campaign have which status, whatever table they were in."""
+        """How many recipients of the campaign, in all of its tables, have which status."""
         found = self.rows.outcomes(attempt.campaign_no).subquery()
         query = sa.select(found.c.status, sa.func.count().label("rows")).group_by(found.c.status)
         return self.database.read(

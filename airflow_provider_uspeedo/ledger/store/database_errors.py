@@ -62,7 +62,7 @@ class DatabaseErrors:
         )
 
     def is_any(self, error: BaseException) -> bool:
-        """True of every failure of the database, whatever its code."""
+        """True of every failure of the database."""
         return isinstance(error, exc.DBAPIError | exc.TimeoutError)
 
     def summary(self, error: exc.SQLAlchemyError) -> str:

@@ -107,7 +107,7 @@ class Database:
     def write_for_sure(
         self, work: Callable[[Connection], T], *, timeout: float, in_ascii: Callable[[Connection], T]
     ) -> T:
-        """The same for what must not be lost: repeated after every failure of the database, whatever its code.
+        """The same for what must not be lost: repeated after every failure of the database.
 
         :param timeout: seconds for which it is repeated.
         :param in_ascii: the same work with texts that every database holds: what is done once it refused a text.

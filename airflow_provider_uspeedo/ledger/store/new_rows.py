@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An INSERT of staged rows whose key nobody has yet.
+"""An INSERT of staged rows whose key is not in the table yet.
 
 Where a statement that passes over taken keys costs more than a plain one (PostgreSQL inserts each of its rows for a
 trial first; MySQL locks the rows that are there), keys that are visibly taken are looked up and left out, and the

@@ -103,7 +103,7 @@ class Answer:
     outcomes: tuple[tuple[bytes, str, str], ...] = field(default=(), repr=False)
 
     def fitting(self) -> Answer:
-        """The same, fit for the columns: whatever the vendor sends, its answer can be recorded."""
+        """The same, cut to what the columns hold: no answer of the vendor is too long to be recorded."""
         return Answer(
             self.session_no and _whole_numbers(_text(self.session_no)),
             _storable(self.ret_code),

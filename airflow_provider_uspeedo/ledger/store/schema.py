@@ -10,7 +10,7 @@
         └──< recipients >────────┤             one per recipient: its first row, and the one request that may text it
                                  ├──< outcomes        only where a recipient's outcome differs from its request's
                                  └──< past_requests   requests that a recipient left by a person's decision
-    suppressed                                  phones that nobody may text, as keyed hashes
+    suppressed                                  phones that may not be texted, as keyed hashes
     contacts ──< recipients                     which recipients a phone is, as far as caps are in use
 
 Nothing here is ever derived from the clock: numbers come from the database, identities from the client.
@@ -100,7 +100,7 @@ class Tables:
             # A person's decision: no request of this campaign may begin.
             column("stopped_at", TIME),
             column("stopped_by", LONG_TEXT),
-            # The campaign is a tombstone: who was texted is no longer known, so nobody may be texted under its name.
+            # The campaign is a tombstone: whether a recipient was sent to is no longer known, so nothing more is sent.
             column("pruned_at", TIME),
             # JSON: what it counted when it was pruned, status -> rows.
             column("pruned_counts", LONG_TEXT),

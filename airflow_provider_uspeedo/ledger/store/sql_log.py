@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 LOGGING_NAME = "uspeedo-ledger"
-"""The last part of the logger's name, by which this package's engines are told from others."""
+"""The last part of the logger's name, by which this package's engines are known."""
 
 
 def hide_rows() -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of one portion on their way into the ledger: by column, and the temporary table that takes them.
 
-Every row is staged in the same way, whatever it is: to be sent, known, duplicate or invalid. Statements decide.
+Every row is staged in the same way: new, known, duplicate and invalid rows alike. Statements decide.
 """
 
 from __future__ import annotations

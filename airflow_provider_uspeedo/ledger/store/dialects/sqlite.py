@@ -30,7 +30,7 @@ OLDEST = (3, 35)
 """The first version with ``ALTER TABLE ... DROP COLUMN``; ``UPDATE ... FROM`` came before it."""
 BUSY_SECONDS = 60
 PAGE_BYTES = 16_384
-"""Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
+"""Random keys change pages all over a large index, and each page costs two system calls, of any size."""
 LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
 STAGED_KIB = 64 * 2**10
