@@ -38,7 +38,7 @@ MAX_LONG_ROWS = 20
 """Row numbers of messages with too many segments that a message names."""
 _NEW, _SENT, _REJECTED = 0, 1, 2
 """What the ledger knows of the recipient of a row."""
-_MOST = 2**32 - 1
+_MAX_SEGMENTS = 2**32 - 1
 """More segments than a message can have."""
 
 
@@ -125,7 +125,7 @@ class _Surveyor:
             found.recipients += len(chosen)
             found.sent_here += int((chosen["known"] == _SENT).sum())
             self._countries.count(found.segments, chosen[chosen["known"] != _REJECTED])
-            long = chosen["row"][chosen["segments"] > (self._max_segments or _MOST)]
+            long = chosen["row"][chosen["segments"] > (self._max_segments or _MAX_SEGMENTS)]
             found.long_row_count += len(long)
             long_rows = np.sort(np.concatenate([long_rows, long]))[:MAX_LONG_ROWS]
             if found.digests is not None:

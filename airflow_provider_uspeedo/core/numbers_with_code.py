@@ -66,7 +66,7 @@ def or_none(read: Callable[..., str], *args: str | None) -> str | None:
 
 
 def choose(first: str | None, second: str | None, *, first_wins: bool) -> str | None:
-    """Return one of two readings. The second one is unusual and counts only if it is likely.
+    """Return one of the two phones that a text can mean. The second one is unusual and counts only if it is likely.
 
     :param first_wins: when both are likely; otherwise the phone is refused.
     """

@@ -15,7 +15,7 @@ Bare digits, without ``+`` or another sign of a country code, are the one thing 
 Rules beyond those of ``phonenumbers``:
 
 - Digits of the home country's mobile numbers with the country code before them are read so, ``+`` or not.
-- Two spellings of one handset are one phone where the country's plan leaves no doubt: a Brazilian mobile number of
+- Two spellings of one handset are one phone where the country's plan is unambiguous: a Brazilian mobile number of
   before 2016 gets its ninth digit, and a Mexican one loses the ``1`` (``044``, ``045``) of before 2019. An Argentine
   number with the ``9`` of mobile phones and one without it stay two.
 - ``00`` means ``+`` everywhere. Where the default region dials something else that begins so (``001`` in Thailand),

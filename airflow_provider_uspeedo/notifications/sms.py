@@ -36,7 +36,7 @@ MAX_TIMEOUT = 10.0
 SETTLE_TIMEOUT = 60.0
 """Seconds for which an answer is offered to a database that stays away."""
 ATTEMPTS = 3
-"""Calls that are made of one that surely was not accepted, and of a question."""
+"""Calls that are made in place of one that surely was not accepted, or of a query."""
 
 
 class USpeedoNotifier(TextRendering, BaseNotifier):

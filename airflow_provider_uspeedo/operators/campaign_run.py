@@ -114,5 +114,5 @@ class CampaignRun:
 
 
 def _templates_of(hook: USpeedoHook) -> Callable[[Sequence[str]], list[Template]]:
-    """The question for templates; one that does not exist is an error."""
+    """The query for templates; one that does not exist is an error."""
     return partial(hook.client.query_templates, must_exist=True)

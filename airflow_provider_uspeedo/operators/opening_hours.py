@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_provider_uspeedo.core.exit_policy import ExitDecision, wait_for_retries
 
-SHORTEST_SLEEP = timedelta(seconds=30)
+MIN_SLEEP = timedelta(seconds=30)
 
 
 def time_to_wake(opens_at: datetime, now: datetime) -> datetime:
@@ -17,7 +17,7 @@ def time_to_wake(opens_at: datetime, now: datetime) -> datetime:
     Triggerer, worker and database have clocks of their own. Where one is behind, the window is still closed there when
     the task wakes up, and a task that slept for no time would read its table over and over until then.
     """
-    return max(opens_at, now + SHORTEST_SLEEP)
+    return max(opens_at, now + MIN_SLEEP)
 
 
 def retried(operator: Any, task_instance: Any, decision: ExitDecision) -> ExitDecision:

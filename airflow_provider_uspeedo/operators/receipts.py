@@ -67,7 +67,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
     :param until: the share of messages with a final receipt that is enough, such as ``0.98``.
     :param min_delivery_rate: fails at the end if less than this share of the messages with a final receipt was
         delivered, or none has one. ``None``: never.
-    :param deferrable: sleeps in the triggerer between two questions.
+    :param deferrable: sleeps in the triggerer between two queries.
     :returns: counts by result and country, the delivery rate, segments and the most frequent reasons; see *Operator*.
     """
 
@@ -123,7 +123,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         return self._collect(context)
 
     def on_kill(self) -> None:
-        """Ends a wait; a question that is out is only a query."""
+        """Ends a wait; a call that is out only reads."""
         self._killed.set()
 
     def lineage_outputs(self) -> Sequence[LineageDataset]:
@@ -190,7 +190,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         return self._conclude(context, config, ledger, collection)
 
     def _ask(self, collection: Collection, report: Any) -> CallError | None:
-        """Asks once. If the API does not answer, the next question will show; that is no reason to fail yet."""
+        """Asks once. An API that does not answer is asked again later; that is no reason to fail yet."""
         try:
             report(collection.ask())
         except Refused:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 CONNECT_SECONDS = 3
 REPEAT_SECONDS = 2.0
-"""For so long a question is repeated while the database fails in a passing way."""
+"""How long a query is repeated while the database fails in a passing way."""
 ANSWER_SECONDS = 8.0
 """After which a page says that the database does not answer."""
 DECISION_SECONDS = 60.0
@@ -113,7 +113,7 @@ async def in_thread(
     :param decides: it changes something.
 
     :raises LedgerUnavailable: it took longer than ``seconds``.
-        It is not stopped here: a question is ended by the database, and a decision may still be made.
+        It is not stopped here: the database cancels a query, and a decision may still be recorded.
     """
     running = asyncio.get_running_loop().run_in_executor(_threads, partial(work, *arguments, **named))
     try:

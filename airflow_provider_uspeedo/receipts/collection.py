@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question for the receipts that are not final: asked, matched and recorded session by session, in portions.
+"""One query for the receipts that are not final: asked, matched and recorded session by session, in portions.
 
 Memory holds the requests of the campaign and the recipients of one portion, never all of them. No transaction is open
 while the API is asked.
@@ -32,7 +32,7 @@ AskReceipts = Callable[[Sequence[str]], Iterable[ReceiptsAnswer]]
 
 @dataclass(slots=True)
 class Asked:
-    """What one question brought.
+    """The result of one query.
 
     :param sessions: asked for.
     :param receipts: read, of our messages.
@@ -180,7 +180,7 @@ def _sharing_sessions(requests: Sequence[SentRequest]) -> list[list[SentRequest]
 
 
 def report(asked: Asked) -> None:
-    """Logs what a question brought; sessions and counts, no phones."""
+    """Logs the result of a query; sessions and counts, no phones."""
     log.info(
         "Asked for the receipts of %s: %s of our messages.",
         counted(asked.sessions, "session"),

@@ -6,11 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-SHORTEST = timedelta(seconds=1)
-LONGEST = timedelta(hours=1)
-"""Between two questions."""
+MIN_WAIT = timedelta(seconds=1)
+MAX_WAIT = timedelta(hours=1)
+"""Between two queries."""
 GROWTH = 0.5
-"""The wait after a question, as a share of the time since the messages were sent."""
+"""The wait after a query, as a share of the time since the messages were sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Schedule:
         return min(self.since, now) + self.first_after
 
     def following(self, now: datetime) -> datetime:
-        """When to ask again after a question that is over now.
+        """When to ask again after a query that ends now.
 
         >>> from datetime import UTC
         >>> sent = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ class Schedule:
         >>> [str(schedule.following(sent + timedelta(minutes=m)).time()) for m in (5, 20, 600)]
         ['09:07:30', '09:30:00', '20:00:00']
         """
-        wait = min(max((now - self.since) * GROWTH, SHORTEST), LONGEST)
+        wait = min(max((now - self.since) * GROWTH, MIN_WAIT), MAX_WAIT)
         return max(min(now + wait, self.end), now)
 
     def is_over(self, now: datetime) -> bool:

@@ -67,7 +67,7 @@ def open_whole_file(place: Any) -> Iterator[WholeFile]:
 
 
 def _is_folder(storage: Storage, path: str, shown: str) -> bool:
-    """Also the first question to a storage: it shows whether the storage answers before a row is read."""
+    """Also the first call to a storage: it shows whether the storage answers before a row is read."""
     try:
         return storage.is_folder(path)
     except OSError:

@@ -159,10 +159,10 @@ def test_without_the_trigger_nothing_is_begun(
 
 def test_clocks_that_differ_do_not_make_a_task_read_its_table_over_and_over() -> None:
     """A window that opens now, or has opened, is waited for a little longer."""
-    from airflow_provider_uspeedo.operators.opening_hours import SHORTEST_SLEEP, time_to_wake
+    from airflow_provider_uspeedo.operators.opening_hours import MIN_SLEEP, time_to_wake
 
     assert time_to_wake(NOW + HOUR, NOW) == NOW + HOUR
-    assert time_to_wake(NOW, NOW) == time_to_wake(NOW - HOUR, NOW) == NOW + SHORTEST_SLEEP
+    assert time_to_wake(NOW, NOW) == time_to_wake(NOW - HOUR, NOW) == NOW + MIN_SLEEP
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from tests.benchmarks.people import table_of
 from tests.benchmarks.scenes import Scene
 from tests.benchmarks.sink import hashed
 
-LONGEST = 1800
+TIMEOUT = 1800
 """Seconds that no measurement comes near to."""
 LAST_WORDS = 1500
 """Characters of a failed process's output that are shown."""
@@ -138,9 +138,9 @@ class Stage:
 
 def run(command: Sequence[Any], **how: Any) -> int:
     try:
-        return subprocess.run(command, timeout=LONGEST, check=False, **how).returncode
+        return subprocess.run(command, timeout=TIMEOUT, check=False, **how).returncode
     except subprocess.TimeoutExpired:
-        raise NotMeasured(f"no end after {LONGEST} s") from None
+        raise NotMeasured(f"no end after {TIMEOUT} s") from None
 
 
 def content_of(table: Path, known: Path | None = None) -> int:

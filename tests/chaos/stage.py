@@ -24,7 +24,7 @@ from tests.crash.programs import Child, Parent, Vendor
 from tests.crash.truth import Arrival, Line, read_arrivals
 from tests.leaks import numbers
 
-MOST_TRIES = 8
+MAX_ATTEMPTS = 8
 """Tries until nothing is *not sent* any more, when nobody kills them."""
 
 
@@ -113,7 +113,7 @@ class Scene:
         self.stage.vendor.quiet()
         return child.report()
 
-    def finish(self, most: int = MOST_TRIES, **arguments: Any) -> dict[str, Any]:
+    def finish(self, most: int = MAX_ATTEMPTS, **arguments: Any) -> dict[str, Any]:
         """Retries as Airflow would, until the task is done or has failed for good; the last report.
 
         A request that a killed process had under way stays *in flight* for ever, and so does the campaign's last word

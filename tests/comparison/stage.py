@@ -22,7 +22,7 @@ from tests.comparison.scenes import Runs, Scene
 from tests.comparison.tools import ROOT, TOOLS, Place, Reported, Tool
 from tests.ledger.servers import empty_database
 
-LONGEST = 120.0
+TIMEOUT = 120.0
 """Seconds that no run comes near to."""
 SETTLING = 1.0
 """Seconds between the third request and the kill: what was answered by then has been written down by the tool."""
@@ -147,7 +147,7 @@ class Player:
         return running, output
 
     def _end(self, running: subprocess.Popen[bytes], output: Path) -> Reported:
-        code = running.wait(timeout=LONGEST)
+        code = running.wait(timeout=TIMEOUT)
         return Reported(code, *self._tool.read(output.read_text()))
 
     def _killed(self) -> Reported:
@@ -160,7 +160,7 @@ class Player:
 
     def _wait_for(self, requests: int) -> bool:
         """True when so many have come, false if every run has ended before."""
-        deadline = time.monotonic() + LONGEST
+        deadline = time.monotonic() + TIMEOUT
         while arrived(self._place.folder) < requests:
             if all(running.poll() is not None for running in self._started):
                 return False

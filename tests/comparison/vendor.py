@@ -25,7 +25,7 @@ Json = dict[str, Any]
 Targets = list[tuple[Json, Json]]
 """Each target with its group."""
 
-MOST = 1000
+MAX_TARGETS = 1000
 DOWN_FROM = 3
 REASON = "phone in the black list"
 ACTION, REST = "/api", "/api/v1/usms/SendBatchUSMSMessage"
@@ -119,7 +119,7 @@ class Handler(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0].rstrip("/")
         if path == ACTION and body.get("Action") == "QueryUSMSTemplate":
             self.answer(200, {"RetCode": 0, "Data": [template(one) for one in body["TemplateId"]]})
-        elif path not in {ACTION, REST} or sum(len(group["Target"]) for group in body["TaskContent"]) > MOST:
+        elif path not in {ACTION, REST} or sum(len(group["Target"]) for group in body["TaskContent"]) > MAX_TARGETS:
             self.answer(400, {"RetCode": 215392, "Message": "not a call to send at most 1000 messages"})
         else:
             call = self.truth.decide(body["TaskContent"], rest=path == REST)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.crash.stage import Scene
 
-MOST_TRIES = 4
+MAX_ATTEMPTS = 4
 """Tries until nothing is *not sent* any more, each of them stopped by at most one fault of the plan."""
 
 
@@ -46,7 +46,7 @@ class Endings:
 def resume(scene: Scene, *, once_more: bool, **what: Any) -> Iterator[str]:
     """Tries until all is sent that can be, then has a person settle what is unknown, and tries again."""
     yield from _until_sent(scene, **what)
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_ATTEMPTS):
         if not (unknown := [line for line in scene.lines() if line.status == "unknown"]):
             break
         texted = {phone for arrival in scene.arrivals() for phone in arrival.accepted}
@@ -66,7 +66,7 @@ def _nothing_more(scene: Scene, **what: Any) -> Iterator[str]:
 
 
 def _until_sent(scene: Scene, **what: Any) -> Iterator[str]:
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_ATTEMPTS):
         report = scene.run(**what)
         yield from scene.complaints(report)
         if report["cause"]:
@@ -74,4 +74,4 @@ def _until_sent(scene: Scene, **what: Any) -> Iterator[str]:
         if not report["summary"]["not_sent"]:
             return
         yield "a try that met no trouble left somebody not sent"
-    yield f"after {MOST_TRIES} tries the campaign is not through"
+    yield f"after {MAX_ATTEMPTS} attempts the campaign is not through"

@@ -12,7 +12,7 @@ from tests.crash.endings import Endings
 from tests.crash.stage import Stage
 from tests.sampling import sampled
 
-MOST_KILLS = 4
+MAX_KILLS = 4
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_killed_again_and_again_everyone_is_texted_once(stage: Stage, seeds: ran
     for seed in sampled(seeds, 1 if len(seeds) == 8 else 2, str(seeds)):
         chance = random.Random(seed)
         scene = stage.scene()
-        for _ in range(chance.randint(1, MOST_KILLS)):
+        for _ in range(chance.randint(1, MAX_KILLS)):
             child = scene.start(threads="real", seed=chance.randrange(1000))
             time.sleep(chance.uniform(0.0, 0.12))
             child.kill()

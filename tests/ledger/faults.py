@@ -15,7 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 T = TypeVar("T")
-LONGEST_WAIT = 10.0
+MAX_WAIT = 10.0
 
 
 def disconnected(dialect: Any) -> Exception:
@@ -77,11 +77,11 @@ class Pause:
     def _look(self, _connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if self._words in " ".join(statement.replace("`", "").split()) and not self.reached.is_set():
             self.reached.set()
-            if not self._go.wait(LONGEST_WAIT):
+            if not self._go.wait(MAX_WAIT):
                 raise AssertionError(f"nobody let {self._words!r} go on")
 
     def wait(self) -> None:
-        assert self.reached.wait(LONGEST_WAIT), f"nothing came to {self._words!r}"
+        assert self.reached.wait(MAX_WAIT), f"nothing came to {self._words!r}"
 
     def go(self) -> None:
         self._go.set()

@@ -23,7 +23,7 @@ def _endless(connection: Connection) -> None:
     connection.execute(sa.text(ENDLESS.get(connection.dialect.name, "SELECT sleep(30)"))).all()
 
 
-def test_a_long_question_is_ended_by_the_database(ledger: Ledger) -> None:
+def test_a_long_query_is_cancelled_by_the_database(ledger: Ledger) -> None:
     database = ledger.database
     connections: list[int] = []
 
@@ -33,7 +33,7 @@ def test_a_long_question_is_ended_by_the_database(ledger: Ledger) -> None:
             _endless(connection)
 
     began = time.monotonic()
-    with pytest.raises(LedgerUnavailable, match="question was ended"):
+    with pytest.raises(LedgerUnavailable, match="query was cancelled"):
         database.read(work)
     assert time.monotonic() - began < 10
     assert len(connections) == 1, "it is not repeated"

@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.results.receipt_queries import ReceiptReason, Standing
 from airflow_provider_uspeedo.receipts.collection_config import CollectionConfig
 from airflow_provider_uspeedo.receipts.conclusion import conclude, describe, describe_not_asked
-from airflow_provider_uspeedo.receipts.schedule import LONGEST, SHORTEST, Schedule
+from airflow_provider_uspeedo.receipts.schedule import MAX_WAIT, MIN_WAIT, Schedule
 from airflow_provider_uspeedo.receipts.totals import MAX_REASONS, Totals, worst
 
 SENT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -57,9 +57,9 @@ def test_no_clock_makes_it_wait_longer_than_its_arguments_say(elapsed: timedelta
     assert schedule.first(now) - now <= first_after
     following = schedule.following(now)
     assert now <= following
-    assert following - now <= LONGEST
+    assert following - now <= MAX_WAIT
     if following < schedule.end:
-        assert following - now >= SHORTEST
+        assert following - now >= MIN_WAIT
 
 
 # -- what -------------------------------------------------------------------------------------------------------

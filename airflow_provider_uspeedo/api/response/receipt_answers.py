@@ -66,7 +66,7 @@ class SessionReceipts:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptsAnswer:
-    """The answer to one question.
+    """The answer to one query.
 
     :param sessions: one entry for each session asked for, in that order; a session that the answer does not name has
         no receipts yet.

@@ -136,7 +136,7 @@ class DecisionLine:
     """What a person decided on a campaign.
 
     :param outcome: ``"sent"`` or ``"not sent"``, of unknown outcomes; ``"reopened"``, of rejected recipients.
-    :param recipients: of how many it was said, when it was said.
+    :param recipients: how many it was about at that time.
     :param requests: how many requests held them.
     :param who: the name that was given with it.
     :param reason: the person's; ``""``: none was asked for.
@@ -225,7 +225,7 @@ class Forgotten:
 
     :param campaigns: how many campaigns held it.
     :param recipients: how many recipients had it.
-    :param rows: how many rows of readings had it: bad rows and duplicates.
+    :param rows: how many source rows had it: bad rows and duplicates.
     :param texts: how many reasons and descriptions quoted it.
     :param suppressed: the phone is on the suppression list, as a keyed hash, and stays there.
     """

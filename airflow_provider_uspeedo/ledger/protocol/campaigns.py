@@ -190,7 +190,7 @@ class Campaigns:
             a.ended_at.is_not(None),
             sa.or_(a.slice_count != attempt.slice_.count, a.slice_no == attempt.slice_.number),
         )
-        # The lock first, then the question: an attempt that is about to share an earlier one's rows locks it, too.
+        # The lock first, then the query: an attempt that is about to share an earlier one's rows locks it, too.
         locked = sa.select(a.attempt_no).where(earlier).order_by(a.attempt_no).with_for_update()
         numbers = list(connection.execute(locked).scalars())
         shared = sa.select(sharing.same_as).where(

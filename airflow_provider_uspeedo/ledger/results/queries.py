@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the ledger knows, asked without writing anything. Every question is about one campaign, and reads no other."""
+"""Queries of the ledger, which write nothing. Each is about one campaign, and reads no other."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class SupersededRows:
 
         All rows of every other attempt are shown.
         """
-        # Three questions, so that an index answers however many slices there are.
+        # Three queries, each answered by an index, with any number of slices.
         mine, later = self._attempt.c, self._later.c
         return sa.or_(
             self._later_attempt(later.slice_count == mine.slice_count, later.slice_no == mine.slice_no),
@@ -67,7 +67,7 @@ class SupersededRows:
         return sa.or_(
             row_number <= mine.superseded_to,
             self._later_attempt(*same_slice, has_recipient),
-            # Of another number of slices; two questions, so that an index answers.
+            # Of another number of slices; two queries, each answered by an index.
             self._later_attempt(later.slice_count < mine.slice_count, read_again),
             self._later_attempt(later.slice_count > mine.slice_count, read_again),
         )

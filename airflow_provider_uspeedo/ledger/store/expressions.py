@@ -89,7 +89,7 @@ def _in_order(element: in_order, compiler: Any, **options: Any) -> str:
 
 @compiles(in_order, "sqlite")
 def _in_order_on_sqlite(element: in_order, compiler: Any, **options: Any) -> str:
-    # SQLite knows nothing of its tables' sizes, and would go through all readings to find those of one campaign.
+    # SQLite knows nothing of its tables' sizes, and would go through all source rows to find those of one campaign.
     parts = (element.left, element.right, element.onclause)
     left, right, condition = (compiler.process(part, **{**options, "asfrom": True}) for part in parts)
     return f"{left} CROSS JOIN {right} ON {condition}"

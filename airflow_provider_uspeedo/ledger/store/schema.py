@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's tables: who was claimed by which request, what became of it, and what each attempt read.
+"""The ledger's tables: which request claimed which recipient, its outcome, and what each attempt read.
 
 ::
 

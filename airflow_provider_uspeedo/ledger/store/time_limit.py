@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends questions that take too long: the database itself stops, and the connection and its thread are free again."""
+"""Ends queries that take too long: the database itself stops, and the connection and its thread are free again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def time_limit(connection: Connection, seconds: float) -> Iterator[None]:
             if time.monotonic() - began < seconds:
                 raise
             raise LedgerUnavailable(
-                f"The ledger's database was not done within {seconds:.0f} seconds, and the question was ended. Is the "
+                f"The ledger's database was not done within {seconds:.0f} seconds, and the query was cancelled. Is the "
                 "database busy? Try again later."
             ) from None
 

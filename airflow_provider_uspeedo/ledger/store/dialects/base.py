@@ -50,11 +50,11 @@ class Meaning:
 class DatabaseDialect(ABC):
     """One kind of database. Stateless but for its settings.
 
-    :param rows_at_once: rows of one staging statement; ``None``: :attr:`most_rows_at_once`.
+    :param rows_at_once: rows of one staging statement; ``None``: :attr:`max_rows_at_once`.
     """
 
     name: ClassVar[str]
-    most_rows_at_once: ClassVar[int] = ROWS_AT_ONCE
+    max_rows_at_once: ClassVar[int] = ROWS_AT_ONCE
     meanings: ClassVar[tuple[Meaning, ...]]
     missing_driver: ClassVar[str]
     """What to do if the driver is not installed."""
@@ -67,7 +67,7 @@ class DatabaseDialect(ABC):
     """A look-up of keys and a plain INSERT cost less, or lock less, than an INSERT that passes over taken keys."""
 
     def __init__(self, rows_at_once: int | None = None) -> None:
-        self.rows_at_once = rows_at_once or self.most_rows_at_once
+        self.rows_at_once = rows_at_once or self.max_rows_at_once
 
     # -- connections --------------------------------------------------------------------------------------------
 

@@ -45,7 +45,7 @@ class PostgreSQL(DatabaseDialect):
     """Through psycopg2 or psycopg 3: the drivers whose COPY this speaks."""
 
     name = "postgresql"
-    most_rows_at_once = 35_000  # COPY is a stream: each one more costs a turn of Python's lock
+    max_rows_at_once = 35_000  # COPY is a stream: each one more costs a turn of Python's lock
     key_order = False  # a scan of a temporary table gives its rows as they went in
     looks_before_inserting = True
     missing_driver = "pip install 'airflow-provider-uspeedo[postgres]'"
