@@ -22,7 +22,7 @@ MAX_CULPRITS = 10
 MAX_NAMED = 10
 """Templates, countries or columns that a warning names."""
 _UNCOUNTED = (
-    "The ledger has not recorded yet to which phones some earlier texts went: nobody used a cap (at_most) then. The "
+    "The ledger has not recorded yet to which phones some earlier texts went: no cap (at_most) was in use then. The "
     "first attempt that sends does that, and may leave out more recipients than this plan does."
 )
 _NO_COST = Cost(None, None)
@@ -205,7 +205,7 @@ def _warnings_of_region(fit: RegionFit | None, column: str) -> Iterator[str]:
 
 def _warnings_of_rows(total: PlanCount, missing: Mapping[str, int], excluded: Iterable[Excluded]) -> Iterator[str]:
     if not total.recipients:
-        yield "There is nobody to send to: every row is excluded, or the table is empty."
+        yield "There is no recipient to send to: every row is excluded, or the table is empty."
     if missing:
         columns = sorted(missing.items(), key=lambda one: (-one[1], one[0]))[:MAX_NAMED]
         listed = ", ".join(f"{name}: {counted(rows, 'row')}" for name, rows in columns)

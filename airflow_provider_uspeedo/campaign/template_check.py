@@ -48,7 +48,7 @@ def check_templates(
             raise ConfigurationError(f"{error} Nothing was sent.") from None
         if config.max_unknown_requests is not None and not _is_an_answer(error):
             raise ApiUnavailable(
-                f"USpeedo could not be asked for the templates, so nothing was sent to anybody: {error}"
+                f"USpeedo could not be asked for the templates, so nothing was sent: {error}"
             ) from None
         log.warning("The templates could not be checked before sending: %s", error)
         return dict.fromkeys(ids)

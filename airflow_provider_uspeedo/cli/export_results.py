@@ -41,7 +41,7 @@ def export(target: LedgerTarget, campaign: str, path: str, phones: str, as_text:
         return
     click.echo(f"{counted(done.rows, 'row')} to {done.path}, {done.size:,} bytes: {listed(done.counts)}.")
     if done.phones == PLAIN:
-        click.echo("The file holds phones in plain: whoever may read it can read them.")
+        click.echo("The file holds phones in plain: every reader of the file can read them.")
     if done.open_attempts:
         click.echo(
             f"{counted(done.open_attempts, 'attempt')} had not ended (running, or killed). The file shows the moment "

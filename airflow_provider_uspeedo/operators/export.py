@@ -123,7 +123,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             counted(done.rows, "row"),
             done.path,
             f"{done.size:,}",
-            "in plain: whoever may read the file can read them" if done.phones == PLAIN else done.phones,
+            "in plain: every reader of the file can read them" if done.phones == PLAIN else done.phones,
         )
         if done.open_attempts:
             self.log.warning(

@@ -98,7 +98,7 @@ ENGLISH: dict[str, str] = {
     "vendor_request_id": "RequestId of USpeedo",
     "unknown_outcomes": "Unknown outcomes",
     "unknown_hint": "{0} recipients in {1} requests may or may not have been texted. They are not sent to again until "
-    "somebody decides.",
+    "a person decides.",
     "in_flight_hint": "{0} of them are on their way at this moment.",
     "no_unknown": "No outcome is unknown.",
     "resolve_sent": "They were sent",

@@ -190,8 +190,8 @@ def report(asked: Asked) -> None:
         log.info("Receipts settled %s.", counted(asked.settled, "unknown outcome"))
     if asked.foreign:
         log.warning(
-            "%s: the ledger has no such phone or user id in the session, so they are not recorded. Somebody else may "
-            "use the account, or recipients were forgotten.",
+            "%s: the ledger has no such phone or user id in the session, so they are not recorded. The "
+            "account may be used by others, too, or recipients were forgotten.",
             counted(asked.foreign, "receipt"),
         )
     if asked.ambiguous:

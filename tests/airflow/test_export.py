@@ -113,7 +113,7 @@ def test_plain_phones_are_logged_as_such_and_not_shown(
     said = log_of(made, monkeypatch)
     run = finish(made)
     assert "INFO Campaign 'due': 3 rows to" in said()
-    assert "with phones in plain: whoever may read the file can read them." in said()
+    assert "with phones in plain: every reader of the file can read them." in said()
     fields = {name: getattr(made.operator, name) for name in made.operator.template_fields}
     everything = "\n".join(map(str, (said(), run.summary, fields, made.operator)))
     assert pq.read_table(file)["phone"].to_pylist() == phones(rows)

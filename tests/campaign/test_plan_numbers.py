@@ -248,7 +248,7 @@ def test_an_empty_table_has_a_plan_of_nothing(scene: Scene) -> None:
     plan = plan_of(scene, [], make_order(prices=PRICES))
     assert (plan["recipients"], plan["segments"], plan["cost"], plan["unicode_rows"]) == (0, 0, 0, 0)
     assert (plan["by_country"], plan["by_template"], plan["excluded"], plan["samples"]) == ({}, [], [], [])
-    assert "nobody to send to" in plan["warnings"][0]
+    assert "no recipient to send to" in plan["warnings"][0]
 
 
 # -- the rows that would not be sent ---------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def test_plain_phones_are_said(command, warehouse, tmp_path):
     warehouse.run(people(3))
     path = tmp_path / "results.parquet"
     said = command("export", CAMPAIGN, str(path), "--phones", "plain")
-    assert said.out.splitlines()[1:] == ["The file holds phones in plain: whoever may read it can read them."]
+    assert said.out.splitlines()[1:] == ["The file holds phones in plain: every reader of the file can read them."]
     assert pq.read_table(path)["phone"].to_pylist() == phones(people(3))
 
 

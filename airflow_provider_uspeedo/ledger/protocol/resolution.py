@@ -133,9 +133,9 @@ class Resolution:
             raise ConfigurationError(
                 f"Nothing was decided: requests with {counted(number, 'recipient')} were given to the network less "
                 f"than {MAY_STILL_ARRIVE.seconds // 60} minutes ago (the newest at {max(live.values()):%H:%M:%S} UTC) "
-                "and are not answered yet. They may still arrive, and whoever is called not sent now would then be "
-                "texted twice. Make sure that no task of this campaign runs, wait, and try again; or include them by "
-                "name: in_flight=True (--in-flight)."
+                "and are not answered yet. They may still arrive, and a recipient that is resolved as not sent now "
+                "would then be texted twice. Make sure that no task of this campaign runs, wait, and try again; or "
+                "include them by name: in_flight=True (--in-flight)."
             )
 
     def _lock(self, connection: Connection, request_id: bytes) -> None:

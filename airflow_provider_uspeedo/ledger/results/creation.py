@@ -42,7 +42,7 @@ def prepare(database: Database, tables: Tables, rows: ResultRows, results: Relat
         database.write(create)
     except LedgerRightMissing as error:
         raise LedgerRightMissing(
-            f"{error} If this user may not create tables, let somebody who may run the output of "
+            f"{error} If this user may not create tables, let a user who may run the output of "
             f"`airflow-uspeedo --results-table {results} ddl --dialect {database.dialect.name}`."
         ) from None
 
