@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+LOOKED_UP_EVERY = 0.2
+"""Seconds. A signal that comes just before the main thread begins to wait does not end its wait: Python runs the
+handler, and so ``on_kill``, only when the thread wakes."""
 
 
 def run_query(
@@ -59,7 +62,7 @@ def result_of(running: Future[T], stop_signal: StopSignal) -> T:
     interrupt: BaseException | None = None
     while not running.done():
         try:
-            wait([running])
+            wait([running], timeout=LOOKED_UP_EVERY)
         except BaseException as error:  # noqa: BLE001 - on Airflow 2 a termination, which may come more than once
             stop_signal.stop()
             interrupt = interrupt or error

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,19 @@ def test_on_kill_stops_before_the_next_request(
 def test_on_kill_before_execute_is_harmless(task: dict[str, Any]) -> None:
     """Airflow may call it at any time."""
     render(task).operator.on_kill()
+
+
+def test_on_kill_of_the_task_that_airflow_copies_stops_the_copy(
+    task: dict[str, Any], people: People, tmp_path: Path, accepted: Accepted
+) -> None:
+    """A signal that comes while Airflow 3 makes the copy that it executes reaches the one that it copies."""
+    people.table(tmp_path / "people.parquet", 6)
+    rendered = render(task)
+    copied = rendered.operator.prepare_for_execution()
+    rendered.operator.on_kill()
+    run = finish(replace(rendered, operator=copied))
+    assert "airflow-uspeedo explain stopped" in str(run.error)
+    assert accepted() == []
 
 
 @pytest.mark.parametrize("times", [1, 2, 4])
