@@ -104,7 +104,7 @@ class USpeedoClient:
     def _query(self, build: Callable[[], HttpRequest]) -> Mapping[str, object]:
         try:
             return retry_query(self._query_backoff)(
-                lambda: read_query_response(self._transport.send(build()), datetime.now(UTC))
+                lambda: read_query_response(self._transport.send(build()), datetime.now(UTC), self._config.place)
             )
         except OutcomeUnknown as lost:
             raise CallError(f"{lost} It was only a query, which changes nothing: repeat it later.") from None

@@ -242,8 +242,9 @@ class Sender:
                 *facts, count, failed,
             )  # fmt: skip
         outage = None
-        if all(outcome.status == Status.UNKNOWN for outcome in found):
-            outage = self._breaker.unanswered(turn, found[0].reason + ".")
+        lost = [outcome for outcome in found if outcome.status == Status.UNKNOWN]
+        if 2 * len(lost) > count:  # an answer that says nothing of most of them is as good as none
+            outage = self._breaker.unanswered(turn, lost[0].reason + ".")
         else:
             self._breaker.answered(turn)
         self._guards.report([outcome.status for outcome in found], _reasons(found))

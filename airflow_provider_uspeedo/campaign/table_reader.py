@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.campaign.written_phones import WrittenColumn, Writ
 from airflow_provider_uspeedo.core.arrays import key_cells, numbers_of
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.duplicates import without_duplicates
-from airflow_provider_uspeedo.core.keys import FIRST_RULES, KeyMaker, KeySpec
+from airflow_provider_uspeedo.core.keys import FIRST_RULES, FRACTIONS, TEXTS, WHOLE_NUMBERS, KeyMaker, KeySpec
 from airflow_provider_uspeedo.core.phones import PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import Recipient
@@ -110,6 +110,7 @@ class TableReader:
             phones=self._phones,
             keys=self._keys,
             with_zones=self.moment.needs_zones,
+            spelled_numbers=self._spelled_numbers(spec),
         )
         self._rows.variables = self._variables
         self._begin()
@@ -136,8 +137,19 @@ class TableReader:
         if keys is None:
             region, way = phones.default_region, phones.bare_digits
             return KeySpec(columns=None, kinds=(), default_region=region, bare_digits=way)
-        kinds = self._table.kinds(keys)
-        return KeySpec(columns=tuple(keys), kinds=tuple(kinds[name] for name in keys), default_region=None)
+        kinds, forms = self._table.kinds(keys), self._table.forms(keys)
+        return KeySpec(
+            columns=tuple(keys),
+            kinds=tuple(kinds[name] for name in keys),
+            default_region=None,
+            forms=tuple(forms[name] for name in keys),
+        )
+
+    def _spelled_numbers(self, spec: KeySpec) -> frozenset[str]:
+        """The key columns that hold texts, in a campaign that began with numbers in them."""
+        began = dict(zip(spec.columns or (), spec.forms, strict=False))
+        numbers = [name for name, form in began.items() if form in (WHOLE_NUMBERS, FRACTIONS)]
+        return frozenset(name for name, form in self._table.forms(numbers).items() if form == TEXTS)
 
     @property
     def description(self) -> str:

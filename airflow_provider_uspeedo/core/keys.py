@@ -9,8 +9,10 @@ how they are made is stored with the campaign; a run with another one would send
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal
 from hashlib import blake2b
 
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
@@ -31,6 +33,15 @@ INTERNATIONAL = "international"
 BARE_DIGITS = (NATIONAL, INTERNATIONAL)
 """How bare digits are read where the default region leaves it open."""
 
+TEXTS = "text"
+WHOLE_NUMBERS = "whole numbers"
+FRACTIONS = "numbers with a fraction"
+"""What a key column holds. A whole number has one spelling; others have several, of which keys know the shortest."""
+
+EXACT_FLOATS = 2.0**53
+"""From here on a float stands for several integers."""
+MAX_FLOAT = 1e308
+_NUMBER = re.compile(r"[+-]?\d{1,400}(?:\.\d{0,400})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _PUNCTUATION = str.maketrans("", "", "()+- ")
 _OF_PHONE = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.phone.1")
 _OF_VALUES = blake2b(digest_size=KEY_BYTES, person=b"uspeedo.values.1")
@@ -47,6 +58,8 @@ class KeySpec:
     :param version: of the way keys are made.
     :param bare_digits: how bare digits were read where the default region leaves it open; part of a phone's key only.
     :param rules: by which phones are read, :data:`RULES` or :data:`FIRST_RULES`; a campaign keeps its own.
+    :param forms: one for each key column: what it held when the campaign began, :data:`TEXTS`, :data:`WHOLE_NUMBERS` or
+        :data:`FRACTIONS`, or ``""`` if it held nothing; none if that was not recorded.
     :raises ConfigurationError: no column, a column twice, or not one kind for each column.
     """
 
@@ -56,6 +69,7 @@ class KeySpec:
     version: int = KEY_VERSION
     bare_digits: str | None = None
     rules: int = RULES
+    forms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.columns is not None and (not self.columns or len(set(self.columns)) < len(self.columns)):
@@ -67,6 +81,8 @@ class KeySpec:
     def to_json(self) -> str:
         """Return the text that is stored with the campaign; the same for equal specs."""
         fields = asdict(self)
+        if not self.forms:
+            del fields["forms"]
         if self.rules == FIRST_RULES:
             del fields["rules"], fields["bare_digits"]
         return json.dumps(fields, sort_keys=True, separators=(",", ":"))
@@ -95,17 +111,24 @@ class KeySpec:
         version: int,
         bare_digits: str | None = None,
         rules: int = FIRST_RULES,
+        forms: list[str] | None = None,
     ) -> KeySpec:
         if rules not in (FIRST_RULES, RULES):
             raise ValueError("rules of a newer version")
         named = None if columns is None else tuple(columns)
-        return cls(named, tuple(kinds), default_region, version, bare_digits, rules)
+        return cls(named, tuple(kinds), default_region, version, bare_digits, rules, tuple(forms or ()))
 
     def accepts(self, other: KeySpec) -> bool:
         """Return whether a run with ``other`` goes on with this campaign; it then reads and makes keys as this one.
 
         By the first rules bare digits were national, so a campaign of theirs accepts that, and nothing.
+
+        A campaign that began with numbers reads texts as numbers. One that began with texts knows ``12.50`` as it was
+        written, which a column of numbers no longer says.
         """
+        if any(before == TEXTS and now == FRACTIONS for before, now in zip(self.forms, other.forms, strict=False)):
+            return False
+        other = replace(other, forms=self.forms)
         if self.rules == FIRST_RULES and other.bare_digits in (None, NATIONAL):
             return replace(other, rules=FIRST_RULES, bare_digits=None) == replace(self, bare_digits=None)
         return self == other
@@ -128,8 +151,26 @@ class KeySpec:
                 how += f" and bare_digits={self.bare_digits!r}"
         else:
             what = ", ".join(map(repr, self.columns))
-            how = ", ".join(f"{column!r} ({kind})" for column, kind in zip(self.columns, self.kinds, strict=True))
+            forms = [*self.forms, *self.kinds][: len(self.kinds)]
+            held = [form if kind == TEXTS and form else kind for kind, form in zip(self.kinds, forms, strict=True)]
+            how = ", ".join(f"{column!r} ({what})" for column, what in zip(self.columns, held, strict=True))
         return what, how, f"version {self.version} of the keys"
+
+
+def number_text(text: str) -> str:
+    """Return a text that spells a number as keys have that number, and any other text as it is.
+
+    >>> number_text("12.50"), number_text("1001.0"), number_text("0042"), number_text("A-1.0")
+    ('12.5', '1001', '42', 'A-1.0')
+    """
+    if not _NUMBER.fullmatch(text):
+        return text
+    number = Decimal(text)
+    if "e" in text.lower() and EXACT_FLOATS <= abs(number) < MAX_FLOAT:
+        number = Decimal(float(text))  # a float's own digits: its shortest spelling has fewer
+    written = format(number, "f")
+    written = written.rstrip("0").rstrip(".") if "." in written else written
+    return "0" if written == "-0" else written
 
 
 class KeyMaker:

@@ -22,6 +22,11 @@ _ADDRESS = re.compile(rf"(?=(?:\d+\.)*\d(?!\d))(?:{_OCTET}\.){{3}}{_OCTET}")
 """Of an IP, with a group of one digit: no phone is written so, and others can be one."""
 _DOT = re.compile(r"(?<=[\d)]) ?\. ?(?=[\d(])")
 _DATE = re.compile(r"\d{1,2}/\d{1,2}/\d{2}(?:\d{2})?|\d{4}/\d{1,2}/\d{1,2}")
+_DATE_CHARACTERS = 10
+_DAY = r"(?:0[1-9]|[12]\d|3[01])"
+_MONTH = r"(?:0[1-9]|1[0-2])"
+_DASHED_DATE = re.compile(rf"(?:19|20)\d\d-{_MONTH}-{_DAY}|{_DAY}[.-]{_MONTH}[.-](?:19|20)\d\d", re.ASCII)
+"""With dashes or dots, as phones are written, too: so only what can be no other than a date of these centuries."""
 _SLASHED = re.compile(r"(?:\+?[\d ()-]*/)+[\d -]*")
 MAX_AREA_DIGITS = 6
 """Digits before a slash that is a separator: more can be a phone of their own."""
@@ -87,10 +92,17 @@ def plain(text: str) -> str:
     if len(text) > MAX_PHONE_CHARACTERS:
         raise BadPhone("too long to be one phone number")
     folded = text.translate(_FOLD).strip().lstrip("'").lstrip()
+    if is_dashed_date(folded):
+        raise BadPhone("is a date")
     folded = _without_slash(_without_dots(folded[_prefix_length(folded) :]))
     if _PLAIN.fullmatch(folded):
         return folded
     raise BadPhone(_fault(folded))
+
+
+def is_dashed_date(text: str) -> bool:
+    """Return whether a text is a date such as ``2026-11-22``, whose digits could be a national number."""
+    return len(text) == _DATE_CHARACTERS and _DASHED_DATE.fullmatch(text) is not None
 
 
 def _prefix_length(folded: str) -> int:

@@ -49,7 +49,7 @@ from airflow_provider_uspeedo.core.numbers_with_code import (
     plan_of_digits,
     with_code,
 )
-from airflow_provider_uspeedo.core.phone_text import BadPhone, plain
+from airflow_provider_uspeedo.core.phone_text import BadPhone, is_dashed_date, plain
 
 __all__ = ["BadPhone", "PhoneReader", "normalise", "spellings_of"]
 
@@ -123,7 +123,7 @@ class PhoneReader:
 
     def _written(self, text: str) -> str:
         digits = _without_separators(text) if text.isascii() else ""
-        if not _is_plain(text, digits):
+        if not _is_plain(text, digits) or is_dashed_date(text):
             text = plain(text)
             digits = _without_separators(text)
         if digits[0] == "+":
@@ -155,7 +155,7 @@ class PhoneReader:
         :raises BadPhone: it can mean none; the reason never quotes it.
         """
         digits = _without_separators(text) if text.isascii() else ""
-        if not _is_plain(text, digits):
+        if not _is_plain(text, digits) or is_dashed_date(text):
             text = plain(text)
             digits = _without_separators(text)
         if digits[0] == "+":

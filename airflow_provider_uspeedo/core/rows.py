@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import repeat
 from typing import Any, TypeAlias
@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.core.arrays import (
     numbers_of,
 )
 from airflow_provider_uspeedo.core.columns import Batch, Columns
-from airflow_provider_uspeedo.core.keys import KeyMaker
+from airflow_provider_uspeedo.core.keys import KeyMaker, number_text
 from airflow_provider_uspeedo.core.phones import BadPhone, PhoneReader
 from airflow_provider_uspeedo.core.recipient_batch import SCHEMA, RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
@@ -48,6 +48,7 @@ class RowReader:
     :param template_id: for rows whose template is not in a column.
     :param sender_id: for rows whose sender is not in a column.
     :param with_zones: each recipient gets its time zone: it is needed where a policy has hours.
+    :param spelled_numbers: key columns whose texts are read as the numbers that they spell: the campaign began so.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class RowReader:
         phones: PhoneReader,
         keys: KeyMaker,
         with_zones: bool = False,
+        spelled_numbers: Collection[str] = (),
     ) -> None:
         self._columns = columns
         self._template_id = template_id
@@ -66,6 +68,7 @@ class RowReader:
         self._phones = phones
         self._keys = keys
         self._with_zones = with_zones
+        self._spelled_numbers = spelled_numbers
         self.variables: Mapping[str, int] = {}
         """How many variables the templates have, as far as that is known."""
 
@@ -132,8 +135,15 @@ class RowReader:
             return None if type(value) is str else row_rules.missing(name, value)
 
         return [
-            _judged(batch.keys[name], partial(wrong, f"key column {name!r}"), faults) for name in self._columns.keys
+            _judged(self._spelled(batch, name), partial(wrong, f"key column {name!r}"), faults)
+            for name in self._columns.keys
         ]
+
+    def _spelled(self, batch: Batch, name: str) -> Iterable[Any]:
+        cells = batch.keys[name]
+        if name not in self._spelled_numbers:
+            return cells
+        return [number_text(cell) if type(cell) is str else cell for cell in cells]
 
     def _read_phones(self, batch: Batch, faults: dict[int, str]) -> list[str]:
         """Return each phone as the API takes it; ``""`` for what is no phone."""

@@ -7,6 +7,7 @@ Native rendering evaluates what it rendered as Python: ``2026_11_22`` becomes th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from airflow_provider_uspeedo.errors import ConfigurationError
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 
+_MISSING = re.compile(r"(?<![^\W_])(?:None|NaT|nan|Undefined)(?![^\W_])")
 FUNCTION_ARGUMENTS = frozenset({"op_args", "op_kwargs"})
 """Those of the function of a decorated task."""
 OBJECT_ARGUMENTS = FUNCTION_ARGUMENTS | {"recipients", "parameters", "sql_hook_params", "plan", "prices", "policy"}
@@ -71,6 +73,18 @@ def refuse_native_name(campaign_id: str, ledger: LedgerQueries) -> None:
         f"to {native!r}; to begin another one, choose a name that does not read as a Python value, such as "
         f"{'campaign ' + campaign_id!r}."
     )
+
+
+def warn_of_missing_value(campaign_id: str, log: Any) -> None:
+    """Logs a warning if the name seems to hold what a template makes of a value that is not there."""
+    found = _MISSING.search(campaign_id)
+    if found:
+        log.warning(
+            "campaign_id %r holds %r: if a template made that of a missing value, all runs without it share this "
+            "campaign, and only the first one sends.",
+            campaign_id,
+            found[0],
+        )
 
 
 def native_name(campaign_id: str) -> str:

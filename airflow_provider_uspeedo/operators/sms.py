@@ -45,7 +45,7 @@ from airflow_provider_uspeedo.operators.observability import describe_outlets, r
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
 from airflow_provider_uspeedo.operators.policy_arguments import rules_of, with_queries_read
 from airflow_provider_uspeedo.operators.query_arguments import query_of
-from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name
+from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name, warn_of_missing_value
 from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
 from airflow_provider_uspeedo.operators.waiting import time_trigger
@@ -289,6 +289,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
             run.stop()
         refuse_unrendered(self)
         config = config_of(self, context)
+        warn_of_missing_value(config.campaign_id, self.log)
         self._tags, self._rows = tags_of(context), None
         if not config.slice_.is_whole and context.get("map_index_template") is None:
             # Airflow renders it in the end; of mapped slices its page then shows 1/4, 2/4 ...

@@ -2,7 +2,8 @@
 """Refuses arguments that Airflow was to render or resolve, and did not.
 
 Inside a ``@task``, ``execute()`` leaves templates and references as they were written. The default name of a campaign
-is a template: unrendered, all DAGs and days would share one campaign, and only its first run would send.
+is a template: unrendered, all DAGs and days would share one campaign, and only its first run would send. The same
+becomes of ``f"{{ ds }}"``: Python takes it for ``{ ds }``, which Airflow takes for text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,16 @@ from airflow_provider_uspeedo.operators.rendering import FUNCTION_ARGUMENTS, OBJ
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _TEMPLATE_IN_SQL = re.compile(r"\{\{\s*[^\W\d].*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 """Its expressions begin with a name: ``{{1,2},{3,4}}`` is an array of SQL."""
+_OF_A_MOMENT = (
+    r"(?:(?:prev|next|yesterday|tomorrow)_)?(?:ds|ts|execution_date)(?:_nodash(?:_with_tz)?)?|logical_date|"
+    r"(?:prev_)?data_interval_(?:start|end)(?:_success)?|prev_(?:start|end)_date_success"
+)
+"""The names by which Airflow's templates know the moment of a run."""
+_NAME = rf"{_OF_A_MOMENT}|run_id|dag|dag_run|task|ti|task_instance(?:_key_str)?|params|macros|var|conn|inlets|outlets"
+_LOOSE = re.compile(rf"\{{+\s*(?:{_NAME})(?:\s*[.\[(|][^{{}}]*)?\s*\}}+|\{{\{{|\}}\}}|\{{%|%\}}", re.DOTALL)
+"""A name of Airflow's templates in single braces, as an f-string leaves it, or braces that are not closed."""
+_LOOSE_IN_SQL = re.compile(rf"\{{\s*(?:{_OF_A_MOMENT})(?:\s*[.\[(|][^{{}}]*)?\s*\}}", re.DOTALL)
+"""Other names may be those of a path into JSON: ``'{params}'``."""
 _MAX_QUOTE = 80
 _PLAIN = (str, int, float, Decimal, date, timedelta, UUID, os.PathLike, type(None))
 """Types whose text is the same in every process."""
@@ -36,8 +47,8 @@ WHAT_TO_DO = (
 def refuse_unrendered(operator: Any) -> None:
     """Checks every templated argument of an operator.
 
-    :raises ConfigurationError: one holds a template or the output of another task, or is an object whose text differs
-        between attempts; the message names the argument.
+    :raises ConfigurationError: one holds a template, what an f-string made of one, or the output of another task, or is
+        an object whose text differs between attempts; the message names the argument.
     """
     for argument in operator.template_fields:
         if argument in FUNCTION_ARGUMENTS:
@@ -64,6 +75,17 @@ def refuse_unrendered(operator: Any) -> None:
                     else f"the template {mask_digits(found[0])[:_MAX_QUOTE]!r}"
                 )
                 raise ConfigurationError(f"{argument} holds {which}, which was not rendered. {WHAT_TO_DO}")
+            if argument not in OBJECT_ARGUMENTS - {"recipients"}:
+                _refuse_loose_braces(argument, str(value))
+
+
+def _refuse_loose_braces(argument: str, text: str) -> None:
+    found = (_LOOSE_IN_SQL if argument == "sql" else _LOOSE).search(text)
+    if found:
+        raise ConfigurationError(
+            f"{argument} holds {mask_digits(found[0])[:_MAX_QUOTE]!r}, which Airflow does not take for a template: it "
+            "has two braces at each side, {{ ds }}. In an f-string they are written as four. Nothing was sent."
+        )
 
 
 def _values(given: Any) -> Iterator[Any]:

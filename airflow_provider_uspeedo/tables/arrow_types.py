@@ -12,6 +12,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.types as pt
 
+from airflow_provider_uspeedo.core.keys import FRACTIONS, TEXTS, WHOLE_NUMBERS
+
 TEXT = "text"
 NULL = "null"
 WITH_ZONE = " with zone"
@@ -83,6 +85,16 @@ def can_be_list(arrow_type: pa.DataType) -> bool:
     if is_list(inner):
         return kind_of(inner.value_type) is not None
     return is_text(inner) or is_bytes(inner) or bool(pt.is_null(inner))
+
+
+def form_of(arrow_type: pa.DataType) -> str:
+    """Return what a key column of this type holds: texts, whole numbers, numbers with a fraction; ``""`` for nulls."""
+    inner = value_type(arrow_type)
+    if pt.is_null(inner):
+        return ""
+    if pt.is_integer(inner) or (pt.is_decimal(inner) and inner.scale <= 0):
+        return WHOLE_NUMBERS
+    return FRACTIONS if pt.is_floating(inner) or pt.is_decimal(inner) else TEXTS
 
 
 def is_short_float(arrow_type: pa.DataType) -> bool:

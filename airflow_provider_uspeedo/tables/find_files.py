@@ -173,6 +173,9 @@ class _Finder:
     def _refuse_logged_tables(self, paths: Sequence[str]) -> None:
         """Look at all folders above the files, by their path and where links lead; and at those that were listed."""
         places = {self._path, *paths, *self._listed}
+        for path in paths:
+            if kind := table_logs.table_of_name(path):
+                raise table_logs.refusal(self._storage.shown(path), kind)
         places |= {self._storage.real(place) for place in places}
         folders = {*self._listed, *(folder for place in places for folder in _parents(place)), self._path.rstrip("/")}
         folders = {folder for folder in folders if folder in self._listed or not glob.has_magic(folder)}

@@ -8,8 +8,9 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from airflow_provider_uspeedo.core.keys import FRACTIONS, TEXTS, WHOLE_NUMBERS
 from airflow_provider_uspeedo.errors import TableError
-from airflow_provider_uspeedo.tables.arrow_types import NULL, TEXT, is_short_float, kind_of
+from airflow_provider_uspeedo.tables.arrow_types import NULL, TEXT, form_of, is_short_float, kind_of
 from airflow_provider_uspeedo.tables.batch import ArrowTexts, Text, TextBatch, TextList, join
 from airflow_provider_uspeedo.tables.column_presence import check_columns, check_lists, check_texts
 from airflow_provider_uspeedo.tables.digest import TableDigest
@@ -17,7 +18,7 @@ from airflow_provider_uspeedo.tables.error_mapping import mapped_conversion_erro
 from airflow_provider_uspeedo.tables.lists import lists, lists_of
 from airflow_provider_uspeedo.tables.source import Cells, Part, RawBatch, Source
 from airflow_provider_uspeedo.tables.text import differs_as_key, key_texts, texts
-from airflow_provider_uspeedo.tables.values import is_short_float_value, key_texts_of, kind, texts_of
+from airflow_provider_uspeedo.tables.values import form, is_short_float_value, key_texts_of, kind, texts_of
 
 BATCH_ROWS = 20_000
 OBJECTS = "object"
@@ -77,6 +78,15 @@ class Table:
         """
         self._check(columns, texts=columns)
         return {column: self._kind(column) for column in columns}
+
+    def forms(self, columns: Sequence[str]) -> dict[str, str]:
+        """Return what each column holds: texts, whole numbers, or numbers with a fraction; ``""``: nothing but nulls.
+
+        :raises TableError: a column is missing, or holds texts and such numbers: what they spell is one value, and
+            would be two keys.
+        """
+        self._check(columns, texts=columns)
+        return {column: self._form(column) for column in columns}
 
     def batches(
         self,
@@ -145,12 +155,23 @@ class Table:
         found.update(kind(value) for value in self._objects(column))
         kinds = sorted(str(kind) for kind in found - {NULL, None})
         if len(kinds) > 1:
-            raise TableError(
-                f"key column {column!r} of {self.description} has values of different types ({', '.join(kinds)}): the "
-                f"same value as another of them would be another recipient. Give the column one type.",
-                column=column,
-            )
+            raise self._of_different_types(column, kinds)
         return kinds[0] if kinds else TEXT
+
+    def _form(self, column: str) -> str:
+        types = [part.types[column] for part in self._parts]
+        found = {form_of(arrow_type) for arrow_type in types if arrow_type is not None}
+        found.update(form(value) for value in self._objects(column))
+        if found >= {TEXTS, FRACTIONS}:
+            raise self._of_different_types(column, [TEXTS, FRACTIONS])
+        return next((one for one in (TEXTS, FRACTIONS, WHOLE_NUMBERS) if one in found), "")
+
+    def _of_different_types(self, column: str, names: Sequence[str]) -> TableError:
+        return TableError(
+            f"key column {column!r} of {self.description} has values of different types ({', '.join(names)}): the "
+            f"same value as another of them would be another recipient. Give the column one type.",
+            column=column,
+        )
 
     def _objects(self, column: str) -> Iterator[object]:
         if all(part.types[column] is not None for part in self._parts):

@@ -30,11 +30,14 @@ HUDI = LoggedTable(
 LANCE = LoggedTable("a Lance table", "lance.dataset(...).to_table()")
 PAIMON = LoggedTable("a Paimon table", "a reader of pypaimon and its .to_arrow(...)")
 SPARK_STREAM = LoggedTable("the output of a Spark stream", "spark.read.parquet(...).toPandas()")
+DUCK_LAKE = LoggedTable("a DuckLake table", 'duckdb.sql("FROM lake.due") with the DuckLake attached as lake')
 HIVE = LoggedTable("a transactional Hive table", "a query of Hive, such as HiveServer2Hook().get_df(...)")
 
 _BY_FOLDER = {"_delta_log": DELTA, ".hoodie": HUDI, "_versions": LANCE, "_spark_metadata": SPARK_STREAM}
 _ICEBERG_METADATA = re.compile(r".*\.metadata\.json(\.gz)?|version-hint\.text|snap-.*\.avro")
 _HIVE_TRANSACTION = re.compile(r"(delete_)?delta_0\d{3,}_0\d{3,}(_\d+)?|base_0\d{6,}(_v\d+)?")
+_DUCK_LAKE_FILE = re.compile(r"ducklake-[0-9a-f-]{36}.*\.parquet")
+"""Its log is in a database of its own; in the folder only the names of files tell it."""
 _IN_FOOTER = {b"iceberg.schema": ICEBERG, b"hoodie_bloom_filter_type_code": HUDI, b"org.apache.hudi.bloomfilter": HUDI}
 
 
@@ -56,6 +59,11 @@ def logged_table(
     if has_folder(folder, "snapshot") and has_folder(folder, "schema"):
         return PAIMON if any(name.startswith("snapshot-") for name in names(f"{folder}/snapshot")) else None
     return None
+
+
+def table_of_name(path: str) -> LoggedTable | None:
+    """Return the kind of table that a file belongs to by its name."""
+    return DUCK_LAKE if _DUCK_LAKE_FILE.fullmatch(path.rpartition("/")[2]) else None
 
 
 def table_of_footer(metadata: dict[bytes, bytes] | None) -> LoggedTable | None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from airflow_provider_uspeedo.core.keys import EXACT_FLOATS, FRACTIONS, TEXTS, WHOLE_NUMBERS
 from airflow_provider_uspeedo.tables.arrow_types import TEXT, WITH_ZONE
 from airflow_provider_uspeedo.tables.batch import NOT_UTF8, Text, Unreadable
 
@@ -24,8 +25,6 @@ OUT_OF_RANGE = Unreadable("a number too large or too small to write out")
 ODD_YEAR = Unreadable("a date outside the years 1 to 9999")
 ODD_TIME = Unreadable("a time outside the day")
 UTC_OFFSET = "+00:00"
-EXACT_FLOATS = 2.0**53
-"""From here on a float stands for several integers."""
 MAX_DIGITS = 400
 """More than any float64 or warehouse decimal has; ``Decimal("1e999999")`` would fill the memory."""
 
@@ -178,6 +177,15 @@ def kind(value: object) -> str | None:
         if isinstance(value, types):
             return f"{name}{WITH_ZONE}" if getattr(value, "tzinfo", None) is not None else name
     return TEXT
+
+
+def form(value: object) -> str:
+    """Return what this value is as a key: see :func:`.form_of`."""
+    if text(value) is None:
+        return ""
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return WHOLE_NUMBERS
+    return FRACTIONS if isinstance(value, float | Decimal | np.floating) else TEXTS
 
 
 _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (

@@ -33,13 +33,13 @@ GIVEN: dict[str, Callable[[], Any]] = {
 }
 
 
-def serialized(make: Callable[[Any], Any]) -> str:
+def serialized(make: Callable[[Any], Any], **dag_arguments: Any) -> str:
     """The text that Airflow stores of a DAG with this task."""
     from airflow.providers.common.compat.sdk import DAG
 
     from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 
-    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)) as dag:
+    with DAG("a_dag", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), **dag_arguments) as dag:
         make(SendBatchSMSOperator)
     try:
         from airflow.serialization.serialized_objects import DagSerialization
@@ -55,6 +55,20 @@ def assert_hidden(text: str) -> None:
     assert "UTA_REMINDER" in text
     assert leaks(text, *(row["phone"] for row in ROWS)) == []
     assert not [word for word in ("Ann Lee", "Bo Chan") if word in text]
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_rows_in_default_arguments_are_hidden(given: str) -> None:
+    """Of the DAG, for a plain task and for a mapped one; what is mapped over may be a dict."""
+    rows = GIVEN[given]()
+    defaults = {"recipients": rows, "policy": {"suppress": ["+85255311111"]}, "template_id": "UTA_REMINDER"}
+    assert_hidden(serialized(lambda operator: operator(task_id="send"), default_args=defaults))
+    mapped = serialized(lambda operator: operator.partial(task_id="send").expand(slice=["1/2"]), default_args=defaults)
+    assert_hidden(mapped)
+    of_dict = serialized(
+        lambda operator: operator.partial(task_id="send", template_id="UTA_REMINDER").expand(recipients={"a": rows})
+    )
+    assert_hidden(of_dict)
 
 
 @pytest.mark.parametrize("given", GIVEN)

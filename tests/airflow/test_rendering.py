@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -87,6 +88,57 @@ def test_unrendered_template_text_is_refused_by_name(
     which = "a template" if argument in OBJECT_ARGUMENTS else "the template "
     assert str(run.error).startswith(f"{argument} holds {which}")
     assert accepted() == []
+
+
+LOOSE = [
+    "{ ds }",
+    "due {ds_nodash}",
+    "{ dag.dag_id }/{ task.task_id }/{ run_id }",
+    "{ macros.ds_add(ds, 1) }",
+    "{ ts | lower }",
+]
+HALF = ["{{ ds }", "{ ds }}", "due {{ ds", "ds }}", "{% if x"]
+
+
+@pytest.mark.parametrize(
+    "argument", ["campaign_id", "recipients", "template_id", "sender_id", "results_table", "chunk_size"]
+)
+@pytest.mark.parametrize("text", [*LOOSE, *HALF])
+def test_what_an_f_string_makes_of_a_template_is_refused(
+    params: dict[str, Any],  # noqa: F811
+    argument: str,
+    text: str,
+    accepted: Accepted,
+) -> None:
+    """All days would share one campaign, as with a template that was not rendered."""
+    rendered = render(params)
+    setattr(rendered.operator, argument, f"/lake/{text}/" if argument == "recipients" else text)
+    assert re.match(
+        rf"{argument} holds '[^']*', which Airflow does not take for a template", str(finish(rendered).error)
+    )
+    assert accepted() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("SELECT phone FROM due WHERE day = '{ ds }'", True),
+        ("SELECT phone FROM due WHERE day < '{data_interval_end}'", True),
+        ("SELECT phone, data #>> '{params,name}', data #>> '{task}' FROM due", False),
+        ("SELECT phone FROM due WHERE day = {ts '2026-11-22 00:00:00'}", False),
+        ("SELECT {'ds': day} FROM due", False),
+    ],
+)
+def test_braces_of_sql_stay(params: dict[str, Any], text: str, refused: bool) -> None:  # noqa: F811
+    """Paths into JSON, escapes of ODBC and structs are no templates."""
+    rendered = render({**params, "recipients": None, "sql": text, "sql_conn_id": "nowhere"})
+    assert ("does not take for a template" in str(finish(rendered).error)) is refused
+
+
+def test_a_name_may_have_braces(params: dict[str, Any], people: People, tmp_path: Path, accepted: Accepted) -> None:  # noqa: F811
+    people.table(tmp_path / "people.parquet", 1)
+    assert try_task({**params, "campaign_id": "due {abc-123} {B}"}).error is None
+    assert len(accepted()) == 1
 
 
 @pytest.mark.parametrize("argument", ["sql", "parameters"])

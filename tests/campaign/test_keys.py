@@ -56,6 +56,57 @@ def test_a_key_is_the_same_whatever_type_the_warehouse_gives_it(scene: Scene, id
     assert (again.summary.requests, again.summary["accepted"]) == (0, 2)
 
 
+TWELVE_AND_A_HALF = pa.array([Decimal("12.50")], pa.decimal128(18, 2))
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (TWELVE_AND_A_HALF, ["12.50"]),
+        (TWELVE_AND_A_HALF, ["12.5000"]),
+        ([1001.0], ["1001.0"]),
+        ([1001], ["1001.000000000"]),
+        ([1001], ["01001"]),
+        ([1e16], ["1e+16"]),
+        ([1e-07], ["1e-07"]),
+        ([None], ["7"]),
+    ],
+    ids=str,
+)
+def test_texts_are_read_as_the_numbers_with_which_a_campaign_began(scene: Scene, before: Any, now: Any) -> None:
+    """A CSV file writes ``12.50`` and ``1001.0`` where Parquet had numbers: nobody is texted again."""
+    columns = {"phone": ["+85255000001"], "name": ["Ann"]}
+    scene.run(pa.table({**columns, "id": before}), make_order(BY_ID))
+    for again in (now, before, now):
+        scene.run(pa.table({**columns, "id": again}), make_order(BY_ID))
+    assert list(scene.texted().values()) == [1]
+
+
+@pytest.mark.parametrize("now", [TWELVE_AND_A_HALF, [12.5]], ids=str)
+def test_a_campaign_that_began_with_texts_takes_no_fractions(scene: Scene, now: Any) -> None:
+    """Whether the text was ``12.5`` or ``12.50``, a number does not say."""
+    columns = {"phone": ["+85255000001"], "name": ["Ann"]}
+    scene.run(pa.table({**columns, "id": ["12.50"]}), make_order(BY_ID))
+    with pytest.raises(ConfigurationError, match=r"'id' \(text\) before and by 'id' \(numbers with a fraction\) now"):
+        scene.run(pa.table({**columns, "id": now}), make_order(BY_ID))
+    assert list(scene.texted().values()) == [1]
+
+
+def test_texts_that_differ_are_two_recipients_also_where_they_spell_one_number(scene: Scene) -> None:
+    """Flats 1.1 and 1.10 are no numbers."""
+    table = [{**row, "id": key} for row, key in zip(people(3), ["1.1", "1.10", "01.1"], strict=True)]
+    scene.run(table, make_order(BY_ID))
+    assert scene.statuses() == ["accepted"] * 3
+
+
+def test_texts_and_fractions_in_one_key_column_are_refused(scene: Scene) -> None:
+    """One value would be two keys, and two texts."""
+    table = [{**row, "id": key} for row, key in zip(people(2), [12.5, "12.50"], strict=True)]
+    with pytest.raises(ConfigurationError, match=r"values of different types \(text, numbers with a fraction\)"):
+        scene.run(table, make_order(BY_ID))
+    assert not scene.texted()
+
+
 def test_a_key_column_that_changes_its_zone_texts_nobody_again(scene: Scene) -> None:
     """A clock without a zone is another type; a moment is one key in every zone."""
 

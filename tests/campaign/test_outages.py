@@ -19,6 +19,7 @@ import pytest
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.tracked_connection import elapsed, starting_before
+from airflow_provider_uspeedo.api.response.send_answer import FailedTarget, SendAnswer
 from airflow_provider_uspeedo.campaign import sending
 from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
@@ -178,6 +179,21 @@ def test_an_api_that_answers_none_but_probes_is_given_up(scene: Scene) -> None:
         report = run(scene, api, people(500), order(concurrency=1))
         assert isinstance(report.cause, ApiUnavailable)
         assert sorted(size for size in api.sizes() if size > 1) == [8, 9, 10] or report.summary["unknown"] <= 30
+
+
+def test_answers_that_say_nothing_of_most_recipients_are_none(scene: Scene) -> None:
+    """An API that counts segments and names one failure would make everybody unknown, request by request."""
+
+    def send(content: Any) -> SendAnswer:
+        phones = [target.phone for group in content.groups for target in group.targets]
+        if len(phones) == 1:
+            return SendAnswer(0, ("S",), 1)
+        return SendAnswer(0, ("S",), 2 * len(phones), (FailedTarget(phones[0], "", "black list"),))
+
+    report = scene.run_with(send, people(200), order(concurrency=1))
+    assert isinstance(report.cause, ApiUnavailable)
+    assert report.summary["rejected"] == 3
+    assert report.summary["unknown"] < 3 * 10
 
 
 @pytest.mark.parametrize("number", [1, 10])

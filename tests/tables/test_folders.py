@@ -110,6 +110,14 @@ def test_files_that_were_written_for_a_table_say_so_wherever_they_are(store):
         open_table(store.path("copy/a.parquet"))
 
 
+def test_files_of_a_duck_lake_are_known_by_their_names(store):
+    """Its log is in a database; a row that was deleted stays in its file, and another file says so."""
+    store.write("main/due/ducklake-0198f5c1-7e9a-7c2e-9d3f-1a2b3c4d5e6f.parquet", "deleted")
+    for place in ("main/due", "", "main/*/*.parquet", "main/due/ducklake-0198f5c1-7e9a-7c2e-9d3f-1a2b3c4d5e6f.parquet"):
+        with pytest.raises(TableError, match=r"belongs to a DuckLake table.*recipients=duckdb"):
+            open_table(store.path(place))
+
+
 def test_folders_that_only_sound_like_a_log_are_read(store):
     """A column or a date may have such a name."""
     store.write("due/base_20261101/0.parquet", "a")

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.core.keys import number_text
 from airflow_provider_uspeedo.tables import open_table
 from tests.tables.reading import read_keys
 
@@ -89,6 +90,20 @@ INSTANTS = st.datetimes(dt.datetime(1900, 1, 1), dt.datetime(2200, 1, 1), timezo
 def test_equal_numbers_of_two_types_have_one_key_or_two_kinds(value):
     """Integers, floats and decimals of every width and scale."""
     assert assert_same_keys_or_other_kinds(value, NUMBERS) >= 0
+
+
+@given(WHOLE | FRACTIONS)
+@settings(max_examples=40)
+def test_a_text_that_spells_a_number_is_read_as_the_key_of_that_number(value):
+    """As a campaign does that began with numbers: every column's own text, and Python's."""
+    for arrow_type in NUMBERS:
+        array = as_type(value, arrow_type)
+        if array is None or pa.types.is_float16(arrow_type) or pa.types.is_float32(arrow_type):
+            continue
+        (key,) = read_keys(pa.table({"x": array}))
+        cell = array[0].as_py()
+        for spelling in {str(cell), str(cell) if isinstance(cell, float) else f"{Decimal(cell):f}"}:
+            assert number_text(spelling) == key, (arrow_type, spelling)
 
 
 @given(CLOCKS | INSTANTS | st.dates() | st.times() | st.booleans())

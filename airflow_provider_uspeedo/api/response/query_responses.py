@@ -26,10 +26,11 @@ from airflow_provider_uspeedo.errors import CallError, NotSent, Refused
 _MAX_QUOTE = 200
 
 
-def read_query_response(http: HttpResponse, now: datetime) -> Mapping[str, object]:
+def read_query_response(http: HttpResponse, now: datetime, place: str = "") -> Mapping[str, object]:
     """Give the JSON object of a successful response.
 
     :param now: aware; what a ``Retry-After`` date is compared with.
+    :param place: host, port and connection, for messages.
     :raises Refused: the call is wrong or not permitted; repeating it will not help.
     :raises NotSent: the server asks to repeat the call later.
     :raises CallError: no usable response.
@@ -38,16 +39,23 @@ def read_query_response(http: HttpResponse, now: datetime) -> Mapping[str, objec
     code = None if body is None else whole_number(body.get(field_names.RET_CODE))
     if body is not None and code == 0 and http.status < HTTPStatus.BAD_REQUEST:
         return body
-    raise _problem(http, body or {}, code, now)
+    raise _problem(http, body or {}, code, now, place)
 
 
-def _problem(http: HttpResponse, body: Mapping[str, object], code: int | None, now: datetime) -> CallError:
+def _problem(http: HttpResponse, body: Mapping[str, object], code: int | None, now: datetime, place: str) -> CallError:
     explained = explain(code)
     request_id = vendor_request_id(http, body)
     quote = mask_digits(text(body.get(field_names.MESSAGE)))[:_MAX_QUOTE]
     refused = explained.kind in (CodeKind.REFUSED, CodeKind.REFUSED_PHONES)
-    message = f"USpeedo {'refused' if refused else 'did not answer'} the query (HTTP {http.status})."
-    message += "" if code is None else f" RetCode {code}: {explained.meaning}. {explained.advice}"
+    at = f" at {place}" if place else ""
+    if code is None:
+        message = (
+            f"What answered the query{at} (HTTP {http.status}) is not USpeedo: the answer has no RetCode. Is the host "
+            "right, and is there a gateway or a proxy before it?"
+        )
+    else:
+        message = f"USpeedo{at} {'refused' if refused else 'did not answer'} the query (HTTP {http.status})."
+        message += f" RetCode {code}: {explained.meaning}. {explained.advice}".rstrip()
     message += f' The vendor\'s words: "{quote}".' if quote else ""
     message += f" (Request id {request_id}.)" if request_id else ""
     if refused:
