@@ -31,6 +31,9 @@ OLDEST = (3, 35)
 BUSY_SECONDS = 60
 PAGE_BYTES = 16_384
 """Random keys dirty pages all over a large index, and each costs two system calls, whatever its size."""
+CACHE_BYTES = 16 * 2**20
+"""Of pages that a connection keeps. SQLite's own two megabytes are a hundred of these pages: an index over random keys
+has more after some ten thousand recipients, and each look-up would read another one from the file."""
 LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
 TEMPORARY = "MEMORY"
@@ -163,6 +166,7 @@ def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions by itself; see _on_begin
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now; an older one stays as it is
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_BYTES // 1024}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
     cursor.execute(f"PRAGMA temp_store={TEMPORARY}")  # staged rows hold phones, and are gone with the transaction
