@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import repeat
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 import pyarrow as pa
@@ -20,13 +20,18 @@ from airflow_provider_uspeedo.core.arrays import (
     key_cells,
 )
 from airflow_provider_uspeedo.core.keys import KEY_BYTES
+from airflow_provider_uspeedo.core.phone_hashes import PHONE_HASH_BYTES
 from airflow_provider_uspeedo.core.recipients import Recipient
+
+if TYPE_CHECKING:
+    from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 
 _WORD = pa.dictionary(pa.int32(), TEXT)
 """Few different texts, each of which is there once."""
 _WORDS = {"template_id": _WORD, "sender_id": _WORD, "time_zone": _WORD}
 _TYPES = {"row_number": pa.int64(), "key": pa.binary(KEY_BYTES), "phone": TEXT, "params": pa.large_list(TEXT)}
 SCHEMA = pa.schema([(name, (_TYPES | _WORDS).get(name, TEXT)) for name in Recipient._fields])
+_HASHED = SCHEMA.append(pa.field("phone_hash", pa.binary(PHONE_HASH_BYTES)))
 
 
 class Contact(NamedTuple):
@@ -43,7 +48,8 @@ class Contact(NamedTuple):
 class RecipientBatch(Sequence[Recipient]):
     """Recipients in some order; a :class:`Recipient` is made when one is asked for.
 
-    :param batch: the fields of a recipient as columns; see :data:`SCHEMA`. Nothing in it is null.
+    :param batch: the fields of a recipient as columns; see :data:`SCHEMA`. Nothing in it is null. After :meth:`hashed`
+        there is one column more.
     """
 
     __slots__ = ("batch",)
@@ -72,8 +78,10 @@ class RecipientBatch(Sequence[Recipient]):
         """All recipients of the parts, one part after the other."""
         if len(parts) == 1:
             return parts[0]
-        whole = pa.Table.from_batches([part.batch for part in parts], SCHEMA).combine_chunks()
-        return cls(whole.to_batches()[0]) if whole.num_rows else cls.of(())
+        if not any(map(len, parts)):
+            return cls.of(())
+        whole = pa.Table.from_batches([part.batch for part in parts]).combine_chunks()
+        return cls(whole.to_batches()[0])
 
     def column(self, name: str) -> pa.Array:
         """One field of each."""
@@ -86,6 +94,22 @@ class RecipientBatch(Sequence[Recipient]):
     def keys(self) -> list[bytes]:
         """The key of each."""
         return key_cells(self.batch.column("key")).tolist()  # type: ignore[no-any-return]
+
+    def hashed(self, hasher: PhoneHasher) -> RecipientBatch:
+        """The same recipients, each with the hash of its phone, which goes along with it from now on.
+
+        A claim needs the hashes, and so does each mark: making them costs as much as reading the rows does.
+
+        :param hasher: of the one ledger that these recipients are for.
+        """
+        if self.batch.num_columns == len(_HASHED):
+            return self
+        hashes = hasher.of_column(self.column("phone"))
+        return RecipientBatch(pa.RecordBatch.from_arrays([*self.batch.columns, hashes], schema=_HASHED))
+
+    def hashes(self) -> list[bytes]:
+        """The hash of each phone, after :meth:`hashed`."""
+        return key_cells(self.batch.column("phone_hash")).tolist()  # type: ignore[no-any-return]
 
     def last_row(self) -> int:
         """The largest of their row numbers; 0 if there are none."""

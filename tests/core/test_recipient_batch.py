@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch, all_differ
 from airflow_provider_uspeedo.core.recipients import Recipient
 
@@ -53,6 +54,23 @@ def test_a_slice_is_cut_and_joined_like_a_list(people: list[Recipient], first: s
     backwards = np.arange(len(expected))[::-1]
     assert list(part.take(backwards)) == expected[::-1]
     assert part.keys() == [one.key for one in expected]
+
+
+@settings(deadline=None)
+@given(PEOPLE, st.slices(12), st.lists(st.booleans(), min_size=12, max_size=12))
+def test_hashes_of_phones_go_along_with_their_recipients(
+    people: list[Recipient], part: slice, chosen: list[bool]
+) -> None:
+    """Wherever they are cut, chosen and joined; and they are made once."""
+    hasher = PhoneHasher(bytes(32))
+    whole = RecipientBatch.of(people).hashed(hasher)
+    mask = np.array(chosen[: len(people[part])], bool)
+    some = whole[part].only(mask)
+    joined = RecipientBatch.joined([some, whole, some[:0]])
+    for batch in (whole, whole[part], some, joined):
+        assert batch.hashed(PhoneHasher(bytes([1] * 32))) is batch or not len(batch)
+        assert batch.hashed(hasher).hashes() == hasher.of_phones(batch.texts("phone"))
+    assert list(joined) == [*some, *people, *some[:0]]
 
 
 @settings(deadline=None)

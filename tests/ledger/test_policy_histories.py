@@ -7,7 +7,7 @@ A rule is in force for a request if its attempt has it, or the ledger's list has
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,24 +19,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_uspeedo.core.contact_rules import NO_RULES, Cap, ContactRules, Exclusion
+from airflow_provider_uspeedo.core.recipients import Recipient
+from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.contacts import Contacts
 from airflow_provider_uspeedo.ledger.protocol.marking import Marks
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
-from airflow_provider_uspeedo.ledger.store.records import Request
-from tests.ledger.acting import Try, people
+from airflow_provider_uspeedo.ledger.store.records import Request, new_id
+from tests.ledger.acting import Try, key_of, person, resolve
 from tests.ledger.mistakes import planted
-from tests.ledger.test_policy import names_in, suppress
+from tests.ledger.test_policy import names_in, suppress, with_phone_of
 
-NAMES = "abcd"
+NAMES = "abcde"
+SHARED = {"e": "a"}
+"""Who has the phone of another person, and a key of their own."""
 RULES = {"none": NO_RULES, "one": ContactRules(caps=(Cap(1, 7),)), "two": ContactRules(caps=(Cap(2, 30),))}
 STEPS = st.one_of(
     st.tuples(st.just("begin"), st.sampled_from("xy"), st.sampled_from(sorted(RULES)), st.permutations(NAMES)),
     st.tuples(st.just("mark"), st.integers(0, 9), st.sampled_from(["", "a", "b"])),
     st.tuples(st.just("mark"), st.integers(0, 9), st.just("")),
     st.tuples(st.just("answer"), st.integers(0, 9), st.sampled_from(["accepted", "rejected", "unknown", "released"])),
-    st.tuples(st.just("suppress"), st.sampled_from(NAMES), st.booleans()),
+    st.tuples(st.just("suppress"), st.sampled_from("abcd"), st.booleans()),
+    st.tuples(st.just("split"), st.integers(0, 9)),
+    st.tuples(st.just("renew"), st.integers(0, 9)),
+    st.tuples(st.just("resolve"), st.sampled_from("xy"), st.booleans()),
+    st.tuples(st.just("forget"), st.sampled_from("abcd")),
 )
+
+
+def phone_of(name: str) -> str:
+    """The person whose phone it is."""
+    return SHARED.get(name, name)
+
+
+def rows_of(names: Any) -> list[Recipient]:
+    """One row for each name, in order."""
+    return [with_phone_of(phone_of(name), name, row) for row, name in enumerate(names, 1)]
 
 
 @dataclass
@@ -46,13 +64,16 @@ class World:
     ledger: Ledger
     claimed: list[tuple[Try, str, Request]] = field(default_factory=list)
     sent: list[tuple[Try, Request]] = field(default_factory=list)
+    released: list[tuple[Try, str, Request]] = field(default_factory=list)
+    unknown: set[tuple[str, str]] = field(default_factory=set)
     listed: set[str] = field(default_factory=set)
     texts: Counter[str] = field(default_factory=Counter)
     keys: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rules: dict[bytes, str] = field(default_factory=dict)
 
     def begin(self, campaign: str, rules: str, names: Any) -> None:
         one = Try(self.ledger, campaign, rules=RULES[rules])
-        self.claimed += [(one, rules, request) for request in one.claim(people(names), size=3)]
+        self.claimed += [(one, rules, request) for request in one.claim(rows_of(names), size=3)]
 
     def mark(self, which: int, held_back: str) -> None:
         if not self.claimed:
@@ -62,15 +83,28 @@ class World:
         judge = (lambda _now: [Exclusion("not_sent", "hours: night", rows)]) if held_back else None
         marked = one.marked(request, judge)
         for name in sorted(names_in(marked)):
-            assert name not in self.listed, f"{name} is on the list"
+            phone = phone_of(name)
+            assert phone not in self.listed, f"{name} is on the list"
             assert name != held_back, f"{name} is held back"
             for cap in RULES[rules].caps:
-                assert self.texts[name] < cap.texts, f"{name} has had {self.texts[name]} texts"
-            self.texts[name] += 1
+                assert self.texts[phone] < cap.texts, f"{name} has had {self.texts[phone]} texts"
+            self.texts[phone] += 1
             self.keys[one.attempt.campaign_id, name] += 1
             assert self.keys[one.attempt.campaign_id, name] == 1, f"{name} was texted twice by a campaign"
         if len(marked.recipients):
             self.sent.append((one, marked))
+            self.rules[marked.id] = rules
+
+    def split(self, which: int) -> None:
+        if self.claimed:
+            one, rules, request = self.claimed.pop(which % len(self.claimed))
+            self.claimed += [(one, rules, part) for part in one.split(request) if len(part.recipients)]
+
+    def renew(self, which: int) -> None:
+        if self.released:
+            one, rules, request = self.released.pop(which % len(self.released))
+            renewed = self.ledger.renew(one.attempt, request, new_id())
+            self.claimed += [(one, rules, renewed)] if len(renewed.recipients) else []
 
     def answer(self, which: int, how: str) -> None:
         if not self.sent:
@@ -81,13 +115,32 @@ class World:
             one.settle(request)
         elif how == "unknown":
             one.mark_unknown(request)
+            self.unknown.update((one.attempt.campaign_id, name) for name in names)
         elif how == "rejected":
             one.settle(request, *names)
-            self.texts.subtract(names)
+            self.texts.subtract(map(phone_of, names))
         else:
             one.release(request)
-            self.texts.subtract(names)
-            self.keys.subtract((one.attempt.campaign_id, name) for name in names)
+            self.released.append((one, self.rules[request.id], request))
+            self._not_texted((one.attempt.campaign_id, name) for name in names)
+
+    def resolve(self, campaign: str, as_sent: bool) -> None:
+        """A person decides on all that are unknown; whom they call *not sent* may be sent to again."""
+        theirs = {one for one in self.unknown if one[0] == campaign}
+        if theirs:
+            resolve(self.ledger, campaign, as_sent=as_sent, by="Ann", only=[key_of(name) for _, name in theirs])
+        self.unknown -= theirs
+        if not as_sent:
+            self._not_texted(theirs)
+
+    def _not_texted(self, whom: Iterable[tuple[str, str]]) -> None:
+        for campaign, name in whom:
+            self.texts[phone_of(name)] -= 1
+            self.keys[campaign, name] -= 1
+
+    def forget(self, name: str) -> None:
+        """Whatever is blanked, texts count and nobody is texted twice."""
+        LedgerAdmin(self.ledger).forget(person(name, 1).phone)
 
     def suppress(self, name: str, listed: bool) -> None:
         suppress(self.ledger, name, listed=listed)

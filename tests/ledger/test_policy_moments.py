@@ -17,7 +17,7 @@ from airflow_provider_uspeedo.ledger.store.records import utc_now
 from tests.ledger.acting import OpenLedger, Try, key_of, lines_of, people, person, resolve
 from tests.ledger.faults import Pause, in_background
 from tests.ledger.servers import SERVERS
-from tests.ledger.test_policy import ONE_A_WEEK, names_in, suppress
+from tests.ledger.test_policy import ONE_A_WEEK, OVER, names_in, suppress
 
 NINE_A_WEEK = ContactRules(caps=(Cap(9, 7),))
 LOCK = "uspeedo_contacts AS c WHERE c.phone_hash IN"
@@ -106,6 +106,24 @@ def test_who_is_texted_after_being_forgotten_counts_by_the_later_text(two: list[
     last = Try(own, f"{campaign} last", rules=ONE_A_WEEK, vendor=one.vendor)
     last.text(people("a"))
     one.vendor.assert_texted("a")
+
+
+def test_the_one_contact_of_a_phone_counts_by_the_time_that_it_holds(two: list[Ledger], campaign: str) -> None:
+    """A phone with no contact but the request's own is followed all the same, if forgetting left a time there."""
+    own, _ = two
+    one = Try(own, campaign, rules=ONE_A_WEEK)
+    (request,) = one.claim(people("ab"))
+    assert one.mark(request)
+    one.mark_unknown(request)
+    one.end()
+    LedgerAdmin(own).forget(person("a", 1).phone)
+    assert resolve(own, campaign, as_sent=False, by="Ann") == 2
+    again = Try(own, campaign)  # its claim asks no cap
+    (request,) = again.claim(people("ab"))
+    again.rules = ONE_A_WEEK
+    marked = again.marked(request)
+    assert names_in(marked) == {"b"}
+    assert marked.left_out == ((OVER, 1),)
 
 
 @pytest.mark.parametrize("rules", [NO_RULES, NINE_A_WEEK], ids=["no rules", "a cap"])

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 
@@ -141,6 +142,32 @@ def forget(ledger: Ledger) -> None:
 def test_two_campaigns_at_once_never_pass_a_cap(two: list[Ledger], campaign: str, kind: str) -> None:
     """Each person gets exactly one text, by random interleaving of all statements."""
     once_each(two, campaign, range(6 if kind == "sqlite" else 12))
+
+
+@pytest.mark.parametrize("kind", SERVERS, indirect=True)
+def test_a_mark_waits_for_those_of_its_own_phones_alone(two: list[Ledger], campaign: str) -> None:
+    """Also where it has a thousand: a server that reads the whole table for them would lock all of it."""
+    names = [f"p{number}" for number in range(1_500)]
+    first, second, own = (Try(two[0], f"{campaign} {number}", rules=ONCE) for number in range(3))
+    requests = {one: one.claim(people(some)) for one, some in ((first, names), (second, names[:10]), (own, names))}
+    assert [len(each) for each in requests.values()] == [2, 1, 2]
+    contacts = two[0]._contacts
+
+    def locked(connection: Any, request: Any) -> None:
+        two[0].database.dialect.read_by_index(connection)
+        contacts.lock(connection, request.recipients.hashes())
+
+    with two[0].database.engine.begin() as holds:
+        locked(holds, requests[first][0])
+        with two[1].database.engine.begin() as waits:
+            limit = (
+                "LOCAL lock_timeout = '1s'" if waits.dialect.name == "postgresql" else "innodb_lock_wait_timeout = 1"
+            )
+            waits.exec_driver_sql(f"SET {limit}")
+            for others in requests[own][1:]:
+                locked(waits, others)
+            with pytest.raises(sa.exc.OperationalError):
+                locked(waits, requests[second][0])
 
 
 @contextmanager

@@ -107,8 +107,7 @@ class Claims:
         portion = self._without_other_readings(connection, attempt, portion)
         portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable, excluded)
         recorded = any(request.recorded for request in portion.requests)
-        hasher = attempt.hasher() if recorded else None
-        table = self._moves.stage(connection, portion.staged(hasher)) if _has_rows(portion) else None
+        table = self._moves.stage(connection, portion.staged(hashes=recorded)) if _has_rows(portion) else None
         requests: list[Request] = []
         if table is not None:
             ids = [request.id for request in portion.requests]

@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.core.contact_rules import Cap
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.plural import counted
+from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, look_up, portions
 from airflow_provider_uspeedo.ledger.store.expressions import database_now
@@ -66,7 +67,7 @@ class LedgerRules:
 class Contacts:
     """The statements about phones.
 
-    :param staged: the alias ``s`` of the temporary table; its columns ``phone_hash`` and ``phone`` are looked up.
+    :param staged: the alias ``s`` of the temporary table; its column ``phone_hash`` is looked up.
     """
 
     def __init__(self, tables: Tables, staged: Any) -> None:
@@ -80,7 +81,7 @@ class Contacts:
             looked_up(staged, suppressed, suppressed.c.phone_hash == s.phone_hash)
         )
         of_rows = looked_up(staged, c, c.c.phone_hash == s.phone_hash)
-        self._times_of_rows = self._times(of_rows, c, s.row_no, s.phone)
+        self._times_of_rows = self._times(of_rows, c, s.row_no)
         # Most of what a mark finds is itself: claimed, so that it counts for nothing, and need not be followed.
         r = tables.recipients.alias("r")
         not_itself = sa.or_(r.c.request_id != sa.bindparam("itself", type_=HASH), r.c.proven_request_id.is_not(None))
@@ -114,11 +115,13 @@ class Contacts:
         column = self._t.suppressed.c.phone_hash
         return sa.select(column).where(column.in_(hashes))
 
-    def times_of_rows(self, connection: Connection, since: datetime) -> dict[int, Times]:
-        """When the phones of staged rows were texted since that moment, by ``row_no``."""
+    def times_of_rows(self, connection: Connection, recipients: RecipientBatch, since: datetime) -> dict[int, Times]:
+        """When the phones of staged recipients were texted since that moment, by ``row_no``: the place of each."""
         found: dict[int, Times] = {}
-        for row_no, *_, kept, first, second in connection.execute(self._times_of_rows, {"since": since}):
-            found.setdefault(row_no, []).extend({time for time in (kept, first, second) if time is not None})
+        rows = connection.execute(self._times_of_rows, {"since": since}).all()
+        phones = recipients.texts("phone") if rows else []
+        for row_no, *row in rows:
+            found.setdefault(row_no, []).extend(_of_phone(phones[row_no], *row))
         return found
 
     def times(
@@ -136,11 +139,9 @@ class Contacts:
         others = look_up(connection, self._having_others, sorted(phones), campaign_no)
         for some in portions([bytes(phone_hash) for (phone_hash,) in others]):
             rows = connection.execute(self._times_of_hashes, {"hashes": some, "since": since, "itself": itself})
-            for phone_hash, phone, kept, first, second in rows:
+            for phone_hash, *row in rows:
                 digest = bytes(phone_hash)
-                # A key may have got another phone since: then its texts went there. Or its phone is forgotten.
-                times = (kept, first, second) if phone in (phones[digest], "") else (kept,)
-                found.setdefault(digest, []).extend({time for time in times if time is not None})
+                found.setdefault(digest, []).extend(_of_phone(phones[digest], *row))
         return found
 
     def lock(self, connection: Connection, hashes: Iterable[bytes]) -> None:
@@ -149,13 +150,20 @@ class Contacts:
         Of two recipients of a phone one was recorded before the other, and both transactions find that one. On SQLite
         one transaction at a time writes anyway.
         """
-        if connection.dialect.name != "sqlite":
+        if connection.dialect.name == "postgresql":
             look_up(connection, self._locking, sorted(set(hashes)))
+        elif connection.dialect.name != "sqlite":
+            look_up(connection, self._locking_on_mysql, sorted(set(hashes)))
 
     def _locking(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         c = self._contact
         ordered = (c.phone_hash, c.campaign_no, c.key)
         return sa.select(sa.literal_column("1")).where(c.phone_hash.in_(hashes)).order_by(*ordered).with_for_update()
+
+    def _locking_on_mysql(self, hashes: Sequence[Any]) -> sa.Select[Any]:
+        """In the order of the primary key, by which it finds them; a row for each would cost more than its lock."""
+        c = self._contact
+        return sa.select(sa.func.count()).where(c.phone_hash.in_(hashes)).with_for_update()
 
     def _having_others(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         """Those with contacts besides one that a recipient of the campaign has, and that holds no time of its own."""
@@ -169,10 +177,11 @@ class Contacts:
         query = sa.select(c.phone_hash).where(c.phone_hash.in_(hashes)).group_by(c.phone_hash)
         return query.having(sa.not_(sa.and_(*one_of_its_own)))
 
-    def _times(self, source: Any, contact: Any, identity: Any, phone: Any = None, only: Any = None) -> Any:
+    def _times(self, source: Any, contact: Any, identity: Any, only: Any = None) -> Any:
         """Rows with up to three times at which a phone was texted: of a forgotten recipient, and of its two requests.
 
-        :param phone: what the recipient's phone must be; ``None``: it is returned, to be compared.
+        The recipient's phone is between, to be compared; see :func:`_of_phone`.
+
         :param only: a condition on the recipient ``r``.
         """
         r = self._t.recipients.alias("r")
@@ -180,7 +189,7 @@ class Contacts:
         same = sa.and_(r.c.campaign_no == c.campaign_no, r.c.key == c.key)
         # A request that was claimed when its recipient was forgotten goes on; a contact with a time is of one before.
         forgotten = sa.and_(r.c.phone == "", c.sent_at.is_(None))
-        its_own = sa.or_(r.c.phone != "" if phone is None else r.c.phone == phone, forgotten)
+        its_own = sa.or_(r.c.phone != "", forgotten)
         joined = looked_up(source, r, sa.and_(same, its_own, *([] if only is None else [only])), isouter=True)
         kept = sa.case((c.sent_at > since, c.sent_at))
         times = [kept]
@@ -196,8 +205,8 @@ class Contacts:
             if number > 1:
                 counts = (*counts, r.c.proven_request_id != r.c.request_id)
             times.append(sa.case((sa.and_(*counts), q.c.sent_at)))
-        which = (identity,) if phone is not None else (identity, r.c.phone)
-        return sa.select(*which, *times).select_from(joined).where(sa.or_(*(time.is_not(None) for time in times)))
+        there = sa.or_(*(time.is_not(None) for time in times))
+        return sa.select(identity, r.c.phone, *times).select_from(joined).where(there)
 
     # -- recording ----------------------------------------------------------------------------------------------
 
@@ -234,6 +243,16 @@ class Contacts:
         phones = {bytes(row.key): row.phone for row in recipients if row.phone}
         self.record(connection, found.campaign_no, hasher.of_phones(phones.values()), list(phones))
         connection.execute(sa.update(q).where(*here).values(contacts=1))
+
+
+def _of_phone(asked: str, phone: str | None, kept: datetime | None, *times: datetime | None) -> set[datetime]:
+    """The times of a contact that are of texts to that phone.
+
+    :param phone: that its recipient has. A key may have got another one since: then its texts went there.
+    :param kept: of texts before the phone was forgotten.
+    """
+    found = (kept, *times) if phone in (asked, "") else (kept,)
+    return {time for time in found if time is not None}
 
 
 def window(caps: Sequence[Cap], now: datetime) -> datetime:

@@ -161,7 +161,7 @@ class Marks:
         if request.recorded or not found.records_contacts:
             return request
         batch = request.recipients
-        self._contacts.record(connection, attempt.campaign_no, self._hashes(attempt, request), batch.keys())
+        self._contacts.record(connection, attempt.campaign_no, _hashes(attempt, request), batch.keys())
         return replace(request, recorded=True)
 
     def _judged(
@@ -177,12 +177,12 @@ class Marks:
         left_out: dict[int, Why] = {}
         hashes: list[bytes] = []
         if rules.caps:
-            hashes = self._hashes(attempt, request)
+            hashes = _hashes(attempt, request)
             self._dialect.read_by_index(connection)
             self._contacts.lock(connection, hashes)
             found = self._contacts.ledger_rules(connection)  # waiting for the lock may have taken long
         if found.has_list and found.list_version != request.list_version:
-            hashes = hashes or self._hashes(attempt, request)
+            hashes = hashes or _hashes(attempt, request)
             self._dialect.read_by_index(connection)
             suppressed = self._contacts.suppressed(connection, hashes)
             left_out = {at: (Status.SUPPRESSED, SUPPRESSED) for at, one in enumerate(hashes) if one in suppressed}
@@ -214,6 +214,8 @@ class Marks:
         times = self._contacts.times(connection, phones, since, attempt.campaign_no, request.id)
         if self._contacts.unrecorded(connection, since):
             raise ContactsUnrecorded
+        if not times and len(phones) == len(hashes):
+            return  # most requests: no cap is below one text
         going: Counter[bytes] = Counter()
         never_texted = left(rules.caps, [], now)
         numbers = numbers_of(request.recipients.column("row_number"))
@@ -249,5 +251,7 @@ class Marks:
         mask[list(left_out)] = False
         return replace(request, recipients=batch.only(mask), left_out=tuple(sorted(why.items())))
 
-    def _hashes(self, attempt: Attempt, request: Request) -> list[bytes]:
-        return attempt.hasher().of_phones(request.recipients.texts("phone"))
+
+def _hashes(attempt: Attempt, request: Request) -> list[bytes]:
+    """The hash of each recipient's phone; the claim has made them, unless the ledger had no list and no cap then."""
+    return request.recipients.hashed(attempt.hasher()).hashes()

@@ -78,20 +78,27 @@ class Portion:
         """All recipients of the requests, one request after the other."""
         return RecipientBatch.joined([request.recipients for request in self.requests])
 
-    def staged(self, hasher: PhoneHasher | None = None) -> StagedRows:
+    def hashed(self, hasher: PhoneHasher) -> Portion:
+        """The same, with the hashes of the phones in the requests."""
+        requests = [replace(request, recipients=request.recipients.hashed(hasher)) for request in self.requests]
+        return replace(self, requests=requests)
+
+    def staged(self, *, hashes: bool = False) -> StagedRows:
         """All rows by column, as a claim stages them.
 
-        :param hasher: with the hashes of the phones in the requests.
+        :param hashes: with those of the phones in the requests; see :meth:`hashed`.
         """
-        return StagedRows(tuple(self._parts(hasher)))
+        return StagedRows(tuple(self._parts(hashes=hashes)))
 
-    def _parts(self, hasher: PhoneHasher | None) -> Iterator[dict[str, Any]]:
+    def _parts(self, *, hashes: bool) -> Iterator[dict[str, Any]]:
         if self.requests:
             batches = [request.recipients for request in self.requests]
             sizes = [len(request.recipients) for request in self.requests]
             ids = np.repeat(np.frombuffer(b"".join(request.id for request in self.requests), "V16"), sizes)
             columns = {**_recipients(batches), "request_id": column_of_cells(ids.tobytes(), 16)}
-            yield columns if hasher is None else {**columns, "phone_hash": hasher.of_column(columns["phone"])}
+            if hashes:
+                columns["phone_hash"] = pa.concat_arrays([batch.column("phone_hash") for batch in batches])
+            yield columns
         if len(self.known):
             yield _recipients([self.known])
         if len(self.bad_rows):
@@ -104,11 +111,10 @@ def keys_to_look_up(keys: pa.Array) -> StagedRows:
     return StagedRows(({"row_no": column_of_numbers(np.arange(len(keys))), "hash": keys},))
 
 
-def phones_to_look_up(recipients: RecipientBatch, hasher: PhoneHasher) -> StagedRows:
-    """The phones of recipients; ``row_no`` is the place of each, from 0."""
-    phones = recipients.column("phone")
+def phones_to_look_up(recipients: RecipientBatch) -> StagedRows:
+    """The hashes of recipients' phones; ``row_no`` is the place of each, from 0."""
     numbers = column_of_numbers(np.arange(len(recipients)))
-    return StagedRows(({"row_no": numbers, "phone": phones, "phone_hash": hasher.of_column(phones)},))
+    return StagedRows(({"row_no": numbers, "phone_hash": recipients.column("phone_hash")},))
 
 
 def _recipients(batches: Sequence[RecipientBatch]) -> dict[str, Any]:

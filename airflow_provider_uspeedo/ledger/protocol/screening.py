@@ -66,13 +66,15 @@ class Screening:
         if not portion.requests:
             return portion, why
         found = self._contacts.ledger_rules(connection)
+        if found.has_list or rules.caps or found.records_contacts:
+            portion = portion.hashed(attempt.hasher())
         seen = found.list_version
         if excluded.rows is not None:
             if found.has_list:
                 seen = -1  # not looked at again: the marks do
         elif found.has_list or rules.caps:
             recipients = portion.recipients()
-            reasons = self._reasons(connection, attempt.hasher(), recipients, rules, found)
+            reasons = self._reasons(connection, recipients, rules, found)
             places = np.array(sorted(reasons), np.int64)
             of_places = recipients.take(places)
             stay = self._moves.found(connection, attempt, of_places.column("key"), unavailable)
@@ -97,21 +99,19 @@ class Screening:
         found = self._contacts.ledger_rules(connection)
         if not (found.has_list or rules.caps):
             return {}
-        return self._reasons(connection, hasher, recipients, rules, found)
+        return self._reasons(connection, recipients.hashed(hasher), rules, found)
 
     def _reasons(
-        self,
-        connection: Connection,
-        hasher: PhoneHasher,
-        recipients: RecipientBatch,
-        rules: ContactRules,
-        found: LedgerRules,
+        self, connection: Connection, recipients: RecipientBatch, rules: ContactRules, found: LedgerRules
     ) -> dict[int, str]:
-        """The places of recipients that may not be texted, and why."""
-        table = self._moves.stage(connection, phones_to_look_up(recipients, hasher))
+        """The places of recipients that may not be texted, and why.
+
+        :param recipients: with the hashes of their phones.
+        """
+        table = self._moves.stage(connection, phones_to_look_up(recipients))
         reasons: dict[int, str] = {}
         if rules.caps:
-            times = self._contacts.times_of_rows(connection, window(rules.caps, found.now))
+            times = self._contacts.times_of_rows(connection, recipients, window(rules.caps, found.now))
             judged = {place: left(rules.caps, of_phone, found.now) for place, of_phone in times.items()}
             reasons = {place: reason for place, (free, reason) in judged.items() if not free}
         if found.has_list:

@@ -251,6 +251,9 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor.execute("SHOW VARIABLES LIKE 'idle_transaction_timeout'")
     if cursor.fetchone():  # of MariaDB: an attempt that froze in a transaction would keep all others waiting
         cursor.execute("SET SESSION idle_transaction_timeout = 120")
+    cursor.execute("SHOW VARIABLES LIKE 'in_predicate_conversion_threshold'")
+    if cursor.fetchone():  # of MariaDB: a thousand keys would become a table, whose order rows are found in
+        cursor.execute("SET SESSION in_predicate_conversion_threshold = 0")
     cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
     (written,) = cursor.fetchone()
     cursor.close()
