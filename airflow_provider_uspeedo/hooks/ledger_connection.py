@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.hooks import airflow_environment
-from airflow_provider_uspeedo.hooks.driver_arguments import refuse_wrong_arguments, refuse_wrong_port, refused_argument
+from airflow_provider_uspeedo.hooks.driver_arguments import (
+    refuse_wrong_arguments,
+    refuse_wrong_host,
+    refuse_wrong_port,
+    refused_argument,
+)
 from airflow_provider_uspeedo.hooks.ledger_url import sqlite_url, url_of
 
 if TYPE_CHECKING:
@@ -53,6 +58,7 @@ def open_ledger_engine(results_conn_id: str | None, *, max_connect_seconds: int 
     if url.get_backend_name() == "sqlite":
         refuse_file_on_many_machines(results_conn_id)
     else:
+        refuse_wrong_host(url.host, results_conn_id)
         refuse_wrong_port(url.port, results_conn_id)
         refuse_wrong_arguments(url.get_backend_name(), arguments, results_conn_id)
         if max_connect_seconds is not None:
@@ -184,10 +190,16 @@ def _connection(conn_id: str) -> Any:
 
 def unknown_connection(argument: str, conn_id: str) -> ConfigurationError:
     """The error for an argument that names a connection which is not there."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if variable in os.environ:
+        return ConfigurationError(
+            f"Airflow cannot read connection {conn_id!r}, which {argument} names, from the environment variable "
+            f"{variable}: write it as a JSON object whose extra is an object, too, or as a URI."
+        )
     return ConfigurationError(
         f"Airflow knows no connection {conn_id!r} here. {argument} names it: correct the name, or create the "
         "connection where this runs (in Airflow's own database, with the same AIRFLOW_HOME, in its secrets backend, or "
-        f"in the environment variable AIRFLOW_CONN_{conn_id.upper()})."
+        f"in the environment variable {variable})."
     )
 
 

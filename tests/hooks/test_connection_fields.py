@@ -16,6 +16,7 @@ from airflow_provider_uspeedo.hooks import ledger_connection as ledgers
 from airflow_provider_uspeedo.hooks import ledger_url
 from airflow_provider_uspeedo.hooks.ledger_connection import open_ledger
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
+from tests.ledger.servers import refuse_or_skip, server_url
 
 SECRET = "canary-secret-5c0ffee"
 Connect = Callable[..., str]
@@ -50,6 +51,10 @@ def refusal(conn_id: str) -> str:
         ("postgres", {"extra": {"application": SECRET}}, "'application'"),
         ("postgres", {"extra": {"client_encoding": "latin1"}}, "'client_encoding'"),
         ("postgres", {"extra": {"client_encoding": "SQL_ASCII"}}, "'client_encoding'"),
+        ("postgres", {"extra": {"service": SECRET}}, "'service'"),
+        ("postgres", {"extra": {"hostaddr": SECRET}}, "'hostaddr'"),
+        ("postgres", {"extra": {"cursor_factory": "RealDictCursor"}}, "'cursor_factory'"),
+        ("postgres", {"host": "/no/such/folder"}, "Host"),
         ("postgres", {"port": 65_536}, "Port"),
         ("postgres", {"port": -1}, "Port"),
         ("mysql", {"extra": {"charset": "utf8"}}, "'charset'"),
@@ -58,6 +63,9 @@ def refusal(conn_id: str) -> str:
         ("mysql", {"extra": {"ssl": '{"ca": "/no/ca.pem"}'}}, "'ca'"),
         ("mysql", {"extra": {"ssl_key": "/no/key.pem"}}, "'ssl_key'"),
         ("mysql", {"extra": {"application": SECRET}}, "'application'"),
+        ("mysql", {"extra": {"cursorclass": "DictCursor"}}, "'cursorclass'"),
+        ("mysql", {"extra": {"use_unicode": False}}, "'use_unicode'"),
+        ("mysql", {"extra": {"unix_socket": "/no/such/folder/mysqld.sock"}}, "'unix_socket'"),
         ("mysql", {"port": 70_000}, "Port"),
     ],
 )
@@ -89,6 +97,29 @@ def test_an_unknown_ledger_connection_is_named_with_its_argument() -> None:
     """Airflow's own error would be retried, and names no argument."""
     with pytest.raises(ConfigurationError, match=r"no connection 'nowhere' here\. results_conn_id names it"):
         open_ledger("nowhere", "uspeedo_results")
+
+
+def test_a_ledger_connection_that_cannot_be_read_is_told_from_one_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Airflow says of both that they were not found."""
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres", "extra": [1]}')
+    with pytest.raises(
+        ConfigurationError, match=r"cannot read connection 'lake', which results_conn_id names, from the"
+    ):
+        open_ledger("lake", "uspeedo_results")
+
+
+@pytest.mark.database
+@pytest.mark.parametrize(("name", "value"), [("collation", "bogus"), ("sql_mode", "BOGUS"), ("init_command", "SET x")])
+def test_an_extra_that_the_server_refuses_is_named(connect: Connect, name: str, value: str) -> None:
+    """By the code of its error, which names nothing."""
+    refuse_or_skip("mysql")
+    url = server_url("mysql")
+    fields = {"host": url.host, "port": url.port, "schema": url.database, "login": url.username}
+    extra = {name: value, "client": "pymysql"}
+    said = refusal(connect("lake", conn_type="mysql", password=url.password or "", **fields, extra=extra))
+    assert f"the server refuses its extra {name!r}" in said
 
 
 def test_an_unknown_vendor_connection_is_named_with_its_argument() -> None:
