@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from itertools import cycle
@@ -18,7 +19,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import Answer
 from tests.ledger.acting import OpenLedger, Try, people
-from tests.ledger.servers import SERVERS, administrator, plain_connection
+from tests.ledger.servers import KINDS, SERVERS, administrator, plain_connection
 
 RAISED = {
     "postgresql": "DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{}'; END $$",
@@ -74,6 +75,30 @@ def test_an_answer_is_recorded_after_any_failure(open_ledger: OpenLedger, campai
         with failing(ledger, kind, code, 2) as sessions:
             assert verb(ledger, one.attempt, request.id), code
         assert len(set(sessions[:3])) == (1 if code in CONTENTION else 3), code
+
+
+@pytest.mark.parametrize("kind", KINDS, indirect=True)
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_answer_is_recorded_after_errors_that_no_driver_has_translated(
+    open_ledger: OpenLedger, campaign: str, verb: str
+) -> None:
+    """A socket's own error, and those of SQLAlchemy about a connection that is gone."""
+    ledger = open_ledger()
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("abc"))
+    assert one.mark(request)
+    errors: list[Exception] = [
+        ConnectionResetError(104, "reset"), ssl.SSLEOFError(8, "eof"), EOFError(), sa.exc.ResourceClosedError("closed"),
+        sa.exc.PendingRollbackError("rolled back"),
+    ]  # fmt: skip
+
+    def raise_it(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "UPDATE uspeedo_requests" in statement.replace("`", "") and errors:
+            raise errors.pop()
+
+    event.listen(ledger.database.engine, "before_cursor_execute", raise_it)
+    assert VERBS[verb](ledger, one.attempt, request.id)
+    assert not errors
 
 
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)
