@@ -10,10 +10,10 @@ HIDDEN = "****"
 
 _PHONE = re.compile(r"\((\d{1,4})\)(\d+)")
 _BETWEEN = (
-    r"[\s\-./()\[\]\u00ad\u00b7\u2010-\u2015\u2022\u2212\u30fb\u30fc\ufe58\ufe63\uff08\uff09\uff0d-\uff0f\uff3b\uff3d"
-    r"\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+    r"(?:%20|&nbsp;|[\s\-./()\[\]~|'\u00ad\u00b7\u2010-\u2015\u2022\u2212\u30fb\u30fc\ufe58\ufe63\uff08\uff09\uff0d-\uff0f\uff3b\uff3d"
+    r"\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff])"
 )
-"""Spaces, dashes, dots, brackets and slashes of every width, and what is invisible."""
+"""Spaces, dashes, dots, brackets and slashes of every width, what is invisible, and signs that stand between digits."""
 _RUN = re.compile(rf"[+(\uff0b\uff08]?\d(?:(?:{_BETWEEN}{{0,4}}|[,_\uff0c\uff3f])\d){{4,}}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = re.compile(
