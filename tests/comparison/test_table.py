@@ -33,6 +33,12 @@ def test_the_tables_are_of_the_versions_that_are_pinned():
     assert measured.keys() == {tool.distribution for tool in TOOLS[1:]}
 
 
+def test_every_run_of_this_package_that_ended_says_its_counts():
+    """As it logs or raises them, so that the page can quote it."""
+    runs = [run for plays in RESULTS["outcomes"]["this package"].values() for one in plays for run in one["runs"]]
+    assert [run for run in runs if run["code"] in (0, 1) and not re.search(r"Of [\d,]+ rows: \d", run["words"])] == []
+
+
 def test_the_page_shows_the_results():
     """The tables, with the tools and scenes as they are set up now, are made from the committed results."""
     assert page.tables(RESULTS) in page.PAGE.read_text(encoding="utf-8")

@@ -95,9 +95,13 @@ def reported(output: str) -> int | None:
 
 
 def of_airflow(output: str) -> tuple[int | None, str]:
-    """The counts, which it logs when all went well and raises otherwise; the rest of its message names a page."""
+    """The counts, which it raises when something went wrong, and logs, a line for each; the rest names a page."""
     raised = re.search(r"^(Airflow\w+) (?:(.*?) )??Of [\d,]+ rows", output, re.MULTILINE)
     counts = re.findall(r"Of [\d,]+ rows: [^;]+", output)
+    if raised is None:
+        rows = re.findall(r"Of ([\d,]+) rows \(", output)
+        found = re.findall(r"\] +([\d,]+)  ([a-z_]+)(?= |$)", output, re.MULTILINE)
+        counts = [f"Of {rows[-1]} rows: {', '.join(map(' '.join, found))}"] if rows else []
     lead = f"{raised[1]}: {raised[2]} " if raised else ""
     return reported(output), f"{lead}{counts[-1]}" if counts else ""
 
