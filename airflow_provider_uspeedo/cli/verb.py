@@ -18,7 +18,8 @@ def _choose(context: click.Context, option: click.Parameter, value: Any) -> None
         context.obj = replace(context.obj, **{str(option.name): value})
 
 
-def _also_after(name: str, *, is_flag: bool = False) -> click.Option:
+def _also_after(name: str, *, is_flag: bool | None = None) -> click.Option:
+    # Not False: some versions of click take an option that says so for one whose value may be left out.
     return click.Option([name], hidden=True, expose_value=False, callback=_choose, is_flag=is_flag)
 
 

@@ -203,3 +203,12 @@ def test_the_options_of_the_command_may_stand_after_the_verb(warehouse, verb):
     assert Command()(*verb, "--conn-id", "warehouse") == expected
     assert Command()(verb[0], "--results-table=uspeedo_results", "--conn-id=warehouse", *verb[1:]) == expected
     assert Command("--conn-id", "elsewhere")(*verb, "--debug", "--conn-id=warehouse") == expected
+
+
+@pytest.mark.parametrize("option", ["--conn-id", "--results-table"])
+@pytest.mark.parametrize("words", [["list"], ["prune", "--older-than", "90d"], ["suppress", "list"]], ids=" ".join)
+def test_an_option_without_its_value_is_refused(words, option):
+    """The command would go on with another ledger than the one that was to be named."""
+    said = Command()(*words, option)
+    assert said.code == 2
+    assert f"Option '{option}' requires an argument" in said.err

@@ -64,7 +64,6 @@ class DatabaseErrors:
     def is_any(self, error: BaseException) -> bool:
         """True of every failure of the database, and of its connection where Python's own error says so."""
         return isinstance(error, exc.DBAPIError | exc.TimeoutError | exc.InvalidRequestError | OSError | EOFError)
-        return isinstance(error, exc.DBAPIError | exc.TimeoutError | exc.InvalidRequestError | OSError | EOFError)
 
     def summary(self, error: exc.SQLAlchemyError) -> str:
         """The failure's class, code and meaning; never the statement, its values, or the driver's own text."""
