@@ -20,6 +20,7 @@ from airflow_provider_uspeedo.errors import (
     LedgerUnavailable,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import text_or_none
 from airflow_provider_uspeedo.operators.hidden_rows import references
 from airflow_provider_uspeedo.operators.lineage import (
@@ -56,6 +57,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
 
     template_fields: Sequence[str] = ("campaign_id", "path", "phones", "results_conn_id", "results_table")
     ui_color = "#d5e8f0"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
