@@ -30,7 +30,8 @@ from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import NOTSET, switch, text_or_none
-from airflow_provider_uspeedo.operators.campaign_arguments import config_of
+from airflow_provider_uspeedo.operators.beginning import name_of_table
+from airflow_provider_uspeedo.operators.campaign_arguments import config_of, slice_of
 from airflow_provider_uspeedo.operators.campaign_run import CampaignRun
 from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.hidden_values import HidesValues
@@ -297,7 +298,8 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
             context["map_index_template"] = "{{ task.slice }}"
         query = query_of(self)
         self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
-        run.open(self._location, text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
+        table = name_of_table(self.recipients, None if query is None else self.sql_conn_id)
+        run.open(self._location, text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name, table)
 
         def read_table() -> Any:
             return HiddenRows.unwrap(self.recipients) if query is None else run.read(query, str(self.sql_conn_id))
@@ -387,7 +389,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
         """The table, if it has a path, or those of the query."""
         if sql := self.lineage_sql():
             return tables_of_query(sql, str(self.sql_conn_id), hook_params_of(self), self._rows)
-        is_whole = arguments.slice_of(self.slice) is None
+        is_whole = slice_of(self.slice) is None
         table = dataset_of_path(HiddenRows.unwrap(self.recipients), self._rows, whole=is_whole)
         return (table,) if table else ()
 
@@ -399,7 +401,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
 
     def lineage_sql(self) -> str | None:
         """The query, without its parameters."""
-        return arguments.text_or_none(self.sql)
+        return text_or_none(self.sql)
 
     def on_kill(self) -> None:
         """Stops before the next request; requests in flight are settled as their answers come in."""
