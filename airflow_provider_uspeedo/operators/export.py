@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -96,9 +97,10 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
-        """The results relation."""
+        """The results relation, which has those of other campaigns, too."""
         rows = self._done.rows if self._done else None
-        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), rows),)
+        results = dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), rows)
+        return (replace(results, whole=False),)
 
     def lineage_outputs(self) -> Sequence[LineageDataset]:
         """The file."""

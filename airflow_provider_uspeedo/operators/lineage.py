@@ -116,6 +116,7 @@ def tables_of_query(
 
         connection: Any = BaseHook.get_connection(sql_conn_id)
         hook = connection.get_hook(hook_params=dict(hook_params or {}))
+        hook.log_sql = False  # it may ask for the schema
         # The parser knows no placeholders of drivers.
         plain = _PLACEHOLDER.sub("NULL", sql).replace("%%", "%")
         found = get_openlineage_facets_with_sql(hook, plain, sql_conn_id, None, use_connection=False)

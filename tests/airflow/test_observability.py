@@ -164,6 +164,7 @@ def test_lineage_of_an_export_leads_from_the_results_to_the_file(
     facts = operator.get_openlineage_facets_on_complete(None)
     (read,), (written,) = facts.inputs, facts.outputs
     assert (read.namespace, read.name) == ("file", f"{ledger}/uspeedo_results")
+    assert [(name, facet.rowCount) for name, facet in read.inputFacets.items()] == [("inputStatistics", 3)]
     assert (written.namespace, written.name) == ("file", str(path))
     assert written.outputFacets["outputStatistics"].rowCount == 3
     assert written.outputFacets["outputStatistics"].size == path.stat().st_size
