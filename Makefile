@@ -124,7 +124,9 @@ dist: .venv-release/.ready ## Build the wheel and the source archive into dist/,
 	mkdir -p build
 	$(UV) pip compile --quiet --no-header --universal --no-annotate --generate-hashes --no-emit-index-url --python-version 3.11 \
 		--constraint constraints/airflow-3.3.txt --output-file build/needed.txt pyproject.toml
-	.venv-release/bin/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml \
+	version=$$(.venv-release/bin/python -m hatchling version) && \
+		sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >build/pyproject.toml
+	.venv-release/bin/cyclonedx-py requirements --output-reproducible --pyproject build/pyproject.toml \
 		--output-file dist/airflow-provider-uspeedo.cdx.json build/needed.txt
 
 ci: ## Run everything that must pass

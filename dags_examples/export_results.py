@@ -26,7 +26,13 @@ with DAG(
     params={
         "table": Param("s3://lake/due/", type="string", minLength=1, title="Table"),
         "campaign": Param("due invoices", type="string", minLength=1, title="Campaign"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
+        "ledger": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the ledger",
+            description_md="Empty: the setting `[uspeedo] results_conn_id`, then a file on this machine.",
+        ),
         "file": Param("s3://lake/sms/due.parquet", type="string", pattern=r"\.parquet$", title="File of the results"),
     },
     doc_md=__doc__,
@@ -43,7 +49,7 @@ with DAG(
         param_columns=["name", "amount"],
         user_id_column="customer",
         campaign_id=CAMPAIGN,
-        results_conn_id="uspeedo_results",
+        results_conn_id="{{ params.ledger }}",
         retries=2,
         retry_delay=timedelta(minutes=10),
     )
@@ -54,7 +60,7 @@ with DAG(
         path="{{ params.file }}",
         # The same phone has the same hash in every export of this ledger.
         phones="hashed",
-        results_conn_id="uspeedo_results",
+        results_conn_id="{{ params.ledger }}",
         retries=2,
         retry_delay=timedelta(minutes=10),
         # Also after a campaign that failed: the file says which rows were not sent, and why.

@@ -20,7 +20,6 @@ on_call = USpeedoNotifier(
     template_id="UTA_REMINDER",
     # One text for each variable of the template. An exception may quote anything: it is better not sent.
     template_params=["{{ dag.dag_id }}", "{{ ti.task_id }}, try {{ ti.try_number }}"],
-    results_conn_id="uspeedo_results",
 )
 
 with DAG(
@@ -32,7 +31,7 @@ with DAG(
     default_args={"on_failure_callback": on_call},
     params={
         "table": Param("s3://lake/due/", type="string", minLength=1, title="Table"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
     },
     doc_md=__doc__,
     tags=["example", "uspeedo"],
@@ -43,7 +42,6 @@ with DAG(
         template_id="{{ params.template_id }}",
         param_columns=["name", "amount"],
         campaign_id="due invoices {{ run_id }}",
-        results_conn_id="uspeedo_results",
         retries=2,
         retry_delay=timedelta(minutes=10),
     )

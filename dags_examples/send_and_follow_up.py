@@ -40,7 +40,13 @@ with DAG(
             description_md="Path or URI of the people: it must stay as it is until all of it is sent.",
         ),
         "campaign": Param("invoices of November", type="string", minLength=1, title="Campaign"),
-        "template_id": Param("UTA20212831C85C", type="string", minLength=1, title="Template"),
+        "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
+        "ledger": Param(
+            None,
+            type=["null", "string"],
+            title="Connection of the ledger",
+            description_md="Empty: the setting `[uspeedo] results_conn_id`, then a file on this machine.",
+        ),
         "first_after": Param(300, type="integer", minimum=0, title="Seconds until receipts are first asked for"),
     },
     doc_md=__doc__,
@@ -49,7 +55,7 @@ with DAG(
     # [START howto_operator_send_and_follow_up]
     # The default campaign_id contains the task's id: send_again would be another campaign, and text everybody again.
     CAMPAIGN = "{{ params.campaign }}"
-    LEDGER = "uspeedo_results"
+    LEDGER = "{{ params.ledger }}"
     texts: dict[str, Any] = {
         "recipients": "{{ params.table }}",
         "template_id": "{{ params.template_id }}",

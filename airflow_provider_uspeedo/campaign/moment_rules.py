@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
+from airflow_provider_uspeedo.core.attempt_log import wrapped
 from airflow_provider_uspeedo.core.bad_rows import BadRows
 from airflow_provider_uspeedo.core.contact_rules import ContactRules, Exclusion
 from airflow_provider_uspeedo.core.exit_policy import utc_text
@@ -141,7 +142,7 @@ class MomentRules:
     def warn(self, *, waiting: bool = False) -> None:
         """Logs :meth:`remarks`, once the table has been read."""
         for remark in self.remarks(waiting=waiting):
-            log.warning("%s", remark)
+            log.warning("%s", wrapped(remark))
 
     def _held(self, recipients: RecipientBatch, moment: datetime) -> list[tuple[Ruling, np.ndarray[Any, Any]]]:
         """The places of those who may not be sent to, by reason."""

@@ -28,6 +28,7 @@ from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker, Tu
 from airflow_provider_uspeedo.campaign.guards import Guards
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
+from airflow_provider_uspeedo.core.attempt_log import wrapped
 from airflow_provider_uspeedo.core.chunks import by_template_and_sender
 from airflow_provider_uspeedo.core.contact_rules import NO_RULES, ContactRules, Exclusion
 from airflow_provider_uspeedo.core.plural import counted
@@ -116,7 +117,7 @@ class Sender:
             for retry in retry_not_sent(self._stop_signal.event, backoff=self._backoff):
                 with retry:
                     if retry.retry_state.attempt_number > 1:
-                        log.info("Retrying to send to %d recipients.", len(request.recipients))
+                        log.info("Retrying to send to %s.", counted(len(request.recipients), "recipient"))
                         request = self._ledger.renew(self._attempt, request, new_id())
                         if not request.recipients:
                             return rest
@@ -253,14 +254,15 @@ class Sender:
 
     def _release(self, request: Request, error: USpeedoError) -> None:
         ret_code, vendor_request_id = _facts(error)
-        log.warning("%d recipients were not sent to: %s", len(request.recipients), error)
+        log.warning("%s", wrapped(f"{counted(len(request.recipients), 'recipient')} not sent to: {error}"))
         self._ledger.release(
             self._attempt, request.id, ret_code=ret_code, vendor_request_id=vendor_request_id, reason=str(error)
         )
 
     def _mark_unknown(self, request: Request, error: OutcomeUnknown) -> None:
         ret_code, vendor_request_id = _facts(error)
-        log.warning("%d recipients are unknown, the request may have been accepted: %s", len(request.recipients), error)
+        many = counted(len(request.recipients), "recipient")
+        log.warning("%s", wrapped(f"{many} unknown, the request may have been accepted: {error}"))
         self._ledger.mark_unknown(
             self._attempt, request.id, ret_code=ret_code, vendor_request_id=vendor_request_id, reason=str(error)
         )

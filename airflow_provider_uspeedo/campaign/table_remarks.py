@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from airflow_provider_uspeedo.core.arrays import column_of_texts, numbers_of
+from airflow_provider_uspeedo.core.attempt_log import wrapped
 from airflow_provider_uspeedo.core.columns import Columns
 from airflow_provider_uspeedo.core.countries import countries_of, describe_countries
 from airflow_provider_uspeedo.core.phones import PhoneReader
@@ -81,32 +82,30 @@ class TableRemarks:
         """
         if not self._began:
             self._began = True
-            log.info("Recipients by country, so far: %s.", describe_countries(self.countries) or "none")
+            log.info("%s", wrapped(f"Recipients by country, so far: {describe_countries(self.countries) or 'none'}."))
         self._warn_of_region()
         total = sum(self.missing.values())
         if total > self._reported and (last or not self._reported):
             self._reported = total
             counts = ", ".join(f"{name}: {counted(count, 'row')}" for name, count in self.missing.most_common())
-            log.warning(
-                "Missing values were made text and are sent as they are, such as 'nan' or 'None'%s: %s. Keep them null "
-                "where the table is made: then these rows are invalid, or leave them out.",
-                "" if last else " (as far as the table was read)",
-                counts,
+            so_far = "" if last else " (as far as the table was read)"
+            said = (
+                f"Missing values were made text and are sent as they are, such as 'nan' or 'None'{so_far}: {counts}. "
+                "Keep them null where the table is made: then these rows are invalid, or leave them out."
             )
+            log.warning("%s", wrapped(said))
 
     def _warn_of_region(self) -> None:
         phones = self._phones
         if self._doubted or phones.not_valid_there * 2 <= phones.bare_numbers:
             return
         self._doubted = True
-        log.warning(
-            "%s of the %s without a country code read so far in column %r are not valid in default_region=%r. Check "
-            "the region; if they have their country codes and lost the +, set bare_digits='international'.",
-            f"{phones.not_valid_there:,}",
-            counted(phones.bare_numbers, "number"),
-            self._columns.phone,
-            phones.default_region,
+        said = (
+            f"{phones.not_valid_there:,} of the {counted(phones.bare_numbers, 'number')} without a country code read "
+            f"so far in column {self._columns.phone!r} are not valid in default_region={phones.default_region!r}. "
+            "Check the region; if they have their country codes and lost the +, set bare_digits='international'."
         )
+        log.warning("%s", wrapped(said))
 
 
 def _missing(texts: pa.Array) -> pa.Array:

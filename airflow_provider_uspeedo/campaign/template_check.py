@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from airflow_provider_uspeedo.api.response.codes import is_out_of_order, may_not_ask
 from airflow_provider_uspeedo.api.response.templates import Template
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
+from airflow_provider_uspeedo.core.attempt_log import wrapped
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.template_text import TemplateText
 from airflow_provider_uspeedo.errors import ApiUnavailable, CallError, ConfigurationError, NotSent, Refused
@@ -50,7 +51,7 @@ def check_templates(
             raise ApiUnavailable(
                 f"USpeedo could not be asked for the templates, so nothing was sent: {error}"
             ) from None
-        log.warning("The templates could not be checked before sending: %s", error)
+        log.warning("%s", wrapped(f"The templates could not be checked before sending: {error}"))
         return dict.fromkeys(ids)
     for template in templates:
         _check(template, config)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -107,6 +108,15 @@ def shortened(line: str) -> str:
     """
     line = " ".join(line.splitlines())
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 4]} ..."
+
+
+def wrapped(text: str) -> str:
+    """The text in lines of the width of a screen; what has no space in it, such as a path, is not cut.
+
+    >>> max(map(len, wrapped("long " * 100).splitlines()))
+    119
+    """
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _labelled(label: str, text: str, end: str = "") -> str:

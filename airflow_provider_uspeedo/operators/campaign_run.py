@@ -42,11 +42,15 @@ class CampaignRun:
         """The queries that were run so far."""
         self._say = say
         self._location: LedgerLocation | None = None
+        self._table_name = ""
         self._running: Future[Report] | None = None
 
-    def open(self, location: LedgerLocation, uspeedo_conn_id: str) -> None:
-        """Opens the ledger, then the client."""
-        self._location = location
+    def open(self, location: LedgerLocation, uspeedo_conn_id: str, table_name: str) -> None:
+        """Opens the ledger, then the client.
+
+        :param table_name: how to name the table if it cannot be opened.
+        """
+        self._location, self._table_name = location, table_name
         self.ledger = location.open_ledger()
         self.hook = USpeedoHook(uspeedo_conn_id)
 
@@ -80,7 +84,7 @@ class CampaignRun:
         """Reads the table and the ledger; sends and writes nothing."""
         from airflow_provider_uspeedo.campaign.dry_run import dry_run
 
-        return dry_run(config, self._prepare(config, read_table(), planning=True), self.ledger)
+        return dry_run(config, self._prepare(config, read_table, planning=True), self.ledger)
 
     def send(self, config: CampaignConfig, read_table: Callable[[], Any], tags: Mapping[str, str]) -> Report:
         """Runs the campaign in its own thread: on Airflow 2 a termination is raised in the main thread.
@@ -91,7 +95,7 @@ class CampaignRun:
         from airflow_provider_uspeedo.campaign.process_settings import process_settings
 
         with process_settings():
-            reading = self._prepare(config, read_table())
+            reading = self._prepare(config, read_table)
             self.ledger.prepare()
             send = observed(self.hook.client.send_written, tags)
             timeout = self.hook.config.timeout
@@ -101,14 +105,21 @@ class CampaignRun:
             threads.shutdown(wait=False)
             return result_of(self._running, self.stop_signal)
 
-    def _prepare(self, config: CampaignConfig, table: Any, *, planning: bool = False) -> TableReader:
+    def _prepare(
+        self, config: CampaignConfig, read_table: Callable[[], Any], *, planning: bool = False
+    ) -> TableReader:
         """The table, checked by all that is decided before the first message."""
         from airflow_provider_uspeedo.campaign.preflight import prepare
         from airflow_provider_uspeedo.campaign.survey import Account
 
         account = Account(self.hook.config.access_key_secret, self.hook.config.account_id)
         templates = _templates_of(self.hook)
-        reading = prepare(config, table, templates, ledger=self.ledger, account=account, planning=planning)
+        try:
+            table = read_table()
+            reading = prepare(config, table, templates, ledger=self.ledger, account=account, planning=planning)
+        except Exception:  # also of what is refused one wants to know what it was
+            self._say(beginning(config, self._table_name, self.ledger, self._location, self.hook).lines())
+            raise
         self._say(beginning(config, reading, self.ledger, self._location, self.hook).lines())
         return reading
 

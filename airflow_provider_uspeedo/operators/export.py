@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, BaseOperator
@@ -20,6 +21,7 @@ from airflow_provider_uspeedo.errors import (
     LedgerUnavailable,
 )
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import text_or_none
 from airflow_provider_uspeedo.operators.hidden_rows import references
 from airflow_provider_uspeedo.operators.lineage import (
@@ -56,6 +58,7 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
 
     template_fields: Sequence[str] = ("campaign_id", "path", "phones", "results_conn_id", "results_table")
     ui_color = "#d5e8f0"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
@@ -94,9 +97,10 @@ class ExportSMSResultsOperator(TextRendering, ReportsLineage, BaseOperator):
             raise AirflowException(f"{log_unexpected(self.log, error)} {what_to_do('unforeseen')}") from None
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
-        """The results relation."""
+        """The results relation, which has those of other campaigns, too."""
         rows = self._done.rows if self._done else None
-        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), rows),)
+        results = dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), rows)
+        return (replace(results, whole=False),)
 
     def lineage_outputs(self) -> Sequence[LineageDataset]:
         """The file."""

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is reported to OpenLineage: which table was read, which relation or file was written, and how many rows.
 
-Airflow asks for it only where its OpenLineage provider is installed. A query is reported as SQL, as by Airflow's own
-operators; rows by value have no name.
+Airflow asks for it only where its OpenLineage provider is installed. A query is reported as by Airflow's own operators:
+its SQL, and the tables in it; rows by value have no name.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
 
 log = logging.getLogger(__name__)
+_PLACEHOLDER = re.compile(r"(?<!%)%(\(\w+\))?s")
 DEFAULT_PORTS = {"postgres": 5432, "mysql": 3306}
 
 
@@ -27,12 +30,14 @@ class LineageDataset:
 
     :param rows: how many were read or written; ``None``: not known.
     :param size: bytes; ``None``: not known.
+    :param whole: the rows are all that it has.
     """
 
     namespace: str
     name: str
     rows: int | None = None
     size: int | None = None
+    whole: bool = True
 
 
 class ReportsLineage:
@@ -78,7 +83,9 @@ class ReportsLineage:
         )
 
 
-def dataset_of_path(path: object, rows: int | None = None, size: int | None = None) -> LineageDataset | None:
+def dataset_of_path(
+    path: object, rows: int | None = None, size: int | None = None, *, whole: bool = True
+) -> LineageDataset | None:
     """The dataset of a path or URI of a table; ``None`` for a table that has none.
 
     Also for rows that a template turned into text: that holds phones. The task itself refuses it.
@@ -88,9 +95,37 @@ def dataset_of_path(path: object, rows: int | None = None, size: int | None = No
         return None
     uri = urlsplit(without_secrets(text))
     if uri.scheme in ("", "file"):
-        return LineageDataset("file", uri.path.rstrip("/") or "/", rows, size)
+        return LineageDataset("file", uri.path.rstrip("/") or "/", rows, size, whole)
     # A user name or a password before the host says nothing of where the table is.
-    return LineageDataset(f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}", uri.path.strip("/") or "/", rows, size)
+    return LineageDataset(
+        f"{uri.scheme}://{uri.netloc.rpartition('@')[2]}", uri.path.strip("/") or "/", rows, size, whole
+    )
+
+
+def tables_of_query(
+    sql: str, sql_conn_id: str, hook_params: Mapping[str, Any] | None = None, rows: int | None = None
+) -> tuple[LineageDataset, ...]:
+    """The tables that a query reads, as Airflow's parser of SQL finds and names them; empty where it knows no names.
+
+    :param rows: of the answer, which are rows of a table only if the query reads no other.
+    """
+    from airflow.providers.common.compat.sdk import BaseHook
+
+    try:
+        from airflow.providers.openlineage.sqlparser import get_openlineage_facets_with_sql
+
+        connection: Any = BaseHook.get_connection(sql_conn_id)
+        hook = connection.get_hook(hook_params=dict(hook_params or {}))
+        hook.log_sql = False  # it may ask for the schema
+        # The parser knows no placeholders of drivers.
+        plain = _PLACEHOLDER.sub("NULL", sql).replace("%%", "%")
+        found = get_openlineage_facets_with_sql(hook, plain, sql_conn_id, None, use_connection=False)
+    except Exception as error:  # noqa: BLE001 - the SQL is still told
+        log.debug("The tables of the query are not reported: %s.", type(error).__name__)
+        return ()
+    tables = found.inputs if found else []
+    read = rows if len(tables) == 1 else None
+    return tuple(LineageDataset(one.namespace, one.name, read, whole=False) for one in tables)
 
 
 def dataset_of_results(location: LedgerLocation, rows: int | None = None) -> LineageDataset:
@@ -117,11 +152,24 @@ def dataset_of_results(location: LedgerLocation, rows: int | None = None) -> Lin
 
 def _input(dataset: LineageDataset) -> Any:
     from openlineage.client.event_v2 import InputDataset
+
+    facets = {} if dataset.rows is None else dict(_read_rows(dataset))
+    return InputDataset(namespace=dataset.namespace, name=dataset.name, inputFacets=facets)
+
+
+def _read_rows(dataset: LineageDataset) -> Iterator[tuple[str, Any]]:
+    """How many rows were read, and that the dataset has so many."""
     from openlineage.client.generated.data_quality_metrics_input_dataset import DataQualityMetricsInputDatasetFacet
 
-    facts = DataQualityMetricsInputDatasetFacet(columnMetrics={}, rowCount=dataset.rows, bytes=dataset.size)
-    facets: dict[str, Any] = {} if dataset.rows is None else {"dataQualityMetrics": facts}
-    return InputDataset(namespace=dataset.namespace, name=dataset.name, inputFacets=facets)
+    if dataset.whole:
+        yield (
+            "dataQualityMetrics",
+            DataQualityMetricsInputDatasetFacet(columnMetrics={}, rowCount=dataset.rows, bytes=dataset.size),
+        )
+    with suppress(ImportError):  # older clients do not know it
+        from openlineage.client.generated.input_statistics_input_dataset import InputStatisticsInputDatasetFacet
+
+        yield "inputStatistics", InputStatisticsInputDatasetFacet(rowCount=dataset.rows, size=dataset.size)
 
 
 def _output(dataset: LineageDataset) -> Any:

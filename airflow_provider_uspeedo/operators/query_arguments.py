@@ -108,10 +108,16 @@ def _query(operator: Any, sql: str) -> TableQuery:
     if conn_id is None:
         raise ConfigurationError("sql_conn_id is not given: name the connection of the database that sql is for.")
     parameters = _parsed("parameters", HiddenParameters.unwrap(operator.parameters), list | tuple | Mapping)
-    hook_params = _parsed("sql_hook_params", operator.sql_hook_params, Mapping)
+    hook_params = hook_params_of(operator)
     if isinstance(parameters, list):
         parameters = tuple(parameters)  # psycopg takes no list
     return TableQuery(connector(conn_id.strip(), hook_params), sql, parameters, repr(conn_id.strip()))
+
+
+def hook_params_of(operator: Any) -> Mapping[str, Any] | None:
+    """The arguments for the hook of a query's connection."""
+    found: Mapping[str, Any] | None = _parsed("sql_hook_params", operator.sql_hook_params, Mapping)
+    return found
 
 
 def _is_given(recipients: Any) -> bool:

@@ -17,6 +17,7 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.what_to_do import what_to_do
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError, LedgerError, LedgerUnavailable
 from airflow_provider_uspeedo.hooks.ledger_location import LedgerLocation
+from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import text_or_none
 from airflow_provider_uspeedo.operators.human_input import (
     HAS_RESPONSE_TIMEOUT,
@@ -25,6 +26,8 @@ from airflow_provider_uspeedo.operators.human_input import (
     ParamsDict,
     put_question,
 )
+from airflow_provider_uspeedo.operators.lineage import LineageDataset, ReportsLineage, dataset_of_results
+from airflow_provider_uspeedo.operators.observability import describe_outlets
 from airflow_provider_uspeedo.operators.rendering import TextRendering
 from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unknown_question import (
@@ -52,7 +55,7 @@ MAX_NAME = 200
 UNNAMED = "a user of Airflow without a name"
 
 
-class ResolveUnknownOperator(TextRendering, HITLOperator):
+class ResolveUnknownOperator(TextRendering, ReportsLineage, HITLOperator):
     """Asks a person whether the unknown recipients of a campaign were sent a message, and records the answer.
 
     The question is a *Required Action* in Airflow's pages: how many recipients, in which requests, and what to ask
@@ -78,6 +81,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
     LEAVE_ALL = LEAVE_ALL
     template_fields: Collection[str] = ("campaign_id", "results_conn_id", "results_table")
     ui_color = "#f0dfd5"
+    operator_extra_links = (CampaignLink(), ResultsQueryLink())
 
     def __init__(
         self,
@@ -106,6 +110,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
         self.results_table = results_table
         if not HAS_RESPONSE_TIMEOUT:
             self.response_timeout = response_timeout
+        self._decided: int | None = None
         self.params = ParamsDict({})  # the form asks for nothing else: not for the params of the DAG either
 
     def execute(self, context: Any) -> None:
@@ -146,6 +151,10 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
             super().execute_complete(context, event)
             with self._ledger() as admin:
                 return self._record(context, admin, answers, _name(event.get("responded_by_user")))
+
+    def lineage_outputs(self) -> Sequence[LineageDataset]:
+        """The results relation, with as many rows as were decided on."""
+        return (dataset_of_results(LedgerLocation.of(self.results_conn_id, self.results_table), self._decided),)
 
     def _ask(self, admin: LedgerAdmin, task_instance: Any) -> UnknownQuestion:
         """Sets what Airflow shows, and returns what it shows indeed."""
@@ -213,6 +222,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
                 done = self._resolve(admin, request, outcome == "sent", by)
                 counts[outcome] += done
                 changed += request.recipients - done
+        self._decided = sum(counts.values())
         unknown = admin.count_unknown(campaign_id).recipients
         left = sum(one.recipients for one in answers.left)
         found = {"campaign_id": campaign_id, **counts, "left": left, "changed": changed, "unknown": unknown, "by": by}
@@ -220,6 +230,7 @@ class ResolveUnknownOperator(TextRendering, HITLOperator):
             f"Recorded for campaign {campaign_id!r}, by {by}: {counted(counts['sent'], 'recipient')} sent, "
             f"{counts['not_sent']:,} not sent."
         )
+        describe_outlets(context, self.outlets, {key: value for key, value in found.items() if key != "by"})
         if not unknown:
             self.log.info("%s No outcome is unknown any more.", said)
             return found

@@ -30,7 +30,8 @@ from airflow_provider_uspeedo.hooks.page_address import announce_runbook
 from airflow_provider_uspeedo.hooks.uspeedo import USpeedoHook
 from airflow_provider_uspeedo.links.campaign_links import CampaignLink, ResultsQueryLink
 from airflow_provider_uspeedo.operators.arguments import NOTSET, switch, text_or_none
-from airflow_provider_uspeedo.operators.campaign_arguments import config_of
+from airflow_provider_uspeedo.operators.beginning import name_of_table
+from airflow_provider_uspeedo.operators.campaign_arguments import config_of, slice_of
 from airflow_provider_uspeedo.operators.campaign_run import CampaignRun
 from airflow_provider_uspeedo.operators.hidden_rows import HiddenRows
 from airflow_provider_uspeedo.operators.hidden_values import HidesValues
@@ -39,12 +40,13 @@ from airflow_provider_uspeedo.operators.lineage import (
     ReportsLineage,
     dataset_of_path,
     dataset_of_results,
+    tables_of_query,
 )
 from airflow_provider_uspeedo.operators.mapped_rows import HidesMappedRows
 from airflow_provider_uspeedo.operators.observability import describe_outlets, report_rows, tags_of
 from airflow_provider_uspeedo.operators.opening_hours import retried, time_to_wake
 from airflow_provider_uspeedo.operators.policy_arguments import rules_of, with_queries_read
-from airflow_provider_uspeedo.operators.query_arguments import query_of
+from airflow_provider_uspeedo.operators.query_arguments import hook_params_of, query_of
 from airflow_provider_uspeedo.operators.rendering import TextRendering, refuse_native_name, warn_of_missing_value
 from airflow_provider_uspeedo.operators.unexpected_error import log_unexpected
 from airflow_provider_uspeedo.operators.unrendered import refuse_unrendered
@@ -296,7 +298,8 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
             context["map_index_template"] = "{{ task.slice }}"
         query = query_of(self)
         self._location = LedgerLocation.of(self.results_conn_id, self.results_table)
-        run.open(self._location, text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name)
+        table = name_of_table(self.recipients, None if query is None else self.sql_conn_id)
+        run.open(self._location, text_or_none(self.uspeedo_conn_id) or USpeedoHook.default_conn_name, table)
 
         def read_table() -> Any:
             return HiddenRows.unwrap(self.recipients) if query is None else run.read(query, str(self.sql_conn_id))
@@ -331,7 +334,6 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
         """Returns the summary, or pushes it and fails the task."""
         found = self._with_connection(report.summary)
         summary = self._finish(context, found)
-        self._rows = found.rows
         report_rows(summary, self._tags)
         describe_outlets(context, self.outlets, _counts(summary))
         decision = decide(
@@ -372,6 +374,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
         return replace(summary, results_conn_id=conn_id, ledger_file="" if conn_id else str(default_file()))
 
     def _finish(self, context: Any, summary: Summary) -> dict[str, Any]:
+        self._rows = summary.rows
         xcom = summary.to_xcom()
         for key in (key for key in ("session_nos", "failures", "plan") if key in xcom):
             context["ti"].xcom_push(key=key, value=xcom[key])
@@ -383,8 +386,11 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
         return log_unexpected(self.log, cause)
 
     def lineage_inputs(self) -> Sequence[LineageDataset]:
-        """The table, if it has a path; a query is reported as SQL."""
-        table = None if self.sql else dataset_of_path(HiddenRows.unwrap(self.recipients), self._rows)
+        """The table, if it has a path, or those of the query."""
+        if sql := self.lineage_sql():
+            return tables_of_query(sql, str(self.sql_conn_id), hook_params_of(self), self._rows)
+        is_whole = slice_of(self.slice) is None
+        table = dataset_of_path(HiddenRows.unwrap(self.recipients), self._rows, whole=is_whole)
         return (table,) if table else ()
 
     def lineage_outputs(self) -> Sequence[LineageDataset]:
@@ -395,7 +401,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
 
     def lineage_sql(self) -> str | None:
         """The query, without its parameters."""
-        return str(self.sql) if self.sql else None
+        return text_or_none(self.sql)
 
     def on_kill(self) -> None:
         """Stops before the next request; requests in flight are settled as their answers come in."""

@@ -46,6 +46,10 @@ class AirflowApi:
         """Makes a pool, or makes it as it should be."""
         self._set("pools", name, {"name": name, "slots": slots, "include_deferred": False})
 
+    def set_variable(self, name: str, value: str) -> None:
+        """Makes a variable, or makes it as it should be."""
+        self._set("variables", name, {"key": name, "value": value})
+
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Calls the API.
 

@@ -17,7 +17,7 @@ EXAMPLES = HERE.parent
 ROLES = {"admin": "admin", "editor": "op", "viewer": "viewer"}
 """The users, and the role of each in Airflow's simple auth manager."""
 LEDGER = "uspeedo_results"
-"""The connection of the ledger: the one that the example DAGs name."""
+"""The connection of the ledger, which the setting names: the example DAGs leave it to that."""
 
 
 class InUse(Exception):

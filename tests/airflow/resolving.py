@@ -52,7 +52,7 @@ class Question:
         return Run(operator, instance, instance.xcoms["return_value"], None)
 
 
-def make(**arguments: Any) -> tuple[Any, dict[str, Any]]:
+def make(*, outlet_events: Any = None, **arguments: Any) -> tuple[Any, dict[str, Any]]:
     """A rendered operator, and its context."""
     from airflow.providers.common.compat.sdk import DAG, Param
 
@@ -66,7 +66,7 @@ def make(**arguments: Any) -> tuple[Any, dict[str, Any]]:
     instance.id = uuid.uuid4()  # type: ignore[attr-defined]
     context = {
         "dag": dag, "task": operator, "ti": instance, "task_instance": instance, "run_id": instance.run_id,
-        "params": {"campaign": CAMPAIGN},
+        "params": {"campaign": CAMPAIGN}, "outlet_events": outlet_events,
     }  # fmt: skip
     operator.render_template_fields(context)
     return operator, context

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox
+from airflow_provider_uspeedo.sandbox.template_store import BUILT_IN
 from tests.airflow.dag_runs import DagRuns, bytes_of
 from tests.airflow.people import People, phones, write
 from tests.airflow.running import Instance, Run, finish, try_task
@@ -82,6 +82,18 @@ def test_no_example_waits_for_a_pool_that_is_not_there(path: Path) -> None:
     """Airflow lets a task wait for ever for one."""
     tasks = load(path.stem).task_dict.values()
     assert {getattr(task, "pool", None) or "default_pool" for task in tasks} == {"default_pool"}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_an_example_needs_only_what_its_form_names_and_the_sandbox_has(path: Path) -> None:
+    """No connection but that to USpeedo, and a template that can be sent at once."""
+    dag = load(path.stem)
+    for task in dag.task_dict.values():
+        given = getattr(task, "partial_kwargs", None) or vars(task)
+        own = {name: given.get(name) for name in task.template_fields if name.endswith("conn_id")}
+        told = {name for name, conn_id in own.items() if "params." not in str(conn_id)}
+        assert {own[name] for name in told} <= {None, "uspeedo_default"}, task.task_id
+    assert dag.params.get("template_id", "UTA_REMINDER") in {one.template_id for one in BUILT_IN}
 
 
 @pytest.mark.parametrize(
@@ -258,7 +270,7 @@ def test_those_on_call_are_texted_when_a_task_has_failed(
     """The whole of notify_on_failure.py, whose table is no table: one text for each phone of the Variable."""
     (tmp_path / "people.parquet").write_text("no table")
     runs, environment = DagRuns(airflow_home), {"AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES)}
-    environment["AIRFLOW_CONN_USPEEDO_RESULTS"] = os.environ["AIRFLOW_CONN_LEDGER"]
+    environment["AIRFLOW__USPEEDO__RESULTS_CONN_ID"] = "ledger"
     environment["AIRFLOW_VAR_ON_CALL"] = "+852 5531 7316, +852 5531 7317"
     runs.test("notify_on_failure", {"table": str(tmp_path / "people.parquet")}, **environment)
     assert runs.states("notify_on_failure")["send"][0] == "failed"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import logging.handlers
 from collections.abc import Callable
@@ -205,7 +204,7 @@ def test_the_example_exports_what_it_sent(
     environment = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
         "AIRFLOW_CONN_USPEEDO_DEFAULT": connection_to(sandbox.url),
-        "AIRFLOW_CONN_USPEEDO_RESULTS": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
+        "AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger",
     }
     form = {
         "table": str(tmp_path / "people.parquet"), "campaign": CAMPAIGN, "template_id": "UTA_REMINDER",

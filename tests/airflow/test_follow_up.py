@@ -46,7 +46,7 @@ def environment(sandbox: Sandbox, ledger: Path, tmp_path: Path) -> dict[str, str
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW_CONN_USPEEDO_DEFAULT": connection_to(sandbox.url),
-        "AIRFLOW_CONN_USPEEDO_RESULTS": json.dumps({"conn_type": "sqlite", "host": str(ledger)}),
+        "AIRFLOW__USPEEDO__RESULTS_CONN_ID": "ledger",
     }
 
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_uspeedo.operators import lineage
+from airflow_provider_uspeedo.operators.lineage import tables_of_query
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.people import People, phones
 from tests.airflow.running import finish, render, try_task
@@ -162,18 +164,88 @@ def test_lineage_of_an_export_leads_from_the_results_to_the_file(
     facts = operator.get_openlineage_facets_on_complete(None)
     (read,), (written,) = facts.inputs, facts.outputs
     assert (read.namespace, read.name) == ("file", f"{ledger}/uspeedo_results")
+    assert [(name, facet.rowCount) for name, facet in read.inputFacets.items()] == [("inputStatistics", 3)]
     assert (written.namespace, written.name) == ("file", str(path))
     assert written.outputFacets["outputStatistics"].rowCount == 3
     assert written.outputFacets["outputStatistics"].size == path.stat().st_size
 
 
-def test_lineage_of_a_query_is_its_sql(task: dict[str, Any], openlineage: Any) -> None:
-    """Its parameters are not told."""
-    arguments = {**task, "sql": "SELECT * FROM due WHERE day = %s", "sql_conn_id": "w", "parameters": ["2026-11-22"]}
+def test_lineage_of_a_query_is_its_sql_and_its_tables(
+    task: dict[str, Any], openlineage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named as those of Airflow's own operators, so that they meet; parameters are not told."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    monkeypatch.setenv("AIRFLOW_CONN_W", "postgres://u:secret@db:6543/warehouse")
+    monkeypatch.setattr(PostgresHook, "get_first", lambda *_, **__: ("public",))
+    sql = "SELECT * FROM due JOIN crm.people USING (customer) WHERE day = %s"
+    arguments = {**task, "sql": sql, "sql_conn_id": "w", "parameters": ["2026-11-22"]}
     del arguments["recipients"]
     facts = render(arguments).operator.get_openlineage_facets_on_start()
-    assert facts.inputs == []
-    assert facts.job_facets["sql"].query == "SELECT * FROM due WHERE day = %s"
+    named = sorted((one.namespace, one.name) for one in facts.inputs)
+    assert named == [("postgres://db:6543", f"warehouse.{table}") for table in ("crm.people", "public.due")]
+    assert facts.job_facets["sql"].query == sql
+    assert "2026-11-22" not in repr(facts)
+    assert "secret" not in repr(facts)
+    other = {**arguments, "sql_hook_params": {"database": "other"}}
+    facts = render(other).operator.get_openlineage_facets_on_start()
+    assert {one.name.partition(".")[0] for one in facts.inputs} == {"other"}
+
+
+def test_lineage_counts_the_rows_of_a_query_that_reads_one_table(
+    task: dict[str, Any], openlineage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As read from it: the table may have more."""
+    from airflow.providers.postgres.hooks.postgres import PostgresHook
+
+    monkeypatch.setenv("AIRFLOW_CONN_W", "postgres://u:p@db/warehouse")
+    monkeypatch.setattr(PostgresHook, "get_first", lambda *_, **__: ("public",))
+    for sql, rows in {"SELECT * FROM due": [7], "SELECT * FROM due, people": [None, None]}.items():
+        found = tables_of_query(sql, "w", rows=7)
+        facets = [lineage._input(one).inputFacets for one in found]
+        assert [facet["inputStatistics"].rowCount if facet else None for facet in facets] == rows
+        assert not any("dataQualityMetrics" in facet for facet in facets)
+
+
+@pytest.mark.parametrize("connection", [None, "sqlite:///tmp/warehouse.db", "http://example.org"])
+def test_lineage_of_a_database_without_a_name_is_the_sql(
+    task: dict[str, Any], openlineage: Any, monkeypatch: pytest.MonkeyPatch, connection: str | None
+) -> None:
+    """Also where there is no such connection: the task itself says so."""
+    if connection:
+        monkeypatch.setenv("AIRFLOW_CONN_W", connection)
+    arguments = {**task, "sql": "SELECT phone FROM due", "sql_conn_id": "w"}
+    del arguments["recipients"]
+    facts = render(arguments).operator.get_openlineage_facets_on_start()
+    assert (facts.inputs, facts.job_facets["sql"].query) == ([], "SELECT phone FROM due")
+
+
+def test_lineage_of_a_form_whose_query_is_empty_is_its_table(task: dict[str, Any], openlineage: Any) -> None:
+    """Airflow renders an empty field as the text *None*."""
+    run = try_task({**task, "sql": "{{ params.query }}"}, params={"query": None})
+    facts = run.operator.get_openlineage_facets_on_complete(None)
+    assert [(one.name, one.inputFacets["inputStatistics"].rowCount) for one in facts.inputs] == [
+        (task["recipients"], 3)
+    ]
+    assert facts.job_facets == {}
+
+
+def test_lineage_of_a_dry_run_is_what_it_read(task: dict[str, Any], openlineage: Any) -> None:
+    """It writes nothing."""
+    facts = try_task({**task, "dry_run": True}).operator.get_openlineage_facets_on_complete(None)
+    assert [one.inputFacets["dataQualityMetrics"].rowCount for one in facts.inputs] == [3]
+    assert facts.outputs == []
+
+
+def test_lineage_of_a_slice_does_not_say_that_the_table_has_no_more_rows(
+    task: dict[str, Any], openlineage: Any
+) -> None:
+    """Only how many it read."""
+    run = try_task({**task, "slice": "1/2"})
+    facts = run.operator.get_openlineage_facets_on_complete(None)
+    (read,) = facts.inputs
+    assert list(read.inputFacets) == ["inputStatistics"]
+    assert read.inputFacets["inputStatistics"].rowCount == run.summary["rows"]
 
 
 def test_lineage_of_rows_by_value_says_nothing_of_them(task: dict[str, Any], people: People, openlineage: Any) -> None:

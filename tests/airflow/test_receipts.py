@@ -116,6 +116,8 @@ def test_the_return_value_has_exactly_the_promised_keys(sent: Any, sandbox: Sand
     assert (run.summary["success"], run.summary["fail"], run.summary["delivery_rate"]) == (2, 1, 0.666667)
     assert run.summary["by_country"]["CN"]["success"] == 2
     assert results(ledger) == [("accepted", "Success")] * 2 + [("accepted", "Fail"), ("rejected", None)]
+    (written,) = run.operator.lineage_outputs()
+    assert (written.name, written.rows) == (f"{ledger}/uspeedo_results", 3)
 
 
 def test_receipts_of_the_upstream_tasks_sessions(sent: Any, sandbox: Sandbox) -> None:

@@ -356,6 +356,23 @@ def test_a_ledger_that_does_not_answer_is_for_a_retry(lost: Any, ask: Any, monke
     assert ask().kept["shown"] == [[calls[1], 2]]
 
 
+def test_lineage_and_assets_are_told_how_many_were_decided_on(lost: Any, ask: Any, ledger: Path) -> None:
+    """Also if something is left unknown; who decided is told to the ledger alone."""
+    from airflow.providers.common.compat.sdk import Asset
+
+    lost(2)
+    asset = Asset(uri="postgres://warehouse/postgres/public/uspeedo_results")
+    events = {asset: SimpleNamespace(extra={})}
+    question = ask()
+    run = question.answer(question.option("Sent: request 1"), outlets=[asset], outlet_events=events)
+    failed(run, "Still unknown: 2 recipients")
+    (written,) = run.operator.lineage_outputs()
+    assert (written.namespace, written.name, written.rows) == ("file", f"{ledger}/uspeedo_results", 2)
+    assert events[asset].extra == {
+        "campaign_id": CAMPAIGN, "sent": 2, "not_sent": 0, "left": 2, "changed": 0, "unknown": 2
+    }  # fmt: skip
+
+
 def test_nothing_that_airflow_keeps_or_logs_shows_a_phone(
     lost: Any, ask: Any, ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

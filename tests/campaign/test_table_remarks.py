@@ -15,7 +15,8 @@ from tests.campaign.stage import Scene, make_order, people
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    """Each in one line: they are cut where a screen ends."""
+    return [" ".join(one.getMessage().split()) for one in caplog.records if one.levelno == logging.WARNING]
 
 
 def with_names(*names: Any) -> list[dict[str, Any]]:
