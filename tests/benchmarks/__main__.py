@@ -177,7 +177,7 @@ def main(
     out = {name: why for name, (_, one) in who.items() if (why := left_out(one, peers, servers))}
     for name, why in out.items():
         say(f"LEFT OUT {name}: {why}")
-    if out and os.environ.get("CI") == "true":
+    if out and os.environ.get("USPEEDO_CI") == "true":
         sys.exit("In CI everything has to run.")
     about = machine.about_this_machine(servers)
     stage = Stage(work, peers, lambda kind: empty_database(kind, work), reads=short)

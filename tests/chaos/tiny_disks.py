@@ -47,7 +47,7 @@ def tiny_disk(folder: Path, megabytes: int = 4) -> Iterator[TinyDisk]:
     done = subprocess.run(mounting, capture_output=True, text=True, check=False)
     if done.returncode:
         message = f"no tiny disk can be mounted here (it takes root): {done.stderr.strip()}"
-        if os.environ.get("CI") == "true":
+        if os.environ.get("USPEEDO_CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
     try:

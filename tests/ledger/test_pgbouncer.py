@@ -45,7 +45,7 @@ def free_port() -> int:
 def pooled(empty_url: URL, tmp_path: Path) -> Iterator[URL]:
     """The address of an empty database through a PgBouncer with two sessions, which commit without waiting."""
     if PROGRAM is None:
-        if os.environ.get("CI") == "true":
+        if os.environ.get("USPEEDO_CI") == "true":
             pytest.fail("PgBouncer is not installed: bash .ci/databases installs it")
         pytest.skip("PgBouncer is not installed (Debian's package pgbouncer)")
     run("postgresql", f"ALTER DATABASE {empty_url.database} SET synchronous_commit = 'off'")
