@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
+from sqlalchemy.schema import CreateTable
 
 from airflow_provider_uspeedo.api.http import tracked_connection
 from airflow_provider_uspeedo.campaign.sending import Sender
@@ -21,6 +22,9 @@ from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.protocol.resolution import Resolution
 from airflow_provider_uspeedo.ledger.protocol.transitions import Transitions
 from airflow_provider_uspeedo.ledger.results.rerun import Rerun
+from airflow_provider_uspeedo.ledger.store.dialects.base import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.dialects.mysql import MySQL
+from airflow_provider_uspeedo.ledger.store.dialects.postgresql import PostgreSQL
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 from tests.ledger.mistakes import CONFLICTS, CONFLICTS_ON_MYSQL, LEFTOVERS, STATE, RecipientsFirst, planted_on
 
@@ -81,6 +85,32 @@ def _look_then_share(self: Rerun, connection: Any, attempt: Any, earlier: int) -
     return True
 
 
+KEPT = Moves.kept
+
+
+def _keep_the_next_rows(self: Moves, connection: Any, requests: Any, not_ours: Any) -> list[Any]:
+    """The numbers of the rows that are not ours, each read off by one."""
+    return KEPT(self, connection, requests, not_ours + 1)
+
+
+@contextmanager
+def _keep_staged_rows(_kind: str) -> Iterator[None]:
+    """The temporary table is the session's, and is never emptied."""
+
+    def make(self: DatabaseDialect, connection: Any, table: Any) -> None:
+        text = str(CreateTable(table, if_not_exists=True).compile(dialect=connection.dialect))
+        connection.exec_driver_sql(text.replace("ON COMMIT DROP", ""))
+
+    def keep(self: DatabaseDialect, connection: Any, table: Any) -> None:
+        """Nothing is dropped."""
+
+    with ExitStack() as planting:
+        for one in (DatabaseDialect, PostgreSQL, MySQL):
+            planting.enter_context(patch.object(one, "make_staged", make))
+        planting.enter_context(patch.object(DatabaseDialect, "drop_staged", keep))
+        yield
+
+
 def _keep_all(_self: Moves, _connection: Any, requests: Any, _not_ours: Any) -> list[Any]:
     return list(requests)
 
@@ -94,6 +124,8 @@ MISTAKES = {
     ),
     "what is being sent may be taken": Mistake(_take_what_is_sending),
     "what is ours is not asked of the ledger": _method(Moves, "kept", _keep_all),
+    "what is ours is read off by one row": _method(Moves, "kept", _keep_the_next_rows),
+    "rows of another portion are left in the temporary table": Mistake(_keep_staged_rows),
     "the leftovers of a superseded request stay taken": Mistake(lambda _kind: planted_on(Engine, LEFTOVERS)),
     "settling is forced": _statement(STATE, "settled_at"),
     "a late proof is forgotten": _method(Transitions, "_prove", lambda *_: None),

@@ -64,7 +64,10 @@ class DatabaseDialect(ABC):
     """A statement that inserts staged rows must say in which order: two transactions with opposite orders deadlock."""
 
     looks_before_inserting: ClassVar[bool] = False
-    """A look-up of keys and a plain INSERT cost less, or lock less, than an INSERT that passes over taken keys."""
+    """Looking keys up first costs less, or locks less, than an INSERT that meets those that are taken."""
+
+    inserts_plainly: ClassVar[bool] = False
+    """A plain INSERT costs less than one that passes over taken keys, and keeps no lock on the row it failed at."""
 
     def __init__(self, rows_at_once: int | None = None) -> None:
         self.rows_at_once = rows_at_once or self.max_rows_at_once

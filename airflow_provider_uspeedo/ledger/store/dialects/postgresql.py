@@ -47,7 +47,7 @@ class PostgreSQL(DatabaseDialect):
     name = "postgresql"
     max_rows_at_once = 35_000  # COPY is a stream: each one more costs a turn of Python's lock
     key_order = False  # a scan of a temporary table gives its rows as they went in
-    looks_before_inserting = True
+    looks_before_inserting = inserts_plainly = True
     missing_driver = "pip install 'airflow-provider-uspeedo[postgres]'"
     meanings = (
         Meaning("the disk is full: make room", (FULL,)),
