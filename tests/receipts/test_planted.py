@@ -47,6 +47,12 @@ def a_receipt_changes_what_was_answered(planting: pytest.MonkeyPatch) -> None:
         def get(self, *_: Any) -> str:
             return Status.UNKNOWN
 
+        def __contains__(self, _: object) -> bool:
+            return True
+
+        def __len__(self) -> int:
+            return 1
+
         def __missing__(self, _: object) -> str:
             return Status.UNKNOWN
 
@@ -72,9 +78,7 @@ def an_ambiguous_phone_settles(planting: pytest.MonkeyPatch) -> None:
 
     def init(self: Any, members: Any) -> None:
         self._members = members
-        self._by_phone = {}
-        for position, member in enumerate(members):
-            self._by_phone.setdefault(member.phone, position)
+        self._by_phone = {member.phone: member for member in members}
 
     planting.setattr(matching.SessionMembers, "__init__", init)
 

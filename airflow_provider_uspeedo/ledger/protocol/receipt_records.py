@@ -25,6 +25,7 @@ from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staged_receipts import (
     RANKS,
     MessageReceipt,
+    MessageReceipts,
     columns_of,
     staged_receipts,
     time_of_text,
@@ -55,19 +56,20 @@ class ReceiptRecords:
             taken=(r, sa.and_(r.c.request_id == s.c.request_id, r.c.key == s.c.recipient)),
         )
 
-    def record(self, connection: Connection, campaign_no: int, receipts: Sequence[MessageReceipt]) -> int:
+    def record(self, connection: Connection, campaign_no: int, receipts: MessageReceipts) -> int:
         """Records receipts of a campaign; returns how many outcomes they settled that were unknown, or re-opened.
 
-        :param receipts: one for each message at most, not empty. Those of a pruned campaign are dropped.
+        :param receipts: one for each message at most, by request and recipient, not empty. Those of a pruned campaign
+            are dropped.
         """
         if not self._is_there(connection, campaign_no):
             return 0
-        ordered = sorted((receipt.fitting() for receipt in receipts), key=lambda one: one[:2])
-        settled = self._settle(connection, campaign_no, [one for one in ordered if one.proof])
+        settled = self._settle(connection, campaign_no, receipts)
         self._dialect.make_staged(connection, self._staged)
-        for portion in portions(ordered, self._dialect.rows_at_once):
-            self._dialect.insert_staged(connection, self._staged, columns_of(portion))
-        # First those that are new: a collector that inserts one of them, too, is waited for, and its receipt compared.
+        size = self._dialect.rows_at_once
+        for start in range(0, len(receipts), size):
+            self._dialect.insert_staged(connection, self._staged, columns_of(receipts, start, start + size))
+        # First those that are new: whoever else inserts one of them is waited for, and what is there then is compared.
         self._insert.insert(connection, {})
         connection.exec_driver_sql(self._update_text(connection))
         self._dialect.drop_staged(connection, self._staged)
@@ -117,7 +119,7 @@ class ReceiptRecords:
 
     @staticmethod
     def _order(connection: Connection, row: str, at: str) -> str:
-        """The row as :attr:`.MessageReceipt.age_order` orders it."""
+        """The row as :meth:`.MessageReceipts.newest_of_each` orders it."""
         cases = " ".join(f"WHEN '{result}' THEN {rank}" for result, rank in RANKS.items())
         long_ago = time_of_text(sa.literal_column(f"'{LONG_AGO}'")).compile(dialect=connection.dialect)
         rank = f"CASE {row}.result {cases} ELSE 0 END"
@@ -126,9 +128,11 @@ class ReceiptRecords:
 
     # -- outcomes -----------------------------------------------------------------------------------------------
 
-    def _settle(self, connection: Connection, campaign_no: int, proofs: Sequence[MessageReceipt]) -> int:
+    def _settle(self, connection: Connection, campaign_no: int, receipts: MessageReceipts) -> int:
         """Settles the outcomes that receipts prove and that may change; locks only requests that have one."""
-        before = self._open(connection, {one.request_id for one in proofs})
+        proving = {request_id for request_id, proof in zip(receipts.request_id, receipts.proof, strict=True) if proof}
+        before = self._open(connection, proving)
+        proofs = [one for one in receipts.about(before) if one.proof]
         locked = sorted({one.request_id for one in proofs if _may_change(one, before)})
         if not locked:
             return 0
