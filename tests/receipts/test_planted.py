@@ -20,20 +20,20 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def the_last_receipt_stays(planting: pytest.MonkeyPatch) -> None:
     """An old receipt, or one that is not final, overwrites a newer final one."""
-    correct = ReceiptRecords._update_text
+    correct = ReceiptRecords._merge_text
 
     def always(self: ReceiptRecords, connection: Any) -> str:
         return re.sub(r"(AND|WHERE) \(CASE WHEN.*$", r"\1 1 = 1", correct(self, connection), flags=re.DOTALL)
 
-    planting.setattr(ReceiptRecords, "_update_text", always)
+    planting.setattr(ReceiptRecords, "_merge_text", always)
 
 
 def the_first_receipt_stays(planting: pytest.MonkeyPatch) -> None:
     """What was recorded once is never replaced."""
-    correct = ReceiptRecords._update_text
+    correct = ReceiptRecords._merge_text
     planting.setattr(
         ReceiptRecords,
-        "_update_text",
+        "_merge_text",
         lambda self, connection: re.sub(
             r"(AND|WHERE) \(CASE WHEN.*$", r"\1 1 = 0", correct(self, connection), flags=re.DOTALL
         ),

@@ -45,6 +45,7 @@ class ReceiptRecords:
         self._staged = staged_receipts(dialect.staged_schema(tables.metadata.schema))
         s, r = self._staged.alias("s"), tables.receipts.alias("r")
         self._new = self._replacing(s)
+        self._inserts_first = dialect.name == "mysql"
         self._insert = NewRows(
             dialect,
             tables.receipts,
@@ -69,9 +70,9 @@ class ReceiptRecords:
         size = self._dialect.rows_at_once
         for start in range(0, len(receipts), size):
             self._dialect.insert_staged(connection, self._staged, columns_of(receipts, start, start + size))
-        # First those that are new: whoever else inserts one of them is waited for, and what is there then is compared.
-        self._insert.insert(connection, {})
-        connection.exec_driver_sql(self._update_text(connection))
+        if self._inserts_first:
+            self._insert.insert(connection, {})
+        connection.exec_driver_sql(self._merge_text(connection))
         self._dialect.drop_staged(connection, self._staged)
         return settled
 
@@ -98,24 +99,32 @@ class ReceiptRecords:
             "cost_count": sa.func.nullif(s.c.cost_count, sa.literal_column("-1")),
         }
 
-    def _update_text(self, connection: Connection) -> str:
-        """An UPDATE of the receipts that are there by those staged ones that count more."""
+    def _merge_text(self, connection: Connection) -> str:
+        """Inserts the staged receipts, or replaces by them those that are there and count less.
+
+        Another collector's row that is not committed yet is waited for, and compared then. On MySQL, whose upsert has
+        no condition, this only replaces: the new ones are inserted before.
+        """
         quote = connection.dialect.identifier_preparer.quote
         receipts = self._dialect.quoted_table(connection, self._t.receipts)
         staged = self._dialect.quoted_table(connection, self._staged)
         values = {name: str(value.compile(dialect=connection.dialect)) for name, value in self._new.items()}
-        found = f"r.{quote('request_id')} = s.request_id AND r.{quote('key')} = s.recipient"
-        newer = (
-            f"{self._order(connection, 's', values['received_at'])} > {self._order(connection, 'r', 'r.received_at')}"
-        )
-        if self._dialect.name == "mysql":
+        there = self._order(connection, "r", "r.received_at")
+        if self._inserts_first:
             changes = ", ".join(f"r.{quote(name)} = {value}" for name, value in values.items())
+            found = f"r.{quote('request_id')} = s.request_id AND r.{quote('key')} = s.recipient"
             # The right side of each assignment is of the staged row, so that their order does not matter.
             joined = f"{staged} AS s STRAIGHT_JOIN {receipts} AS r ON {found}"
+            newer = f"{self._order(connection, 's', values['received_at'])} > {there}"
             return f"UPDATE {joined} SET {changes} WHERE {newer}"  # noqa: S608 - names of our own
-        changes = ", ".join(f"{quote(name)} = {value}" for name, value in values.items())
-        of_staged = f"FROM {staged} AS s WHERE {found} AND {newer}"
-        return f"UPDATE {receipts} AS r SET {changes} {of_staged}"  # noqa: S608 - names of our own
+        names = ", ".join(map(quote, COLUMNS))
+        new = f"SELECT s.request_id, s.recipient, {', '.join(values.values())} FROM {staged} AS s WHERE true"  # noqa: S608
+        changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in values)
+        newer = f"{self._order(connection, 'excluded', 'excluded.received_at')} > {there}"
+        return (
+            f"INSERT INTO {receipts} AS r ({names}) {new} ORDER BY s.request_id, s.recipient "
+            f"ON CONFLICT ({quote('request_id')}, {quote('key')}) DO UPDATE SET {changes} WHERE {newer}"
+        )
 
     @staticmethod
     def _order(connection: Connection, row: str, at: str) -> str:

@@ -28,7 +28,6 @@ RANKS: Final[Mapping[str, int]] = {"Success": 3, "Fail": 2, "SubmitFail": 1, NOT
 MAX_CODE = 128
 MAX_COST = 2**31 - 1
 _NO_COST = -1
-_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class MessageReceipt(NamedTuple):
@@ -142,7 +141,7 @@ def columns_of(receipts: MessageReceipts, start: int, end: int) -> dict[str, Any
     """Some of the receipts as they are staged, fit for the columns; in the order given."""
     code = {text: text[:MAX_CODE] for text in set(receipts.code[start:end])}
     description = {text: text[:MAX_TEXT] for text in set(receipts.description[start:end])}
-    at = {at: at.strftime(_TIME) if at else "" for at in set(receipts.at[start:end])}
+    at = {at: at.isoformat(" ", "microseconds") if at else "" for at in set(receipts.at[start:end])}
     texts = {
         "result": receipts.result[start:end],
         "code": [code[text] for text in receipts.code[start:end]],
