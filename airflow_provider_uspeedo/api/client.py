@@ -58,7 +58,7 @@ class USpeedoClient:
 
         :raises CallError: after several attempts, if a call got no usable response.
         """
-        return [receipts for answer in self.ask_receipts(session_nos) for receipts in answer.sessions]
+        return [receipts for answer in self.ask_receipts(session_nos) for receipts in answer.rows()]
 
     def ask_receipts(self, session_nos: Sequence[str]) -> Iterator[ReceiptsAnswer]:
         """Ask for the receipts of any number of sessions, one call after the other as the answers are taken.

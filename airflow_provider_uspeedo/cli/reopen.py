@@ -54,7 +54,7 @@ def reopen(target: LedgerTarget, campaign: str, rejected: bool, reason: str, by:
         return
     confirm(f"Let a later attempt send to {recipients(count.recipients)} again?", yes=yes)
     with target.open() as admin:
-        done = admin.reopen_rejected(campaign, reason=reason, by=name, expected=count.recipients)
+        done = admin.reopen_rejected(campaign, reason=reason, by=name, expected=count.recipients, shown=count.digest)
     click.echo(
         f"Re-opened {recipients(done)} of campaign {campaign!r}, by {name}, at {moment(datetime.now(UTC))} UTC. "
         f"`{target.command('show', campaign)}` lists the decision."

@@ -52,12 +52,12 @@ async def resolve(request: Request, seen: Deciding) -> Response:
 async def ask_to_reopen(request: Request, seen: Deciding) -> Response:
     """How many rejected recipients would be sent to again."""
     rejected = await in_thread(seen.ledger.admin.count_rejected, seen.id, seconds=DECISION_SECONDS)
-    return _ask(request, seen, "reopen", rejected=rejected.recipients)
+    return _ask(request, seen, "reopen", rejected=rejected)
 
 
 @router.post("/campaigns/{campaign}/reopen")
 async def reopen(request: Request, seen: Deciding) -> Response:
-    """Opens them, if there are as many as the page said."""
+    """Opens them, if they are those that the page counted."""
     form = await read_form(request, seen.person)
     number = await _decide(
         seen,
@@ -65,6 +65,7 @@ async def reopen(request: Request, seen: Deciding) -> Response:
         reason=form.get("reason", ""),
         by=seen.person.name,
         expected=_number(form.get("expected", "")),
+        shown=form.get("shown"),
     )
     return _done(request, seen, "reopen_done", number)
 
@@ -111,7 +112,7 @@ async def _decide(seen: SeenCampaign, decision: Any, **how: Any) -> Any:
 
 
 def _ask(request: Request, seen: SeenCampaign, what: str, **values: Any) -> Response:
-    known = {"unknown": None, "rejected": 0, "of_request": "", **values}
+    known = {"unknown": None, "rejected": None, "of_request": "", **values}
     return seen.page(request, "decision.html", token=token_of(seen.person.id), what=what, **known)
 
 

@@ -16,8 +16,8 @@ from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member, SentRequest, Standing
-from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
-from airflow_provider_uspeedo.receipts.receipt_matching import SessionMembers, newest_of_each
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipts
+from airflow_provider_uspeedo.receipts.receipt_matching import SessionMembers
 from airflow_provider_uspeedo.receipts.totals import Totals
 
 log = logging.getLogger(__name__)
@@ -103,8 +103,7 @@ class Collection:
         members: dict[bytes, list[Member]] = defaultdict(list)
         for member in self._ledger.members(portion):
             members[member.request_id].append(member)
-        campaign_of = {request.id: request.campaign_no for request in portion}
-        found: dict[int, list[MessageReceipt]] = defaultdict(list)
+        found: list[MessageReceipts] = []
         asked.sessions += len(requests_of)
         for answer in self._ask(list(requests_of)):
             for session in answer.sessions:
@@ -114,23 +113,30 @@ class Collection:
                     asked.foreign += match.foreign
                     asked.ambiguous += match.ambiguous
                     asked.receipts += len(match.receipts)
-                    for receipt in match.receipts:
-                        found[campaign_of[receipt.request_id]].append(receipt)
+                    found.append(match.receipts)
             self._count_strangers(answer, asked)
-        for campaign_no in sorted(found):
-            asked.settled += self._ledger.record(campaign_no, newest_of_each(found[campaign_no]))
+        self._record(portion, found, asked)
+
+    def _record(self, portion: Sequence[SentRequest], found: Sequence[MessageReceipts], asked: Asked) -> None:
+        if not found:
+            return
+        receipts = MessageReceipts.joined(found)
+        campaign_of = {request.id: request.campaign_no for request in portion}
+        for campaign_no in sorted(set(campaign_of.values())):
+            places = [place for place, one in enumerate(receipts.request_id) if campaign_of[one] == campaign_no]
+            asked.settled += self._ledger.record(campaign_no, receipts.take(places))
 
     def _ask_strangers(self, asked: Asked) -> None:
         for answer in self._ask(self._unknown_sessions) if self._unknown_sessions else ():
             for session in answer.sessions:
-                asked.strangers.update(receipt.result for receipt in session.receipts)
+                asked.strangers.update(session.receipts.result)
                 asked.strange_sessions.add(session.session_no)
             self._count_strangers(answer, asked)
 
     @staticmethod
     def _count_strangers(answer: ReceiptsAnswer, asked: Asked) -> None:
         for session in answer.others:
-            asked.strangers.update(receipt.result for receipt in session.receipts)
+            asked.strangers.update(session.receipts.result)
             asked.strange_sessions.add(session.session_no)
 
     def _note(self, requests: Sequence[SentRequest]) -> None:

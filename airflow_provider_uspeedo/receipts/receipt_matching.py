@@ -12,26 +12,25 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from airflow_provider_uspeedo.api.response.matching import Match, TargetIndex
-from airflow_provider_uspeedo.api.response.receipt_answers import Receipt
+from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptColumns
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member
-from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipts
 
 PROOFS = {"Success": str(Status.ACCEPTED), "Fail": str(Status.ACCEPTED), "SubmitFail": str(Status.REJECTED)}
 """What a final receipt proves: the carrier had a message that it delivered or failed to deliver."""
-SEVERAL = -1
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SessionMatch:
     """The receipts of one session, matched.
 
-    :param receipts: of our messages.
+    :param receipts: of our messages; several of one message as they came.
     :param foreign: receipts of phones that the session does not have.
     :param ambiguous: receipts that may be of several recipients.
     """
 
-    receipts: list[MessageReceipt] = field(default_factory=list)
+    receipts: MessageReceipts
     foreign: int = 0
     ambiguous: int = 0
 
@@ -41,43 +40,51 @@ class SessionMembers:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._members = [member for member in members if member.phone or member.user_id]  # without forgotten ones
-        self._by_phone: dict[str, int] = {}
-        for position, member in enumerate(self._members):
-            self._by_phone[member.phone] = SEVERAL if member.phone in self._by_phone else position
+        self._by_phone: dict[str, Member | None] = {member.phone: member for member in self._members}
+        if len(self._by_phone) < len(self._members):
+            times = Counter(member.phone for member in self._members)
+            self._by_phone.update(dict.fromkeys((phone for phone, number in times.items() if number > 1)))
 
-    def match(self, receipts: Sequence[Receipt]) -> SessionMatch:
-        """Matches receipts, in their order."""
-        found = SessionMatch()
-        others: list[Receipt] = []
-        for receipt in receipts:
-            position = self._by_phone.get(receipt.phone, SEVERAL)
-            if position != SEVERAL and receipt.user_id in ("", self._members[position].user_id):
-                found.receipts.append(_of_message(receipt, self._members[position], certain=True))
+    def match(self, receipts: ReceiptColumns) -> SessionMatch:
+        """Matches receipts."""
+        found = _Matched()
+        others: list[int] = []
+        for place, (phone, user_id) in enumerate(zip(receipts.phone, receipts.user_id, strict=True)):
+            member = self._by_phone.get(phone)
+            if member is not None and user_id in ("", member.user_id):
+                found.places.append(place)
+                found.members.append(member)
             else:
-                others.append(receipt)
-        if others:
-            self._match_leniently(others, found)
-        return found
+                others.append(place)
+        found.certain += [True] * len(found.places)
+        foreign, ambiguous = self._match_leniently(receipts, others, found) if others else (0, 0)
+        return SessionMatch(found.receipts(receipts), foreign, ambiguous)
 
-    def _match_leniently(self, receipts: Sequence[Receipt], found: SessionMatch) -> None:
-        """Those that do not repeat a phone as we wrote it, or name another user id, or a phone that is there twice."""
-        matches = self._index.find_all([(receipt.phone, receipt.user_id) for receipt in receipts])
-        for receipt, match in zip(receipts, matches, strict=True):
-            exact = self._exact(receipt, match)
+    def _match_leniently(self, receipts: ReceiptColumns, places: Sequence[int], found: _Matched) -> tuple[int, int]:
+        """Those that do not repeat a phone as we wrote it, or name another user id, or a phone that is there twice.
+
+        :returns: how many are foreign, and how many ambiguous.
+        """
+        named = [(receipts.phone[place], receipts.user_id[place]) for place in places]
+        foreign = ambiguous = 0
+        for place, (_, user_id), match in zip(places, named, self._index.find_all(named), strict=True):
+            exact = self._exact(user_id, match)
             position = match.position if exact is None else exact
             if position is not None:
-                certain = exact is not None or match.by_phone == {position}
-                found.receipts.append(_of_message(receipt, self._members[position], certain=certain))
+                found.places.append(place)
+                found.members.append(self._members[position])
+                found.certain.append(exact is not None or match.by_phone == {position})
             elif match.by_mark or match.by_phone:
-                found.ambiguous += 1
+                ambiguous += 1
             else:
-                found.foreign += 1
+                foreign += 1
+        return foreign, ambiguous
 
-    def _exact(self, receipt: Receipt, match: Match) -> int | None:
+    def _exact(self, user_id: str, match: Match) -> int | None:
         """The one recipient with this very user id, unless the phone names another one."""
-        if not receipt.user_id or self._user_ids[receipt.user_id] != 1:
+        if not user_id or self._user_ids[user_id] != 1:
             return None
-        [position] = [one for one in match.by_mark if self._members[one].user_id == receipt.user_id]
+        [position] = [one for one in match.by_mark if self._members[one].user_id == user_id]
         return position if position in match.by_phone or not match.by_phone else None
 
     @cached_property
@@ -89,29 +96,32 @@ class SessionMembers:
         return Counter(member.user_id for member in self._members)
 
 
-def _of_message(receipt: Receipt, member: Member, *, certain: bool) -> MessageReceipt:
-    at = receipt.at
-    return MessageReceipt(
-        member.request_id,
-        member.key,
-        receipt.result,
-        receipt.code,
-        receipt.desc,
-        None if at is None else at.replace(tzinfo=None),
-        receipt.cost_count,
-        PROOFS.get(receipt.result, "") if certain else "",
-    )
+@dataclass(slots=True)
+class _Matched:
+    """Which receipts are of whom.
 
+    :param places: in the columns of receipts.
+    :param members: the recipient of each.
+    :param certain: whether each match is certain.
+    """
 
-def newest_of_each(receipts: Sequence[MessageReceipt]) -> list[MessageReceipt]:
-    """One receipt of each message: the one that counts, with all that any of them proves."""
-    found: dict[tuple[bytes, bytes], MessageReceipt] = {}
-    for receipt in receipts:
-        message = receipt.request_id, receipt.key
-        other = found.get(message)
-        if other is None:
-            found[message] = receipt
-            continue
-        proof = min(filter(None, (receipt.proof, other.proof)), default="")  # accepted before rejected
-        found[message] = max(receipt, other, key=lambda one: one.age_order)._replace(proof=proof)
-    return list(found.values())
+    places: list[int] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    certain: list[bool] = field(default_factory=list)
+
+    def receipts(self, read: ReceiptColumns) -> MessageReceipts:
+        """Them, with what each proves, and times as the ledger keeps them."""
+        naive = {at: at and at.replace(tzinfo=None) for at in set(read.at)}
+        results = [read.result[place] for place in self.places]
+        return MessageReceipts(
+            request_id=[member.request_id for member in self.members],
+            key=[member.key for member in self.members],
+            result=results,
+            code=[read.code[place] for place in self.places],
+            description=[read.desc[place] for place in self.places],
+            at=[naive[read.at[place]] for place in self.places],
+            cost_count=[read.cost_count[place] for place in self.places],
+            proof=[
+                PROOFS.get(result, "") if certain else "" for result, certain in zip(results, self.certain, strict=True)
+            ],
+        )

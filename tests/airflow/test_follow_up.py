@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox, running
 from tests.airflow.conftest import SECRET, connection_to
@@ -23,6 +24,8 @@ from tests.airflow.scheduler import Airflow, started
 from tests.airflow.test_approval import ENDED, WAITS, heard_of
 from tests.airflow.test_examples import EXAMPLES
 from tests.airflow.test_scheduler import has
+from tests.chaos.stage import connection_to_ledger
+from tests.ledger.servers import empty_database, select
 
 DAG_ID = "send_and_follow_up"
 FOUND = f"SELECT 1 FROM serialized_dag WHERE dag_id = '{DAG_ID}'"
@@ -125,14 +128,27 @@ class fresh:  # noqa: N801 - reads as a statement
 @pytest.mark.slow
 @pytest.mark.skipif(not CAN_ASK, reason="this Airflow cannot ask a person")
 @pytest.mark.parametrize(
-    ("answer", "arrived", "ends"),
-    [("All not sent", False, "success"), ("All sent", True, "success"), ("Leave all unknown", False, "failed")],
+    ("answer", "arrived", "ends", "kind"),
+    [
+        ("All not sent", False, "success", "postgresql"),
+        ("All sent", True, "success", "mysql"),
+        ("Leave all unknown", False, "failed", "sqlite"),
+    ],
 )
 def test_a_lost_answer_is_resolved_in_airflow(
-    environment: dict[str, str], people: People, tmp_path: Path, sandbox: Sandbox, ledger: Path, accepted: Accepted,
-    answer: str, arrived: bool, ends: str,
+    environment: dict[str, str], people: People, tmp_path: Path, sandbox: Sandbox, accepted: Accepted,
+    answer: str, arrived: bool, ends: str, kind: str,
 ) -> None:  # fmt: skip
     """The person answers through Airflow's API; everybody is sent to once, or, if it is left, nobody again."""
+    with empty_database(kind, tmp_path) as url:
+        environment["AIRFLOW_CONN_USPEEDO_RESULTS"] = json.dumps(connection_to_ledger(url))
+        _resolve(environment, people, tmp_path, sandbox, url, accepted, answer, arrived, ends)
+
+
+def _resolve(
+    environment: dict[str, str], people: People, tmp_path: Path, sandbox: Sandbox, url: URL, accepted: Accepted,
+    answer: str, arrived: bool, ends: str,
+) -> None:  # fmt: skip
     rows = people.table(tmp_path / "due.parquet", 3)
     sandbox.fault("drop", accepted=arrived)
     home = tmp_path / "airflow"
@@ -160,12 +176,9 @@ def test_a_lost_answer_is_resolved_in_airflow(
     # Without the API's answer there is no SessionNo, and nobody can be asked for receipts.
     assert xcoms["report"] == ({"accepted": 3, "delivered": 0 if arrived else 3} if well else {"unknown": 3})
     assert sorted(accepted()) == (phones(rows) if well else [])
-    with closing(sqlite3.connect(ledger)) as results:
-        [(name,)] = results.execute("SELECT name FROM uspeedo_attempts WHERE name LIKE 'resolve by%'").fetchall() or [
-            ("",)
-        ]
-        people = "SELECT status, count(*) FROM uspeedo_results GROUP BY status"
-        kept = dict(results.execute(people).fetchall())
+    names = select(url, "SELECT name FROM uspeedo_attempts WHERE name LIKE 'resolve by%'")
+    name = names[0][0] if names else ""
+    kept = dict(select(url, "SELECT status, count(*) FROM uspeedo_results GROUP BY status"))
     assert name.startswith(f"resolve by {xcoms['resolve']['by']}: 3 recipients {answer[4:].lower()}" if well else "")
     assert kept == {"accepted" if well else "unknown": 3}
     with closing(sqlite3.connect(home / "airflow.db")) as database:

@@ -24,6 +24,7 @@ from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.records import Answer, Attempt, Request, new_id
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt, MessageReceipts
 
 SPEC = KeySpec(columns=None, kinds=(), default_region="HK")
 _KEYS = KeyMaker(SPEC)
@@ -211,3 +212,19 @@ def lines_of(ledger: Ledger, campaign: str, *columns: str) -> list[tuple[object,
     rows = [dict(zip(COLUMNS, row, strict=True)) for portion in ledger.results(campaign) for row in portion]
     rows.sort(key=lambda row: (row["row_number"] is None, row["row_number"] or 0, row["phone"]))
     return [tuple(row[column] for column in columns) for row in rows]
+
+
+def receipts_of(rows: Iterable[MessageReceipt]) -> MessageReceipts:
+    """Receipts by column, as the ledger takes them."""
+    return MessageReceipts(*map(list, zip(*rows, strict=True)))
+
+
+def rows_of(receipts: MessageReceipts) -> list[MessageReceipt]:
+    """Receipts one by one."""
+    return receipts.about(set(receipts.messages()))
+
+
+def newest(receipts: Iterable[MessageReceipt]) -> MessageReceipt:
+    """Of the receipts of one message the one that counts."""
+    [one] = rows_of(receipts_of(receipts).newest_of_each())
+    return one

@@ -22,7 +22,7 @@ from airflow_provider_uspeedo.ledger.results import creation
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
 from airflow_provider_uspeedo.tables.whole_file import open_whole_file
-from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, request_of, resolve
+from tests.ledger.acting import OpenLedger, Try, invalid, people, portion_of, receipts_of, request_of, resolve
 from tests.ledger.servers import SERVERS, plain_connection, run, select
 
 ON_SERVERS = pytest.mark.parametrize("kind", SERVERS, indirect=True)
@@ -81,7 +81,7 @@ def run_a_campaign(ledger: Ledger, name: str = "x") -> None:
     key = first.recipients[0].key
     for result in ("Unknow", "Success"):
         receipt = MessageReceipt(first.id, key, result, "", "", None, None, "")
-        ReceiptLedger(ledger).record(one.attempt.campaign_no, [receipt])
+        ReceiptLedger(ledger).record(one.attempt.campaign_no, receipts_of([receipt]))
     assert resolve(ledger, name, as_sent=True, by="ann") == 1
     assert one.settle(second)  # its answer comes at last
     rerun = Try(ledger, name, vendor=one.vendor)

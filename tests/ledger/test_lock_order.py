@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.records import Answer, new_id
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
-from tests.ledger.acting import SPEC, OpenLedger, Try, people, resolve
+from tests.ledger.acting import SPEC, OpenLedger, Try, people, receipts_of, resolve
 from tests.ledger.servers import SERVERS
 
 pytestmark = pytest.mark.parametrize("kind", SERVERS[:1], indirect=True)
@@ -64,7 +64,7 @@ def settle_by_receipts(ledger: Ledger, of_person: Ledger, campaign: str) -> None
         for request in requests
         for one in request.recipients
     ]
-    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == 6
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, receipts_of(given)) == 6
 
 
 def reopen_and_receive(ledger: Ledger, campaign: str) -> None:
@@ -79,7 +79,7 @@ def reopen_and_receive(ledger: Ledger, campaign: str) -> None:
         for request in requests
         for one in request.recipients
     ]
-    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == len(given)
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, receipts_of(given)) == len(given)
 
 
 def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign: str) -> None:

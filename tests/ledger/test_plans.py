@@ -21,7 +21,7 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.records import new_id
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
 from tests.docs.pages import DOCS, code
-from tests.ledger.acting import SPEC, Try, duplicate, invalid, people
+from tests.ledger.acting import SPEC, Try, duplicate, invalid, people, receipts_of
 from tests.ledger.plans import CAMPAIGNS, complaints, planned, rows_read, write_history
 from tests.ledger.servers import SERVERS, empty_database, plain_connection, select
 from tests.ledger.test_policy import suppress
@@ -166,7 +166,7 @@ def collects_receipts(ledger: Ledger, campaign: str) -> None:
     number = requests[0].campaign_no
     for result in ("Unknow", "Success"):
         given = [MessageReceipt(one.request_id, one.key, result, "", "", None, 1, "accepted") for one in members]
-        receipts.record(number, given)
+        receipts.record(number, receipts_of(given))
     list(receipts.reasons(requests))
     receipts.contradicted(requests)
     receipts.not_to_be_asked(number)
@@ -219,7 +219,7 @@ def reopens(ledger: Ledger, campaign: str) -> None:
     number = admin.count_rejected(campaign).recipients
     assert admin.reopen_rejected(campaign, reason="fixed", by="ann", expected=number) == number >= len(names)
     given = [MessageReceipt(requests[0].id, requests[0].recipients[0].key, "Success", "", "", None, 1, "accepted")]
-    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == 1
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, receipts_of(given)) == 1
 
 
 VERBS: dict[str, Callable[[Ledger, str], object]] = {

@@ -29,6 +29,7 @@ from tests.ledger.acting import (
     lines_of,
     people,
     person,
+    receipts_of,
     resolve,
     state_of,
 )
@@ -50,7 +51,7 @@ def receive(ledger: Ledger, one: Try, request: Request, *names: str, result: str
     """Records a receipt for each of these recipients of a request."""
     proof = proof or ("rejected" if result == "SubmitFail" else "accepted")
     receipts = [MessageReceipt(request.id, key_of(name), result, "", "", None, 1, proof) for name in names]
-    return ReceiptLedger(ledger).record(one.attempt.campaign_no, receipts)
+    return ReceiptLedger(ledger).record(one.attempt.campaign_no, receipts_of(receipts))
 
 
 def rerun(ledger: Ledger, campaign: str, names: Sequence[str], vendor: Vendor | None = None) -> Try:
@@ -192,7 +193,7 @@ def test_whose_message_the_carrier_had_is_left_as_it_is(
     one = Try(ledger, campaign)
     request = reject(one, "ab")
     receipt = MessageReceipt(request.id, key_of("a"), result, "", "", None, 1, "accepted" if certain else "")
-    assert ReceiptLedger(ledger).record(one.attempt.campaign_no, [receipt]) == 0
+    assert ReceiptLedger(ledger).record(one.attempt.campaign_no, receipts_of([receipt])) == 0
     assert one.status("a") == ["rejected"]
     count = LedgerAdmin(ledger).count_rejected(campaign)
     assert (count.recipients, count.requests, count.received, count.forgotten) == (1, 1, 1, 0)
@@ -252,7 +253,7 @@ def test_another_number_than_agreed_re_opens_nothing(ledger: Ledger, campaign: s
 
 REOPENS = 4
 """Commits before that of the decision: looking for the ledger, the campaign, its requests, and opening the attempt."""
-LOOKED = "GROUP BY x.request_id"
+LOOKED = "AS kind, x.request_id"
 """Of the statement that looks which requests hold rejected recipients, outside of the transactions that move them."""
 
 

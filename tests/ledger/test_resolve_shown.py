@@ -26,3 +26,20 @@ def test_a_decision_is_made_on_the_requests_that_were_shown(ledger: Ledger, camp
     assert admin.resolve(campaign, as_sent=True, by="Ann", **alone) == 1
     assert admin.count_unknown(campaign).digest == shown[second.id]
     assert admin.resolve(campaign, as_sent=True, by="Ann", expected=1, shown=shown[second.id]) == 1
+
+
+def test_rejected_recipients_are_re_opened_only_in_the_requests_that_were_shown(ledger: Ledger, campaign: str) -> None:
+    """As many of another request were not agreed on."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    first, second = one.claim(people("abc"), size=2)
+    one.send(first, "a")
+    shown = admin.count_rejected(campaign)
+    assert shown.recipients == 1
+    assert admin.reopen_rejected(campaign, reason="fixed", by="Ann", expected=1, shown=shown.digest) == 1
+    one.send(second, "c")
+    now = admin.count_rejected(campaign)
+    assert (now, now.digest != shown.digest) == (shown, True)  # as many recipients of as many requests
+    with pytest.raises(ConfigurationError, match="Nothing was re-opened: other requests hold rejected recipients"):
+        admin.reopen_rejected(campaign, reason="fixed", by="Bea", expected=1, shown=shown.digest)
+    assert one.status("c") == ["rejected"]
+    assert admin.reopen_rejected(campaign, reason="fixed", by="Bea", expected=1, shown=now.digest) == 1

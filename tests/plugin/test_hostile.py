@@ -146,6 +146,22 @@ def test_a_person_answers_for_the_requests_that_were_shown(browser: Any, ledger:
     assert LedgerAdmin(ledger).show("one").unknown.recipients == 1
 
 
+def test_a_person_reopens_the_rejected_that_were_shown(browser: Any, ledger: Ledger) -> None:
+    """As many of another request may have another cause."""
+    one = Try(ledger, "one")
+    first, second = one.claim(people("ab"), size=1)
+    one.send(first, "a")
+    form = {**_shown(browser("user").get(f"{PATH}/reopen")), "reason": "a list was fixed"}
+    assert form["expected"] == "1"
+    LedgerAdmin(ledger).reopen_rejected("one", reason="r", by="somebody else")
+    one.send(second, "b")
+    answer = browser("user").post(f"{PATH}/reopen", form)
+    assert answer.status_code == 409, text_of(answer)
+    assert "other requests hold rejected recipients now" in text_of(answer)
+    form = {**_shown(browser("user").get(f"{PATH}/reopen")), "reason": "a list was fixed"}
+    assert browser("user").post(f"{PATH}/reopen", form).status_code == 200
+
+
 def test_two_people_and_a_double_click_decide_once(browser: Any, campaign: Ledger) -> None:
     form = {**_shown(browser("user").get(f"{PATH}/resolve")), "outcome": "sent"}
     assert browser("user").post(f"{PATH}/resolve", form).status_code == 200

@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from airflow_provider_uspeedo.api.http.messages import HttpResponse
+from airflow_provider_uspeedo.api.response.json_values import json_object
 from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer, read_receipts_answer
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
@@ -50,7 +52,7 @@ class Api:
             body = json.dumps({"RetCode": 0, "Data": [self._session(name) for name in asked]}).encode()
             self.seconds += time.perf_counter() - began
             self.processor += time.process_time() - processor
-            yield read_receipts_answer(json.loads(body), asked)
+            yield read_receipts_answer(json_object(HttpResponse(200, {}, body)) or {}, asked)
 
     def _session(self, name: str) -> dict[str, Any]:
         found = [self._receipt(number) for number in range(int(name[1:]), self._messages, self._sessions)]

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.records import Request
-from tests.ledger.acting import OpenLedger, Try, key_of, people, resolve
+from tests.ledger.acting import OpenLedger, Try, key_of, newest, people, receipts_of, resolve
 from tests.receipts.test_recording import EARLY, LATE, receipt, sent, shown, status
 
 KINDS = [("Success", EARLY), ("Fail", LATE), ("SubmitFail", EARLY), ("Unknow", LATE), ("Unknow", None)]
@@ -41,14 +41,14 @@ def test_two_collectors_at_once_agree(open_ledger: OpenLedger, ledger: Ledger, c
         settled = 0
         for at in range(0, len(order), 7):
             some = order[at : at + 7]
-            settled += mine.record(number, [receipt(request, name, *given[name][which]) for name in some])
+            settled += mine.record(number, receipts_of(receipt(request, name, *given[name][which]) for name in some))
         return settled
 
     with ThreadPoolExecutor(3) as threads:
         settled = sum(threads.map(collector, range(3)))
     rows = shown(ledger, campaign)
     for name in names:
-        best = max((receipt(request, name, *kind) for kind in given[name]), key=lambda one: one.age_order)
+        best = newest(receipt(request, name, *kind) for kind in given[name])
         row = rows[key_of(name)]
         assert (row["receipt_result"], row["receipt_at"]) == (best.result, best.at)
     changed = [name for name in names[:30] if rows[key_of(name)]["status"] != "unknown"]
@@ -75,7 +75,7 @@ def test_a_person_who_decides_meanwhile_waits_for_the_receipt_or_it_for_the_pers
         def record(attempt: Try = attempt, request: Request = request, start: threading.Barrier = start) -> None:
             mine = ReceiptLedger(open_ledger())
             start.wait()
-            mine.record(attempt.attempt.campaign_no, [receipt(request, "a", "Success")])
+            mine.record(attempt.attempt.campaign_no, receipts_of([receipt(request, "a", "Success")]))
 
         with ThreadPoolExecutor(2) as threads:
             for done in [threads.submit(decide), threads.submit(record)]:
@@ -92,6 +92,7 @@ from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
+from tests.ledger.acting import receipts_of
 
 url, campaign, request, keys, after = sys.argv[1:]
 engine = open_engine(url)
@@ -104,7 +105,7 @@ given = [
     MessageReceipt(bytes.fromhex(request), bytes.fromhex(key), "Success", "", "", None, 1, "accepted")
     for key in keys.split(",")
 ]
-ReceiptLedger(Ledger(engine)).record(int(campaign), given)
+ReceiptLedger(Ledger(engine)).record(int(campaign), receipts_of(given))
 """
 
 
@@ -125,7 +126,7 @@ def test_a_collector_that_is_killed_leaves_all_or_nothing(ledger: Ledger, campai
     }
     assert found in ({("Success", "accepted")}, {(None, "unknown")})
     assert len({row["receipt_result"] for row in rows.values()}) == 1
-    ReceiptLedger(ledger).record(number, [receipt(request, name, "Success") for name in names])
+    ReceiptLedger(ledger).record(number, receipts_of(receipt(request, name, "Success") for name in names))
     assert {(row["receipt_result"], row["status"]) for row in shown(ledger, campaign).values()} == {
         ("Success", "accepted")
     }
@@ -143,5 +144,6 @@ def test_a_commit_whose_acknowledgement_is_lost_is_repeated(
         return write(self, work)
 
     monkeypatch.setattr(Database, "write", twice)
-    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, [receipt(request, "a", "Success")]) == 1
+    given = receipts_of([receipt(request, "a", "Success")])
+    assert ReceiptLedger(ledger).record(attempt.attempt.campaign_no, given) == 1
     assert status(ledger, campaign, "a") == "accepted"

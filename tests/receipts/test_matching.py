@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.api.response.receipt_answers import Receipt
+from airflow_provider_uspeedo.api.response.receipt_answers import Receipt, ReceiptColumns
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member
 from airflow_provider_uspeedo.ledger.store.staged_receipts import RANKS, MessageReceipt
-from airflow_provider_uspeedo.receipts.receipt_matching import SessionMatch, SessionMembers, newest_of_each
+from airflow_provider_uspeedo.receipts.receipt_matching import SessionMatch, SessionMembers
+from tests.ledger.acting import rows_of
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ADA = Member(b"q" * 16, b"a" * 16, "(852)55311111", "u1")
@@ -28,11 +30,12 @@ def receipt(phone: str, user_id: str = "", result: str = "Success", **more: Any)
 
 
 def match(members: list[Member], *receipts: Receipt) -> SessionMatch:
-    return SessionMembers(members).match(receipts)
+    columns = zip(*(dataclasses.astuple(one) for one in receipts), strict=True)
+    return SessionMembers(members).match(ReceiptColumns(*columns))
 
 
 def only(found: SessionMatch) -> MessageReceipt:
-    [one] = found.receipts
+    [one] = rows_of(found.receipts)
     assert (found.foreign, found.ambiguous) == (0, 0)
     return one
 
@@ -61,7 +64,7 @@ def test_a_receipt_finds_its_recipient(phone: str, user_id: str, certain: bool) 
 def test_a_phone_that_is_twice_in_its_session_settles_nothing() -> None:
     """Nor is it recorded: it may be either's. The exact user id says whose it is."""
     found = match([ADA, TWICE], receipt("(852)55311111"), receipt("85255311111", "nobody"))
-    assert (found.receipts, found.ambiguous) == ([], 2)
+    assert (len(found.receipts), found.ambiguous) == (0, 2)
     assert only(match([ADA, TWICE], receipt("(852)55311111", "u3"))).key == TWICE.key
 
 
@@ -103,7 +106,7 @@ def test_the_order_of_receipts_in_an_answer_does_not_matter(
 
     def newest(order: list[tuple[Member, str, datetime | None]]) -> dict[bytes, tuple[Any, ...]]:
         receipts = [receipt(member.phone, result=result, at=at) for member, result, at in order]
-        found = newest_of_each(match([ADA, BOB], *receipts).receipts)
+        found = rows_of(match([ADA, BOB], *receipts).receipts.newest_of_each())
         assert len({one.key for one in found}) == len(found)
         return {one.key: (one.result, one.at, one.proof) for one in found}
 
@@ -134,5 +137,5 @@ FORGOTTEN = Member(b"q" * 16, b"f" * 16, "", "")
 def test_who_was_forgotten_is_no_receipt_without_a_phone() -> None:
     """Nothing is settled by it, and it does not stand in the way of a user id."""
     found = match([ADA, FORGOTTEN], receipt(""))
-    assert (found.receipts, found.foreign) == ([], 1)
+    assert (len(found.receipts), found.foreign) == (0, 1)
     assert only(match([ADA, FORGOTTEN], receipt("", "u1"))).key == ADA.key

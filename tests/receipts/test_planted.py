@@ -20,20 +20,20 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 def the_last_receipt_stays(planting: pytest.MonkeyPatch) -> None:
     """An old receipt, or one that is not final, overwrites a newer final one."""
-    correct = ReceiptRecords._update_text
+    correct = ReceiptRecords._merge_text
 
     def always(self: ReceiptRecords, connection: Any) -> str:
         return re.sub(r"(AND|WHERE) \(CASE WHEN.*$", r"\1 1 = 1", correct(self, connection), flags=re.DOTALL)
 
-    planting.setattr(ReceiptRecords, "_update_text", always)
+    planting.setattr(ReceiptRecords, "_merge_text", always)
 
 
 def the_first_receipt_stays(planting: pytest.MonkeyPatch) -> None:
     """What was recorded once is never replaced."""
-    correct = ReceiptRecords._update_text
+    correct = ReceiptRecords._merge_text
     planting.setattr(
         ReceiptRecords,
-        "_update_text",
+        "_merge_text",
         lambda self, connection: re.sub(
             r"(AND|WHERE) \(CASE WHEN.*$", r"\1 1 = 0", correct(self, connection), flags=re.DOTALL
         ),
@@ -46,6 +46,12 @@ def a_receipt_changes_what_was_answered(planting: pytest.MonkeyPatch) -> None:
     class Unknown(dict[tuple[bytes, bytes], str]):
         def get(self, *_: Any) -> str:
             return Status.UNKNOWN
+
+        def __contains__(self, _: object) -> bool:
+            return True
+
+        def __len__(self) -> int:
+            return 1
 
         def __missing__(self, _: object) -> str:
             return Status.UNKNOWN
@@ -72,9 +78,7 @@ def an_ambiguous_phone_settles(planting: pytest.MonkeyPatch) -> None:
 
     def init(self: Any, members: Any) -> None:
         self._members = members
-        self._by_phone = {}
-        for position, member in enumerate(members):
-            self._by_phone.setdefault(member.phone, position)
+        self._by_phone = {member.phone: member for member in members}
 
     planting.setattr(matching.SessionMembers, "__init__", init)
 

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.ledger.results.receipt_queries import SentRequest
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS
 from airflow_provider_uspeedo.ledger.store.records import Answer, Request
 from airflow_provider_uspeedo.ledger.store.staged_receipts import RANKS, MessageReceipt
-from tests.ledger.acting import OpenLedger, Try, key_of, people, resolve
+from tests.ledger.acting import OpenLedger, Try, key_of, newest, people, receipts_of, resolve
 
 EARLY = datetime.fromisoformat("2026-11-22 09:00:00")  # as the ledger keeps times: UTC, without a zone
 LATE = datetime.fromisoformat("2026-11-22 09:05:30")
@@ -55,7 +55,7 @@ def sent(
 
 
 def record(ledger: Ledger, attempt: Try, *receipts: MessageReceipt) -> int:
-    return ReceiptLedger(ledger).record(attempt.attempt.campaign_no, receipts)
+    return ReceiptLedger(ledger).record(attempt.attempt.campaign_no, receipts_of(receipts))
 
 
 def test_a_receipt_fills_its_columns_of_the_results(ledger: Ledger, campaign: str) -> None:
@@ -133,7 +133,7 @@ def test_the_sql_orders_receipts_as_python_does(ledger: Ledger, campaign: str) -
         record(ledger, attempt, *(made(name, pair[turn]) for name, pair in zip(names, pairs, strict=True)))
     rows = shown(ledger, campaign)
     for name, pair in zip(names, pairs, strict=True):
-        best = max((made(name, kind) for kind in pair), key=lambda one: one.age_order)
+        best = newest(made(name, kind) for kind in pair)
         row = rows[key_of(name)]
         assert (row["receipt_result"], row["receipt_at"], row["cost_count"]) == (best.result, best.at, best.cost_count)
 

@@ -55,6 +55,8 @@ def _once_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def text(value: object) -> str:
     """Read a scalar as text that any database takes: no NUL, no lone surrogate; ``""`` for null, objects and lists."""
+    if isinstance(value, str) and value.isascii():  # nearly all: as they are, but for white space and NUL
+        return value.replace("\x00", "").strip()
     if value is None or isinstance(value, Mapping | list):
         return ""
     return str(value).encode("utf-8", "replace").decode().replace("\x00", "").strip()

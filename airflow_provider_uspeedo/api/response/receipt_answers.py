@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Delivery receipts, read leniently; pure."""
+"""Delivery receipts, read leniently; pure.
+
+They are read by column: an answer may have a hundred thousand, and most of their values repeat.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from airflow_provider_uspeedo.api import field_names
 from airflow_provider_uspeedo.api.response.json_values import listed, moment, text, whole_number
@@ -65,6 +68,41 @@ class SessionReceipts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptColumns:
+    """Receipts by column, in the order of the answer: the columns are the fields of :class:`Receipt`."""
+
+    phone: Sequence[str] = field(default=(), repr=False)
+    user_id: Sequence[str] = field(default=(), repr=False)
+    cost_count: Sequence[int | None] = field(default=(), repr=False)
+    result: Sequence[ReceiptResult] = field(default=(), repr=False)
+    code: Sequence[str] = field(default=(), repr=False)
+    desc: Sequence[str] = field(default=(), repr=False)
+    at: Sequence[datetime | None] = field(default=(), repr=False)
+    country_code: Sequence[str] = field(default=(), repr=False)
+    brevity_code: Sequence[str] = field(default=(), repr=False)
+
+    @classmethod
+    def of(cls, receipts: Sequence[Mapping[str, object]]) -> ReceiptColumns:
+        """Those of an answer."""
+        return cls(*(_read_each([one.get(name) for one in receipts], read) for name, read in _READERS))
+
+    def __len__(self) -> int:
+        return len(self.phone)
+
+    def rows(self) -> tuple[Receipt, ...]:
+        """An object for each."""
+        return tuple(map(Receipt, *(getattr(self, column.name) for column in fields(self))))
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredSession:
+    """What an answer says of one session."""
+
+    session_no: str
+    receipts: ReceiptColumns = ReceiptColumns()
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptsAnswer:
     """The answer to one query.
 
@@ -73,8 +111,12 @@ class ReceiptsAnswer:
     :param others: sessions that the answer names although they were not asked for.
     """
 
-    sessions: tuple[SessionReceipts, ...]
-    others: tuple[SessionReceipts, ...] = ()
+    sessions: tuple[AnsweredSession, ...]
+    others: tuple[AnsweredSession, ...] = ()
+
+    def rows(self) -> list[SessionReceipts]:
+        """The sessions asked for, with an object for each receipt."""
+        return [SessionReceipts(one.session_no, one.receipts.rows()) for one in self.sessions]
 
 
 def read_receipts(body: Mapping[str, object], session_nos: Sequence[str]) -> list[SessionReceipts]:
@@ -82,30 +124,45 @@ def read_receipts(body: Mapping[str, object], session_nos: Sequence[str]) -> lis
 
     A session that is not in the response has no receipts yet; one that was not asked for is ignored.
     """
-    return list(read_receipts_answer(body, session_nos).sessions)
+    return read_receipts_answer(body, session_nos).rows()
 
 
 def read_receipts_answer(body: Mapping[str, object], session_nos: Sequence[str]) -> ReceiptsAnswer:
     """Read all that a response says; whatever is missing, null or of another type in it, is no receipt yet."""
-    found: dict[str, list[Receipt]] = defaultdict(list)
+    found: dict[str, list[Mapping[str, object]]] = defaultdict(list)
     for session in listed(body.get(field_names.DATA)):
-        if isinstance(session, Mapping):
-            receipts = (one for one in listed(session.get(field_names.RECEIPT_SET)) if isinstance(one, Mapping))
-            found[text(session.get(field_names.SESSION_NO))] += map(_receipt, receipts)
-    asked = tuple(SessionReceipts(session_no, tuple(found.get(session_no, ()))) for session_no in session_nos)
-    others = found.keys() - set(session_nos)
-    return ReceiptsAnswer(asked, tuple(SessionReceipts(name, tuple(found[name])) for name in sorted(others)))
-
-
-def _receipt(fields: Mapping[str, object]) -> Receipt:
-    return Receipt(
-        phone=text(fields.get(field_names.PHONE)),
-        user_id=text(fields.get(field_names.USER_ID)),
-        cost_count=whole_number(fields.get(field_names.COST_COUNT)),
-        result=_RESULTS.get(text(fields.get(field_names.RECEIPT_RESULT)).lower(), "Unknow"),
-        code=text(fields.get(field_names.RECEIPT_CODE)),
-        desc=text(fields.get(field_names.RECEIPT_DESC)),
-        at=moment(fields.get(field_names.RECEIPT_TIME)),
-        country_code=text(fields.get(field_names.COUNTRY_CODE)),
-        brevity_code=text(fields.get(field_names.BREVITY_CODE)),
+        if isinstance(session, dict):
+            receipts = listed(session.get(field_names.RECEIPT_SET))
+            found[text(session.get(field_names.SESSION_NO))] += [one for one in receipts if isinstance(one, dict)]
+    read = {name: ReceiptColumns.of(receipts) for name, receipts in found.items()}
+    return ReceiptsAnswer(
+        tuple(AnsweredSession(name, read.get(name, ReceiptColumns())) for name in session_nos),
+        tuple(AnsweredSession(name, read[name]) for name in sorted(read.keys() - set(session_nos))),
     )
+
+
+def _result(value: object) -> ReceiptResult:
+    return _RESULTS.get(text(value).lower(), "Unknow")
+
+
+_READERS: Final[tuple[tuple[str, Callable[[object], Any]], ...]] = (
+    (field_names.PHONE, text),
+    (field_names.USER_ID, text),
+    (field_names.COST_COUNT, whole_number),
+    (field_names.RECEIPT_RESULT, _result),
+    (field_names.RECEIPT_CODE, text),
+    (field_names.RECEIPT_DESC, text),
+    (field_names.RECEIPT_TIME, moment),
+    (field_names.COUNTRY_CODE, text),
+    (field_names.BREVITY_CODE, text),
+)
+"""How each column of :class:`ReceiptColumns` is read, in their order."""
+
+
+def _read_each(values: Sequence[object], read: Callable[[object], Any]) -> list[Any]:
+    """Read each value; of equal ones only one, where they are of one type (``True`` equals ``1``)."""
+    kinds = set(map(type, values))
+    if kinds <= {str} or kinds <= {int}:
+        meaning = {value: read(value) for value in set(values)}
+        return [meaning[value] for value in values]
+    return [read(value) for value in values]

@@ -111,7 +111,9 @@ class DecisionAdmin(OpenAdmin):
         """How many recipients :meth:`reopen_rejected` would re-open, at this moment."""
         return self._rejected.count(self._unpruned(campaign_id, "re-open"))
 
-    def reopen_rejected(self, campaign_id: str, *, reason: str, by: str, expected: int | None = None) -> int:
+    def reopen_rejected(
+        self, campaign_id: str, *, reason: str, by: str, expected: int | None = None, shown: str | None = None
+    ) -> int:
         """Lets a later attempt send to the rejected recipients of a campaign once more; returns how many they are.
 
         Only after the cause is fixed: the API refuses them again otherwise. Accepted, unknown and invalid rows stay as
@@ -122,11 +124,13 @@ class DecisionAdmin(OpenAdmin):
         :param reason: why, in one line; runs of five digits and more are masked, since they may be a phone.
         :param by: who decides; both are kept.
         :param expected: the number that was agreed on: with another one nothing is re-opened, and never more.
+        :param shown: the ``digest`` of the :class:`RejectedCount` that was agreed on: if other requests hold rejected
+            recipients by now, nothing is re-opened, also if they are as many.
         :raises ConfigurationError: what was re-opened is in the message.
         :raises CampaignHalted: the campaign is pruned: there is nothing left to re-open.
         """
         campaign, name = self._unpruned(campaign_id, "re-open"), stop.checked_name(by)
-        return self._rejected.reopen(campaign_id, campaign, name, checked_reason(reason), expected)
+        return self._rejected.reopen(campaign_id, campaign, name, checked_reason(reason), expected, shown)
 
 
 def _refuse_both(phones: Iterable[str] | None, request: str | None) -> None:

@@ -25,6 +25,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import RejectedCount
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, Campaigns
 from airflow_provider_uspeedo.ledger.protocol.decision_names import reopen_name, reopened_name
 from airflow_provider_uspeedo.ledger.protocol.reopening import FORGOTTEN, FREE, RECEIVED, Reopening
+from airflow_provider_uspeedo.ledger.protocol.resolution import digest_of
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
 from airflow_provider_uspeedo.ledger.store.records import Attempt, new_id, utc_now
 
@@ -52,29 +53,36 @@ class RejectedRecipients:
     def _count(self, connection: Connection, campaign_no: int) -> RejectedCount:
         c = self._t.campaigns.c
         mark = connection.execute(sa.select(c.stopped_at, c.stopped_by).where(c.campaign_no == campaign_no)).one()
-        counts = self._reopening.counts(connection, campaign_no)
-        recipients, requests = counts.get(FREE, (0, 0))
+        found = self._reopening.requests(connection, campaign_no)
         return RejectedCount(
-            recipients=recipients,
-            requests=requests,
-            received=counts.get(RECEIVED, (0, 0))[0],
-            forgotten=counts.get(FORGOTTEN, (0, 0))[0],
+            recipients=sum(found[FREE].values()),
+            requests=len(found[FREE]),
+            received=sum(found[RECEIVED].values()),
+            forgotten=sum(found[FORGOTTEN].values()),
+            digest=digest_of(found[FREE]),
             stopped_at=mark.stopped_at and mark.stopped_at.replace(tzinfo=UTC),
             stopped_by=mark.stopped_by,
         )
 
-    def reopen(self, campaign_id: str, campaign: Any, by: str, reason: str, expected: int | None) -> int:
+    def reopen(
+        self, campaign_id: str, campaign: Any, by: str, reason: str, expected: int | None, shown: str | None = None
+    ) -> int:
         """Lets a later attempt send to them; returns how many they are.
 
         :raises ConfigurationError: they are not as many as was agreed, or become more; see the message.
         :raises CampaignHalted: the campaign was pruned meanwhile.
         """
         spec, uuid = KeySpec.from_json(campaign.key_spec), os.urandom(16)
-        found = self._database.read(partial(self._reopening.requests, campaign_no=campaign.campaign_no))
-        number = sum(recipients for _, recipients in found)
+        found = self._database.read(partial(self._reopening.requests, campaign_no=campaign.campaign_no))[FREE]
+        number = sum(found.values())
         if expected is not None and expected != number:
             raise ConfigurationError(
                 f"Nothing was re-opened: it would be {counted(number, 'recipient')} now, not {expected:,}. {CHANGED}"
+            )
+        if shown is not None and shown != digest_of(found):
+            raise ConfigurationError(
+                f"Nothing was re-opened: other requests hold rejected recipients now than those that were shown. "
+                f"{CHANGED}"
             )
         if not found:
             return 0
@@ -84,7 +92,7 @@ class RejectedRecipients:
         why = f"re-opened by {by} at {utc_now():%Y-%m-%d %H:%M:%S} UTC after it was rejected: {reason}"
         recipients = requests = 0
         try:
-            for ids in self._portions(found):
+            for ids in self._portions(found.items()):
                 requests += len(ids)
                 recipients = self._reopen(attempt, ids, why, partial(_name, by, reason, requests), recipients, expected)
         finally:

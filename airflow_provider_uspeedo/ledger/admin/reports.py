@@ -121,6 +121,7 @@ class RejectedCount:
         left as they are.
     :param forgotten: their phone is forgotten: they are left as they are.
     :param stopped_at: the campaign was stopped by ``stopped_by``; ``None``: it may go on.
+    :param digest: names the requests with the number of recipients to be re-opened in each.
     """
 
     recipients: int
@@ -129,6 +130,7 @@ class RejectedCount:
     forgotten: int
     stopped_at: datetime | None
     stopped_by: str | None
+    digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.staged_receipts import (
     RANKS,
     MessageReceipt,
+    MessageReceipts,
     columns_of,
     staged_receipts,
     time_of_text,
@@ -44,6 +45,7 @@ class ReceiptRecords:
         self._staged = staged_receipts(dialect.staged_schema(tables.metadata.schema))
         s, r = self._staged.alias("s"), tables.receipts.alias("r")
         self._new = self._replacing(s)
+        self._inserts_first = dialect.name == "mysql"
         self._insert = NewRows(
             dialect,
             tables.receipts,
@@ -55,21 +57,22 @@ class ReceiptRecords:
             taken=(r, sa.and_(r.c.request_id == s.c.request_id, r.c.key == s.c.recipient)),
         )
 
-    def record(self, connection: Connection, campaign_no: int, receipts: Sequence[MessageReceipt]) -> int:
+    def record(self, connection: Connection, campaign_no: int, receipts: MessageReceipts) -> int:
         """Records receipts of a campaign; returns how many outcomes they settled that were unknown, or re-opened.
 
-        :param receipts: one for each message at most, not empty. Those of a pruned campaign are dropped.
+        :param receipts: one for each message at most, by request and recipient, not empty. Those of a pruned campaign
+            are dropped.
         """
         if not self._is_there(connection, campaign_no):
             return 0
-        ordered = sorted((receipt.fitting() for receipt in receipts), key=lambda one: one[:2])
-        settled = self._settle(connection, campaign_no, [one for one in ordered if one.proof])
+        settled = self._settle(connection, campaign_no, receipts)
         self._dialect.make_staged(connection, self._staged)
-        for portion in portions(ordered, self._dialect.rows_at_once):
-            self._dialect.insert_staged(connection, self._staged, columns_of(portion))
-        # First those that are new: a collector that inserts one of them, too, is waited for, and its receipt compared.
-        self._insert.insert(connection, {})
-        connection.exec_driver_sql(self._update_text(connection))
+        size = self._dialect.rows_at_once
+        for start in range(0, len(receipts), size):
+            self._dialect.insert_staged(connection, self._staged, columns_of(receipts, start, start + size))
+        if self._inserts_first:
+            self._insert.insert(connection, {})
+        connection.exec_driver_sql(self._merge_text(connection))
         self._dialect.drop_staged(connection, self._staged)
         return settled
 
@@ -96,28 +99,36 @@ class ReceiptRecords:
             "cost_count": sa.func.nullif(s.c.cost_count, sa.literal_column("-1")),
         }
 
-    def _update_text(self, connection: Connection) -> str:
-        """An UPDATE of the receipts that are there by those staged ones that count more."""
+    def _merge_text(self, connection: Connection) -> str:
+        """Inserts the staged receipts, or replaces by them those that are there and count less.
+
+        Another collector's row that is not committed yet is waited for, and compared then. On MySQL, whose upsert has
+        no condition, this only replaces: the new ones are inserted before.
+        """
         quote = connection.dialect.identifier_preparer.quote
         receipts = self._dialect.quoted_table(connection, self._t.receipts)
         staged = self._dialect.quoted_table(connection, self._staged)
         values = {name: str(value.compile(dialect=connection.dialect)) for name, value in self._new.items()}
-        found = f"r.{quote('request_id')} = s.request_id AND r.{quote('key')} = s.recipient"
-        newer = (
-            f"{self._order(connection, 's', values['received_at'])} > {self._order(connection, 'r', 'r.received_at')}"
-        )
-        if self._dialect.name == "mysql":
+        there = self._order(connection, "r", "r.received_at")
+        if self._inserts_first:
             changes = ", ".join(f"r.{quote(name)} = {value}" for name, value in values.items())
+            found = f"r.{quote('request_id')} = s.request_id AND r.{quote('key')} = s.recipient"
             # The right side of each assignment is of the staged row, so that their order does not matter.
             joined = f"{staged} AS s STRAIGHT_JOIN {receipts} AS r ON {found}"
+            newer = f"{self._order(connection, 's', values['received_at'])} > {there}"
             return f"UPDATE {joined} SET {changes} WHERE {newer}"  # noqa: S608 - names of our own
-        changes = ", ".join(f"{quote(name)} = {value}" for name, value in values.items())
-        of_staged = f"FROM {staged} AS s WHERE {found} AND {newer}"
-        return f"UPDATE {receipts} AS r SET {changes} {of_staged}"  # noqa: S608 - names of our own
+        names = ", ".join(map(quote, COLUMNS))
+        new = f"SELECT s.request_id, s.recipient, {', '.join(values.values())} FROM {staged} AS s WHERE true"  # noqa: S608
+        changes = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in values)
+        newer = f"{self._order(connection, 'excluded', 'excluded.received_at')} > {there}"
+        return (
+            f"INSERT INTO {receipts} AS r ({names}) {new} ORDER BY s.request_id, s.recipient "
+            f"ON CONFLICT ({quote('request_id')}, {quote('key')}) DO UPDATE SET {changes} WHERE {newer}"
+        )
 
     @staticmethod
     def _order(connection: Connection, row: str, at: str) -> str:
-        """The row as :attr:`.MessageReceipt.age_order` orders it."""
+        """The row as :meth:`.MessageReceipts.newest_of_each` orders it."""
         cases = " ".join(f"WHEN '{result}' THEN {rank}" for result, rank in RANKS.items())
         long_ago = time_of_text(sa.literal_column(f"'{LONG_AGO}'")).compile(dialect=connection.dialect)
         rank = f"CASE {row}.result {cases} ELSE 0 END"
@@ -126,9 +137,11 @@ class ReceiptRecords:
 
     # -- outcomes -----------------------------------------------------------------------------------------------
 
-    def _settle(self, connection: Connection, campaign_no: int, proofs: Sequence[MessageReceipt]) -> int:
+    def _settle(self, connection: Connection, campaign_no: int, receipts: MessageReceipts) -> int:
         """Settles the outcomes that receipts prove and that may change; locks only requests that have one."""
-        before = self._open(connection, {one.request_id for one in proofs})
+        proving = {request_id for request_id, proof in zip(receipts.request_id, receipts.proof, strict=True) if proof}
+        before = self._open(connection, proving)
+        proofs = [one for one in receipts.about(before) if one.proof]
         locked = sorted({one.request_id for one in proofs if _may_change(one, before)})
         if not locked:
             return 0

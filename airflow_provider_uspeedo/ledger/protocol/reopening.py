@@ -40,26 +40,17 @@ class Reopening:
 
     # -- looking ------------------------------------------------------------------------------------------------
 
-    def counts(self, connection: Connection, campaign_no: int) -> dict[str, tuple[int, int]]:
-        """How many rejected recipients there are, and how many requests hold them, by what they are."""
+    def requests(self, connection: Connection, campaign_no: int) -> dict[str, dict[bytes, int]]:
+        """The requests that hold rejected recipients, by id, and how many each; by what the recipients are."""
         x, kind = self._x.c, self._kind()
         each = sa.select(kind.label("kind"), x.request_id).select_from(self._of_campaign(campaign_no))
         rejected = each.where(*self._conditions(campaign_no)).subquery()
-        numbers = (sa.func.count(), sa.func.count(sa.distinct(rejected.c.request_id)))
-        query = sa.select(rejected.c.kind, *numbers).group_by(rejected.c.kind)
-        return {kind: (recipients, requests) for kind, recipients, requests in connection.execute(query)}
-
-    def requests(self, connection: Connection, campaign_no: int) -> list[tuple[bytes, int]]:
-        """The requests that hold recipients to be re-opened, by id, and how many each."""
-        x = self._x.c
-        query = (
-            sa.select(x.request_id, sa.func.count())
-            .select_from(self._of_campaign(campaign_no))
-            .where(*self._conditions(campaign_no), self._kind() == FREE)
-            .group_by(x.request_id)
-            .order_by(x.request_id)
-        )
-        return [(bytes(request_id), number) for request_id, number in connection.execute(query)]
+        grouped = (rejected.c.kind, rejected.c.request_id)
+        query = sa.select(*grouped, sa.func.count()).group_by(*grouped).order_by(*grouped)
+        found: dict[str, dict[bytes, int]] = {FREE: {}, FORGOTTEN: {}, RECEIVED: {}}
+        for of_kind, request_id, number in connection.execute(query):
+            found[of_kind][bytes(request_id)] = number
+        return found
 
     # -- deciding -----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.ledger.results.receipt_queries import (
     Standing,
 )
 from airflow_provider_uspeedo.ledger.store.bulk import portions
-from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipt
+from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipts
 
 REQUESTS_AT_ONCE = 100
 """Requests that one statement is about; of 1000 recipients each at most."""
@@ -84,14 +84,18 @@ class ReceiptLedger:
         """How many messages were rejected, and delivered or tried all the same."""
         return sum(self._contradicted(number, ids) for number, ids in _portions(requests))
 
-    def record(self, campaign_no: int, receipts: Sequence[MessageReceipt]) -> int:
-        """Records receipts, and what they prove; returns how many unknown outcomes they settled."""
+    def record(self, campaign_no: int, receipts: MessageReceipts) -> int:
+        """Records receipts, and what they prove; returns how many unknown outcomes they settled.
+
+        :param receipts: any number for each message.
+        """
         settled: list[int] = []
+        counting = receipts.newest_of_each().ordered()
 
         def work(connection: Connection) -> None:  # a repetition after a lost acknowledgement finds nothing left
-            settled.append(self._records.record(connection, campaign_no, receipts))
+            settled.append(self._records.record(connection, campaign_no, counting))
 
-        if receipts:
+        if counting:
             self._database.write(work)
         return max(settled, default=0)
 

@@ -135,7 +135,7 @@ class ReceiptQueries:
     # -- messages -----------------------------------------------------------------------------------------------
 
     def members(self, connection: Connection, campaign_no: int, ids: Sequence[bytes]) -> list[Member]:
-        """All recipients that these requests carried, by request and key."""
+        """All recipients that these requests carried."""
         q, p, r = self._q.c, self._p.c, self._r.c
         columns = (r.key, r.phone, r.user_id)
         present = sa.select(q.id, *columns).select_from(self._present(campaign_no)).where(q.id.in_(ids))
@@ -144,8 +144,8 @@ class ReceiptQueries:
             .select_from(self._past(campaign_no))
             .where(p.request_id.in_(ids), r.request_id != p.request_id)
         )
-        rows = connection.execute(sa.union_all(present, left))
-        return sorted(Member(bytes(request_id), bytes(key), *texts) for request_id, key, *texts in rows)
+        rows = connection.execute(sa.union_all(present, left)).all()
+        return [Member(bytes(row[0]), bytes(row[1]), row[2], row[3]) for row in rows]
 
     def standings(self, connection: Connection, campaign_no: int, ids: Sequence[bytes]) -> list[Standing]:
         """How far the messages of these requests are."""

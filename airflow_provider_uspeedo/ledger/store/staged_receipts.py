@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Receipts on their way into the ledger: what is recorded of one, and the temporary table that takes many."""
+"""Receipts on their way into the ledger: by column, and the temporary table that takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -26,11 +28,10 @@ RANKS: Final[Mapping[str, int]] = {"Success": 3, "Fail": 2, "SubmitFail": 1, NOT
 MAX_CODE = 128
 MAX_COST = 2**31 - 1
 _NO_COST = -1
-_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class MessageReceipt(NamedTuple):
-    """The receipt of one message, matched with its recipient.
+    """One of :class:`MessageReceipts`.
 
     :param request_id: of the request that carried the message.
     :param result: one of :data:`RANKS`.
@@ -48,23 +49,75 @@ class MessageReceipt(NamedTuple):
     cost_count: int | None
     proof: str = ""
 
-    @property
-    def age_order(self) -> tuple[bool, datetime, int, int]:
-        """Of two receipts of one message, the one with the larger value counts; the statements order them alike."""
-        cost = _NO_COST if self.cost_count is None else self.cost_count
-        return self.result != NOT_FINAL, self.at or datetime.min, RANKS[self.result], cost  # noqa: DTZ901 - all naive
-
-    def fitting(self) -> MessageReceipt:
-        """The same, fit for the columns."""
-        cost = self.cost_count
-        return self._replace(
-            code=self.code[:MAX_CODE],
-            description=self.description[:MAX_TEXT],
-            cost_count=cost if cost is not None and 0 <= cost <= MAX_COST else None,
-        )
-
     def __repr__(self) -> str:
         return f"MessageReceipt(result={self.result!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceipts:
+    """Receipts by column, each matched with its recipient: the columns are the fields of :class:`MessageReceipt`."""
+
+    request_id: Sequence[bytes] = field(default=(), repr=False)
+    key: Sequence[bytes] = field(default=(), repr=False)
+    result: Sequence[str] = field(default=(), repr=False)
+    code: Sequence[str] = field(default=(), repr=False)
+    description: Sequence[str] = field(default=(), repr=False)
+    at: Sequence[datetime | None] = field(default=(), repr=False)
+    cost_count: Sequence[int | None] = field(default=(), repr=False)
+    proof: Sequence[str] = field(default=(), repr=False)
+
+    @classmethod
+    def joined(cls, several: Sequence[MessageReceipts]) -> MessageReceipts:
+        """All receipts of several."""
+        by_column = zip(*(one.columns for one in several), strict=True)
+        return cls(*(list(chain.from_iterable(parts)) for parts in by_column))
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    @property
+    def columns(self) -> tuple[Sequence[Any], ...]:
+        """In the order of the fields."""
+        return (
+            self.request_id, self.key, self.result, self.code, self.description, self.at, self.cost_count, self.proof,
+        )  # fmt: skip
+
+    def messages(self) -> list[tuple[bytes, bytes]]:
+        """Request and recipient of each."""
+        return list(zip(self.request_id, self.key, strict=True))
+
+    def take(self, places: Sequence[int]) -> MessageReceipts:
+        """Those at these places, in that order."""
+        return MessageReceipts(*([column[place] for place in places] for column in self.columns))
+
+    def ordered(self) -> MessageReceipts:
+        """By request and recipient."""
+        return self.take(sorted(range(len(self)), key=self.messages().__getitem__))
+
+    def about(self, messages: Collection[tuple[bytes, bytes]]) -> list[MessageReceipt]:
+        """An object for each receipt of these few messages."""
+        places = [place for place, message in enumerate(self.messages()) if message in messages] if messages else []
+        return [MessageReceipt(*(column[place] for column in self.columns)) for place in places]
+
+    def newest_of_each(self) -> MessageReceipts:
+        """One receipt of each message: the one that counts, with all that any of them proves."""
+        messages = self.messages()
+        if len(set(messages)) == len(messages):
+            return self
+        kept: dict[tuple[bytes, bytes], int] = {}
+        proofs = list(self.proof)
+        for place, message in enumerate(messages):
+            other = kept.setdefault(message, place)
+            if other != place:
+                proof = min(filter(None, (proofs[place], proofs[other])), default="")  # accepted before rejected
+                kept[message] = newest = max(place, other, key=self._age_order)
+                proofs[newest] = proof
+        return replace(self, proof=proofs).take(list(kept.values()))
+
+    def _age_order(self, place: int) -> tuple[bool, datetime, int, int]:
+        """Of two receipts of one message, the one with the larger value counts; the statements order them alike."""
+        result, at = self.result[place], self.at[place] or datetime.min  # noqa: DTZ901 - all naive
+        return result != NOT_FINAL, at, RANKS[result], _fitting(self.cost_count[place])
 
 
 @lru_cache(maxsize=8)
@@ -84,22 +137,28 @@ def staged_receipts(schema: str | None = None) -> sa.Table:
     )
 
 
-def columns_of(receipts: Sequence[MessageReceipt]) -> dict[str, Any]:
-    """Receipts by column, as they are staged; in the order given."""
-    ids, keys, results, codes, descriptions, times, costs, _ = zip(*receipts, strict=True)
+def columns_of(receipts: MessageReceipts, start: int, end: int) -> dict[str, Any]:
+    """Some of the receipts as they are staged, fit for the columns; in the order given."""
+    code = {text: text[:MAX_CODE] for text in set(receipts.code[start:end])}
+    description = {text: text[:MAX_TEXT] for text in set(receipts.description[start:end])}
+    at = {at: at.isoformat(" ", "microseconds") if at else "" for at in set(receipts.at[start:end])}
     texts = {
-        "result": results,
-        "code": codes,
-        "description": descriptions,
-        "received": [at.strftime(_TIME) if at else "" for at in times],
+        "result": receipts.result[start:end],
+        "code": [code[text] for text in receipts.code[start:end]],
+        "description": [description[text] for text in receipts.description[start:end]],
+        "received": [at[moment] for moment in receipts.at[start:end]],
     }
-    numbers = np.fromiter((_NO_COST if cost is None else cost for cost in costs), np.int64, len(receipts))
+    costs = [_fitting(cost) for cost in receipts.cost_count[start:end]]
     return {
-        "request_id": column_of_keys(ids),
-        "recipient": column_of_keys(keys),
+        "request_id": column_of_keys(receipts.request_id[start:end]),
+        "recipient": column_of_keys(receipts.key[start:end]),
         **{name: column_of_texts(given).cast(pa.string()) for name, given in texts.items()},
-        "cost_count": column_of_numbers(numbers),
+        "cost_count": column_of_numbers(np.array(costs, np.int64)),
     }
+
+
+def _fitting(cost: int | None) -> int:
+    return cost if cost is not None and 0 <= cost <= MAX_COST else _NO_COST
 
 
 class time_of_text(FunctionElement[datetime]):  # noqa: N801 - named like the SQL functions it stands for
