@@ -105,9 +105,7 @@ class CampaignRun:
             threads.shutdown(wait=False)
             return result_of(self._running, self.stop_signal)
 
-    def _prepare(
-        self, config: CampaignConfig, read_table: Callable[[], Any], *, planning: bool = False
-    ) -> TableReader:
+    def _prepare(self, config: CampaignConfig, read_table: Callable[[], Any], *, planning: bool = False) -> TableReader:
         """The table, checked by all that is decided before the first message."""
         from airflow_provider_uspeedo.campaign.preflight import prepare
         from airflow_provider_uspeedo.campaign.survey import Account
