@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 Make = Callable[..., Any]
@@ -25,6 +26,16 @@ class Instance:
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = json.loads(json.dumps(value, allow_nan=False))
+
+
+class OutletEvents:
+    """What a task says of its assets until it ends, found by the asset, which not every Airflow can hash."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, SimpleNamespace] = {}
+
+    def __getitem__(self, asset: Any) -> SimpleNamespace:
+        return self._events.setdefault(asset.uri, SimpleNamespace(extra={}))
 
 
 @dataclass(frozen=True)

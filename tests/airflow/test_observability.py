@@ -19,7 +19,7 @@ from airflow_provider_uspeedo.operators import lineage
 from airflow_provider_uspeedo.operators.lineage import tables_of_query
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.people import People, phones
-from tests.airflow.running import finish, render, try_task
+from tests.airflow.running import OutletEvents, finish, render, try_task
 
 ONE_ATTEMPT = """
 import json, sys
@@ -27,13 +27,6 @@ from tests.airflow.running import try_task
 run = try_task(json.loads(sys.argv[1]))
 sys.exit(run.error is not None)
 """
-
-
-class Event:
-    """As Airflow keeps what a task says of an asset until it ends."""
-
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
 
 
 @pytest.fixture
@@ -105,7 +98,7 @@ def test_the_event_of_an_asset_holds_the_counts(task: dict[str, Any]) -> None:
 
     asset = Asset(uri="postgres://warehouse/postgres/public/uspeedo_results")
     rendered = render({**task, "outlets": [asset]})
-    events = {asset: Event()}
+    events = OutletEvents()
     rendered.summary["outlet_events"] = events
     run = finish(rendered)
     extra = events[asset].extra

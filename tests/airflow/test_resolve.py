@@ -17,7 +17,7 @@ import pytest
 from airflow_provider_uspeedo.sandbox.server import Sandbox
 from tests.airflow.people import People, phones
 from tests.airflow.resolving import ANN, CAMPAIGN, Question, asker, decisions, make, statuses
-from tests.airflow.running import Run, try_task
+from tests.airflow.running import OutletEvents, Run, try_task
 
 resolve = pytest.importorskip(
     "airflow_provider_uspeedo.operators.resolve", reason="this Airflow cannot ask a person", exc_type=ImportError
@@ -362,7 +362,7 @@ def test_lineage_and_assets_are_told_how_many_were_decided_on(lost: Any, ask: An
 
     lost(2)
     asset = Asset(uri="postgres://warehouse/postgres/public/uspeedo_results")
-    events = {asset: SimpleNamespace(extra={})}
+    events = OutletEvents()
     question = ask()
     run = question.answer(question.option("Sent: request 1"), outlets=[asset], outlet_events=events)
     failed(run, "Still unknown: 2 recipients")
