@@ -170,7 +170,7 @@ def test_a_failed_task_has_left_its_summary(battery: Battery) -> None:
     assert [len(failures[name]) for name in ("lost", "nobody")] == [1, 4]
 
 
-def test_nobody_was_texted_twice_in_one_campaign(battery: Battery) -> None:
+def test_no_recipient_was_texted_twice_in_one_campaign(battery: Battery) -> None:
     """By the sandbox's journal; the frame and the list hold the same people in two campaigns."""
     times = Counter(battery.accepted)
     assert {phone for phone, number in times.items() if number == 2} == set(phones(battery.people[:4]))

@@ -223,7 +223,7 @@ def test_another_run_is_another_campaign(
     assert len(accepted()) == 4
 
 
-def test_rows_but_nobody_to_text_names_the_column(task: dict[str, Any], people: People, tmp_path: Path) -> None:
+def test_rows_without_a_recipient_name_the_column(task: dict[str, Any], people: People, tmp_path: Path) -> None:
     """The wrong phone column is the likeliest mistake, and is named."""
     people.table(tmp_path / "people.parquet", 3)
     run = try_task({**task, "phone_column": "name"})

@@ -75,7 +75,7 @@ def asked(**states: str) -> dict[str, str]:
     )
 
 
-def test_without_unknown_outcomes_nobody_is_asked(
+def test_without_unknown_outcomes_no_person_is_asked(
     airflow_home: Path, environment: dict[str, str], people: People, tmp_path: Path, accepted: Accepted
 ) -> None:
     """On every version: sent once, receipts collected, reported."""

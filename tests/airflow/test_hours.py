@@ -84,7 +84,7 @@ def test_a_deferrable_task_sleeps_until_the_next_window_opens_and_goes_on(
     assert sorted(accepted()) == phones(rows)
 
 
-def test_it_sleeps_again_where_nobody_can_be_sent_to_yet(
+def test_it_sleeps_again_where_no_recipient_can_be_sent_to_yet(
     task: dict[str, Any], people: People, tmp_path: Path, accepted: Accepted
 ) -> None:
     """A trigger that fires early, or twice, decides nothing."""

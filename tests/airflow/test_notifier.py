@@ -147,7 +147,7 @@ fail(notifier(sys.argv[1]))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_process_that_is_killed_while_it_sends_leaves_what_nobody_repeats(
+def test_what_a_process_leaves_that_is_killed_while_it_sends_is_not_repeated(
     phone: str, accepted: Accepted, logged: Callable[[], str], moment: str
 ) -> None:
     """Between the mark and the answer, before or after the API had it: the next call says that it is unknown."""
@@ -267,7 +267,7 @@ def test_what_is_wrong_is_logged_and_raised_nowhere(
     assert digits(phone) not in logged()
 
 
-def test_an_error_that_nobody_foresaw_is_logged_without_its_text(
+def test_an_unforeseen_error_is_logged_without_its_text(
     phone: str, logged: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may quote a phone: the log has where it was raised."""
@@ -452,7 +452,9 @@ def test_the_end_of_a_dag_run_is_an_event_of_its_own(phone: str, accepted: Accep
         (None, 2, "failed"),
     ],
 )
-def test_a_notifier_of_several_events_tells_them_by_the_state(state: str | None, try_number: int, event: str) -> None:
+def test_a_notifier_of_several_events_distinguishes_them_by_the_state(
+    state: str | None, try_number: int, event: str
+) -> None:
     """One object for all of them; a DAG processor knows the tries alone."""
     one = notifier("+85255311111")
     about = context_of(one, state=state, try_number=try_number)
@@ -462,7 +464,7 @@ def test_a_notifier_of_several_events_tells_them_by_the_state(state: str | None,
     assert event_of(called_by_a_function, one).campaign_id.endswith(f"/{try_number}/{event}")
 
 
-def test_a_missed_deadline_is_told_in_the_triggerer(phone: str, accepted: Accepted) -> None:
+def test_a_missed_deadline_is_notified_in_the_triggerer(phone: str, accepted: Accepted) -> None:
     """Airflow 3.1 makes the notifier with the context, and awaits it; twice, where two triggerers run one trigger."""
     about = {"dag_id": "a_dag", "dag_run_id": "a_run"}
     context = {"dag_run": about, "deadline": {"id": "7", "deadline_time": datetime(2026, 1, 1, tzinfo=UTC)}}

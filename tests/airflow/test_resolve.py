@@ -103,7 +103,7 @@ def test_one_request_is_three_buttons(lost: Any, ask: Any) -> None:
     assert (len(detail.options), detail.multiple) == (3, False)
 
 
-def test_sent_counts_as_accepted_and_nobody_is_sent_to_again(
+def test_sent_counts_as_accepted_and_nothing_is_sent_again(
     lost: Any, ask: Any, ledger: Path, accepted: Accepted
 ) -> None:
     """With the name of the person in the ledger, its results and the return value."""

@@ -227,7 +227,7 @@ def test_kill_9_of_the_task_between_two_requests_and_its_retry(
 
 
 @pytest.mark.slow
-def test_nobody_answers_in_time(task: dict[str, Any], tmp_path: Path, ledger: Path) -> None:
+def test_no_person_answers_in_time(task: dict[str, Any], tmp_path: Path, ledger: Path) -> None:
     """With a scheduler: Airflow ends the waiting, nothing is recorded, and there is no retry.
 
     Not at once: Airflow retries a task whose waiting ends before its scheduler has heard that the task waits.

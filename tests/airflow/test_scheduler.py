@@ -17,7 +17,7 @@ from tests.airflow.scheduler import started
 
 
 @pytest.mark.slow
-def test_a_task_in_a_process_of_its_own_tells_what_the_sandbox_saw(
+def test_a_task_in_a_process_of_its_own_reports_what_the_sandbox_saw(
     sandbox: Sandbox, people: People, tmp_path: Path, accepted: Callable[[], list[str]]
 ) -> None:
     """Triggered from the command line, run by the scheduler: the ledger and the journal name the same people."""

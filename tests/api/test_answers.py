@@ -142,7 +142,7 @@ def test_a_failure_that_cannot_be_read_still_counts(content):
 
 
 @pytest.mark.parametrize("content", [None, "", [], {}, [{"TemplateId": "UTA1", "Target": []}], [{"Target": None}]])
-def test_an_empty_tree_lists_nobody(content):
+def test_an_empty_tree_lists_no_failure(content):
     """Groups without targets and reason are no failures."""
     assert read({"RetCode": 0, "SessionNo": "s", "FailContent": content}).failures == ()
 

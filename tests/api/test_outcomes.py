@@ -58,7 +58,7 @@ def test_without_a_count_any_other_code_leaves_the_unlisted_unknown():
     assert statuses(found) == ["unknown", "unknown", "rejected"]
 
 
-def test_without_a_session_nobody_is_accepted():
+def test_without_a_session_no_recipient_is_accepted():
     """A count without a session is a contradiction."""
     assert statuses(outcomes(answer(sessions=(), count=3), THREE)) == ["unknown"] * 3
     found = outcomes(answer(failed("(852)55310001"), sessions=(), count=2), THREE)
@@ -152,7 +152,7 @@ def test_a_mark_that_several_share_leaves_the_choice_to_the_phone():
     sessions=st.sampled_from([(), ("s",)]),
     count=st.none() | st.integers(-1, 4),
 )
-def test_nobody_is_accepted_without_proof(failures, code, sessions, count):
+def test_no_recipient_is_accepted_without_proof(failures, code, sessions, count):
     """Accepted means: a session, and the API's own count says exactly how many (or code 0 and no count)."""
     found = statuses(outcomes(answer(*failures, code=code, sessions=sessions, count=count), THREE))
     listed = {failure.phone for failure in failures}
@@ -180,7 +180,7 @@ def test_a_sent_mark_is_compared_without_what_may_be_lost(sent, echo):
     assert statuses(outcomes(answer(failed(user_id=echo), count=1), targets)) == ["rejected", "accepted"]
 
 
-def test_marks_that_look_alike_are_told_apart_by_phone_or_not_at_all():
+def test_marks_that_look_alike_are_distinguished_by_phone_or_not_at_all():
     """Two recipients 1001 and '1001 ': an echo of one could mean the other."""
     targets = [Target("(852)55310001", user_id="1001"), Target("(852)55310002", user_id="1001 ")]
     for echo in ("1001", "1001 "):

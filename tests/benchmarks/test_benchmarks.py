@@ -94,7 +94,7 @@ def test_the_sink_answers_after_its_latency():
         assert requests.post(f"{url}/api", json=THREE, timeout=5).elapsed.total_seconds() >= 0.2
 
 
-def test_a_contender_that_texts_nobody_is_not_measured(tmp_path):
+def test_a_contender_that_sends_nothing_is_not_measured(tmp_path):
     """Its process ends well and fast, but the sink got nothing."""
     stage = Stage(tmp_path, Path("/nowhere"), lambda kind: None)
     with pytest.raises(NotMeasured, match="got 0 numbers instead of 10"):

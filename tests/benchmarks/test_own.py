@@ -83,7 +83,7 @@ def test_every_name_has_a_quote_in_the_table_of_quotes(tmp_path):
     assert all('"' in message[3] for message in messages_of(case.table(100, tmp_path)))
 
 
-def test_a_policy_that_keeps_nobody_back_sends_the_same_messages(tmp_path):
+def test_a_policy_that_excludes_no_recipient_sends_the_same_messages(tmp_path):
     """Else its seconds would be of another table."""
     found = with_policy.with_policy(package_on(tmp_path), 300, 1, listed=50)
     (plays,) = found["plays"].values()

@@ -71,7 +71,7 @@ def test_a_duplicate_names_the_row_that_it_repeats(scene: Scene, read_rows: int,
     ]
 
 
-def test_a_rerun_sends_nothing_and_tells_the_same(scene: Scene) -> None:
+def test_a_rerun_sends_nothing_and_reports_the_same(scene: Scene) -> None:
     """A retry or a Clear of a finished task is for free."""
     first = scene.run(mixed(), make_order(COLUMNS))
     texted = scene.texted()
@@ -127,7 +127,7 @@ def test_a_request_carries_at_most_chunk_size_people(scene: Scene, chunk_size: i
     assert report.summary.requests == requests == len(report.summary.session_nos)
 
 
-def test_sessions_are_told_in_the_order_in_which_they_were_answered(scene: Scene) -> None:
+def test_sessions_are_reported_in_the_order_of_the_answers(scene: Scene) -> None:
     """Each once, although rows with several statuses share one."""
     report = scene.run(mixed(), make_order(COLUMNS))
     assert report.summary.session_nos == list(dict.fromkeys(entry.session_no for entry in scene.journal()))
@@ -181,7 +181,7 @@ def test_an_empty_table_is_no_failure(scene: Scene) -> None:
     ],
     ids=str,
 )
-def test_a_missing_column_is_told_before_anything_is_written_or_sent(scene: Scene, columns: Columns) -> None:
+def test_a_missing_column_is_reported_before_anything_is_written_or_sent(scene: Scene, columns: Columns) -> None:
     """Whatever it is for."""
     with pytest.raises(TableError) as raised:
         scene.run(people(3), make_order(columns))

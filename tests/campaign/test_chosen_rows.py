@@ -50,7 +50,7 @@ def test_each_recipient_has_one_row_and_the_others_know_it(
     assert found == chosen_by_hand(rows)
 
 
-def test_a_full_disk_is_told_and_may_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_and_may_be_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     """``/dev/full`` is one."""
     monkeypatch.setattr(chosen_rows, "ROWS_IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda mode, prefix: Path("/dev/full").open(mode))  # noqa: SIM115

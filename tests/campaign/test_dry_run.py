@@ -25,7 +25,7 @@ def test_a_dry_run_without_a_ledger_makes_none(scene: Scene, batch_rows: int) ->
     assert not scene.journal()
 
 
-def test_a_dry_run_of_a_campaign_half_done_tells_both_halves(scene: Scene) -> None:
+def test_a_dry_run_of_a_campaign_half_done_reports_both_halves(scene: Scene) -> None:
     """What the ledger knows, and what is left; the ledger stays as it is."""
     scene.sandbox.fault("drop", at=2)
     first = scene.run(mixed()[:9], make_order(COLUMNS), ask=False)
@@ -42,7 +42,7 @@ def test_a_dry_run_of_a_campaign_half_done_tells_both_halves(scene: Scene) -> No
 
 @pytest.mark.parametrize("batch_rows", [1, 4, 20_000])
 @pytest.mark.parametrize("backwards", [False, True])
-def test_a_dry_run_tells_what_a_rerun_tells(scene: Scene, batch_rows: int, backwards: bool) -> None:
+def test_a_dry_run_reports_what_a_rerun_reports(scene: Scene, batch_rows: int, backwards: bool) -> None:
     """Counts, failures and sessions, also where one person has a good row and a bad one, in either order."""
     table = mixed()[::-1] if backwards else mixed()
     scene.run(table, make_order(COLUMNS))

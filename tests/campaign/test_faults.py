@@ -53,7 +53,7 @@ def test_every_fault_that_the_sandbox_knows_is_tried() -> None:
         if api == "action" or case[0] in TOLD_OTHERWISE
     ],
 )
-def test_a_fault_befalls_its_own_requests_and_is_told_as_it_is(
+def test_a_fault_concerns_its_own_requests_and_is_reported_as_it_is(
     scene: Scene, api: str, kind: str, params: dict[str, Any], then: str
 ) -> None:
     """Whatever the answers to some requests look like: nobody is texted twice, neither then nor in a rerun."""

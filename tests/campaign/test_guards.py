@@ -99,7 +99,7 @@ def test_an_attempt_of_which_everybody_was_rejected_fails(scene: Scene, number: 
     scene.check(report, number)
 
 
-def test_nobody_answered_is_not_everybody_rejected(scene: Scene) -> None:
+def test_no_answer_is_not_every_recipient_rejected(scene: Scene) -> None:
     """An attempt with nothing left to send ends as before."""
     rows = table(6, refused=range(5))
     assert scene.run(rows).cause is None
@@ -260,7 +260,7 @@ def test_the_canary_goes_first_and_alone(scene: Scene, canary: int, sizes: list[
     scene.check(report, 9)
 
 
-def test_nobody_else_is_texted_before_the_canary_is_answered(scene: Scene) -> None:
+def test_no_other_recipient_is_sent_to_before_the_canary_is_answered(scene: Scene) -> None:
     """With many requests at once, too."""
     under_way, most = [0], [0]
 
@@ -331,7 +331,7 @@ def test_a_canary_that_is_the_whole_table_is_judged_too(scene: Scene) -> None:
     scene.check(report, 4)
 
 
-def test_nobody_goes_on_while_another_attempt_has_the_canary(scene: Scene) -> None:
+def test_no_attempt_goes_on_while_another_one_has_the_canary(scene: Scene) -> None:
     """The other attempt may yet learn that it must stop; this one can be tried again."""
     rows, config = people(30), make_order(canary=3, chunk_size=10)
     inside: list[Any] = []
@@ -373,7 +373,7 @@ def test_a_canary_that_another_attempt_claimed_meanwhile_holds_everybody_back(sc
     assert not scene.journal()
 
 
-def test_a_canary_of_nobody_is_refused() -> None:
+def test_a_canary_of_no_recipient_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="canary must be 1 or more"):
         make_order(canary=0)
 
@@ -433,7 +433,7 @@ def test_a_stopped_campaign_sends_nothing_until_it_is_resumed(scene: Scene) -> N
     scene.check(report, 12)
 
 
-def test_nobody_is_texted_under_the_name_of_a_pruned_campaign(scene: Scene) -> None:
+def test_nothing_is_sent_under_the_name_of_a_pruned_campaign(scene: Scene) -> None:
     """Whom it texted is forgotten: all of them would get it again."""
     scene.run(people(6))
     say(scene, "pruned_at = '2026-11-22 03:04:05'")

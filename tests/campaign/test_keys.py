@@ -107,7 +107,7 @@ def test_texts_and_fractions_in_one_key_column_are_refused(scene: Scene) -> None
     assert not scene.texted()
 
 
-def test_a_key_column_that_changes_its_zone_texts_nobody_again(scene: Scene) -> None:
+def test_a_key_column_that_changes_its_zone_sends_nothing_again(scene: Scene) -> None:
     """A clock without a zone is another type; a moment is one key in every zone."""
 
     def due(zone: str | None) -> pa.Table:
@@ -138,9 +138,7 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("other", OTHERS)
-def test_a_campaign_whose_keys_would_be_others_is_refused_before_anybody_is_texted_again(
-    scene: Scene, other: str
-) -> None:
+def test_a_campaign_whose_keys_would_be_others_is_refused_before_anything_is_sent(scene: Scene, other: str) -> None:
     """Every key would be new to the ledger, and every person with it."""
     changes, difference = OTHERS[other]
     table = pa.table({"phone": ["+85255000001"], "name": ["Ann"], "id": ["7"]})

@@ -91,7 +91,7 @@ def test_the_pace_hands_out_moments_that_are_a_gap_apart(
     assert stop.waited == waited
 
 
-def test_without_a_limit_nobody_waits() -> None:
+def test_without_a_limit_no_request_waits() -> None:
     """Not even for a lock."""
     stop = Recorder()
     RateLimiter(None).wait(stop)

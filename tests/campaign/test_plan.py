@@ -156,7 +156,7 @@ def test_every_covered_argument_is_named_where_it_changed(named: str, changed: C
     assert others <= {"template_id_column": {"template_id"}, "params_column": {"param_columns"}}.get(named, set())
 
 
-def test_where_a_list_of_phones_is_and_whom_it_excludes_are_covered(tmp_path: Path) -> None:
+def test_the_place_of_a_list_and_the_phones_that_it_excludes_are_covered(tmp_path: Path) -> None:
     """Another file with the same phones is another policy; another phone in the file is another table."""
     for name in ("out.csv", "same.csv"):
         (tmp_path / name).write_text(f"phone\n{people(1)[0]['phone']}\n")
@@ -208,7 +208,7 @@ def test_rows_that_came_and_went_are_counted() -> None:
     ]
 
 
-def test_a_fingerprint_is_one_short_line_and_tells_nothing_of_a_row() -> None:
+def test_a_fingerprint_is_one_short_line_and_reveals_nothing_of_a_row() -> None:
     """It goes through XCom and forms: letters, digits and a few signs."""
     line = str(plan_of(rows()))
     assert re.fullmatch(r"plan1[0-9a-f.-]{200,300}", line)

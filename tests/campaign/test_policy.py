@@ -82,7 +82,7 @@ def test_who_is_listed_while_a_campaign_runs_is_in_no_request_that_begins_afterw
     assert report.cause is None
 
 
-def test_a_body_that_still_holds_whom_the_mark_left_out_is_caught(
+def test_a_body_that_still_holds_recipients_that_the_mark_excluded_is_caught(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The mistake that this module is about."""

@@ -116,7 +116,7 @@ def test_bare_national_digits_without_a_region_refuse_the_send(scene: Scene) -> 
     assert report.summary["suppressed"] == 1
 
 
-def test_an_empty_list_keeps_nobody_back(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_empty_list_excludes_no_recipient(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """And the log says that it was read."""
     pq.write_table(pa.table({"phone": pa.array([], pa.string())}), scene.folder / "none.parquet")
     with caplog.at_level(logging.INFO):

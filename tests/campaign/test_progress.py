@@ -92,14 +92,14 @@ def test_lines_come_by_the_clock_and_not_by_the_request(
     assert not [one for one in threading.enumerate() if one.name == "uspeedo-progress"]
 
 
-def test_a_short_campaign_tells_nothing_in_between(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_short_campaign_logs_no_progress(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Its end says all."""
     with caplog.at_level("INFO"):
         scene.run(people(9), make_order())
     assert not [one for one in caplog.records if one.name == progress.__name__]
 
 
-def test_a_campaign_that_fails_ends_its_teller(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_campaign_that_fails_ends_its_progress_thread(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """It holds no process up."""
     monkeypatch.setattr(progress, "FIRST_AFTER", 60.0)
 
@@ -113,7 +113,7 @@ def test_a_campaign_that_fails_ends_its_teller(scene: Scene, monkeypatch: pytest
 # -- why rows were not sent -----------------------------------------------------------------------------------------
 
 
-def test_the_most_frequent_reasons_are_told_with_their_status(scene: Scene) -> None:
+def test_the_most_frequent_reasons_are_reported_with_their_status(scene: Scene) -> None:
     """Of rejected, invalid and suppressed rows; of a later attempt as well, which rejects nobody itself."""
     table = [
         *people(4),
@@ -133,7 +133,7 @@ def test_the_most_frequent_reasons_are_told_with_their_status(scene: Scene) -> N
     assert again == [(3, "rejected"), (2, "invalid"), (1, "suppressed")]
 
 
-def test_those_whom_the_ledger_leaves_out_are_told(scene: Scene) -> None:
+def test_recipients_that_the_ledger_excludes_are_reported(scene: Scene) -> None:
     """A list of people who may not be texted, of a file."""
     table = people(5)
     listed = [{"phone": row["phone"]} for row in table[:2]]

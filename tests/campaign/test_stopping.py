@@ -30,8 +30,8 @@ def closed_port() -> Any:
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def test_nothing_is_lost_while_nobody_listens(scene: Scene, closed_port: str) -> None:
-    """Everybody is not sent, and the next attempt sends to all of them."""
+def test_nothing_is_lost_while_the_server_is_away(scene: Scene, closed_port: str) -> None:
+    """All recipients are not sent, and the next attempt sends to them."""
     report = scene.run(people(9), ask=False, base_url=closed_port)
     assert isinstance(report.cause, NotSent)
     assert set(scene.statuses()) == {"not_sent"}
@@ -59,7 +59,7 @@ def test_a_refusal_for_good_stops_at_once(scene: Scene, struck: int, code: int) 
 
 
 @pytest.mark.parametrize("api", ["action", "rest"])
-def test_a_wrong_key_texts_nobody_and_a_right_one_everybody(scene: Scene, api: str) -> None:
+def test_a_wrong_key_sends_nothing_and_a_right_one_everything(scene: Scene, api: str) -> None:
     """The message says which fields to look at, and holds no secret."""
     scene.api = api
     with pytest.raises(ConfigurationError, match="RetCode") as refused:
@@ -167,9 +167,7 @@ def test_the_first_reason_for_stopping_is_kept() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_an_error_that_nobody_foresaw_leaves_the_request_unknown_and_stops(
-    scene: Scene, error: type[BaseException]
-) -> None:
+def test_an_unforeseen_error_leaves_the_request_unknown_and_stops(scene: Scene, error: type[BaseException]) -> None:
     """It may have left; its text may quote anything, so it is not told."""
 
     def send(_content: WrittenContent) -> Any:

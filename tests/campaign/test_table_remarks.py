@@ -24,7 +24,7 @@ def with_names(*names: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("text", ["nan", "None", "null", "NaT", "<NA>", "NULL", "NaN"])
-def test_a_missing_value_that_was_made_text_is_told_with_its_counts(
+def test_a_missing_value_that_was_made_text_is_reported_with_its_counts(
     scene: Scene, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     """``astype(str)`` makes *Dear nan* of a missing name: sent, since the text is what the table holds, and said."""
@@ -54,7 +54,7 @@ def test_missing_values_are_counted_by_column(scene: Scene, caplog: pytest.LogCa
     assert "parameter {1} (column 'values'): 2 rows" in warning
 
 
-def test_two_columns_are_told_apart_in_batches_that_are_cut(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_columns_are_distinguished_in_batches_that_are_cut(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Counts are of rows, in every portion."""
     scene.sizes = {"portion_rows": 4, "batch_rows": 2}
     table = pa.table(
@@ -91,7 +91,7 @@ def test_recipients_are_counted_by_country(scene: Scene, caplog: pytest.LogCaptu
         (["+85255311111", "+85255322222", "+85255333333"], False),
     ],
 )
-def test_a_table_of_numbers_of_elsewhere_is_doubted(
+def test_a_table_of_numbers_of_another_country_is_warned_of(
     scene: Scene, caplog: pytest.LogCaptureFixture, phones: list[Any], doubtful: bool
 ) -> None:
     """A warning when most numbers without a country code are not valid in the default region."""

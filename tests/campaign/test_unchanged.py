@@ -97,7 +97,7 @@ def lost(_content: Any) -> SendAnswer:
     raise OutcomeUnknown("no answer")
 
 
-def test_what_is_unknown_stays_so_until_somebody_decides(scene: Scene) -> None:
+def test_what_is_unknown_stays_so_until_a_person_decides(scene: Scene) -> None:
     """The unchanged table is counted as before; once people may be texted again, it is read and they are."""
     scene.run_with(lost, TABLE)
     assert scene.run(TABLE, ask=False).summary["unknown"] == 8

@@ -102,7 +102,7 @@ def clear(run: Run, running: Instance) -> None:
 
 @pytest.mark.usefixtures("only_long")
 @pytest.mark.parametrize("stop", [terminate, terminate_supervisor, mark_failed_and_clear, clear])
-def test_a_terminated_task_leaves_nobody_unknown(
+def test_a_terminated_task_leaves_no_outcome_unknown(
     airflow: Theatre, stop: Callable[[Run, Instance], None], ledgers: Ledgers, chance: random.Random
 ) -> None:
     """What is in flight is settled within Airflow's grace, and the next try goes on."""

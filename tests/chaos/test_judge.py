@@ -109,7 +109,7 @@ def test_a_lie_is_seen_in_the_end(judged: Callable[..., list[str]], lines: Any, 
     assert any(said in complaint for complaint in judged(lines, finished=True))
 
 
-def test_somebody_texted_twice_is_seen(judged: Callable[..., list[str]]) -> None:
+def test_a_recipient_texted_twice_is_seen(judged: Callable[..., list[str]]) -> None:
     """However the vendor writes the number the second time."""
     again = Arrival(4, None, ["85255500001"], ["85255500001"], [], told=True, session="S1")
     assert judged(journal=[*JOURNAL, again]) == ["85255500001 was texted 2 times"]

@@ -61,7 +61,7 @@ def test_a_frozen_try_that_dies_after_all_leaves_its_request_unknown(
         assert sorted(unknown) == sorted(scene.journal()[3].phones)
 
 
-def test_tries_that_are_frozen_anywhere_text_nobody_twice(
+def test_attempts_that_are_frozen_anywhere_send_no_duplicates(
     stage: Stage, kind: str, chance: random.Random, long: bool
 ) -> None:
     """Frozen at random moments, in a transaction perhaps; nobody dies, so in the end everything is known."""

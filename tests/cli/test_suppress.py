@@ -40,7 +40,7 @@ def test_a_phone_may_be_an_argument(command, warehouse):
     assert command("suppress", "check", PHONE).out == "Not on the list.\n"
 
 
-def test_the_list_says_how_many_and_not_whom(command, warehouse):
+def test_the_list_has_counts_and_no_phones(command, warehouse):
     """With the digits that ``check`` shows; JSON has the same."""
     command("suppress", "add", *WHY, stdin=f"{PHONE}\n{OTHER}\n")
     command("suppress", "add", "+852 5000 0003", "--reason", "wrong number", "--by", "Bob")
@@ -167,7 +167,7 @@ def test_forgetting_says_that_a_phone_stays_on_the_list(command, warehouse):
     assert command("suppress", "check", stdin=PHONE).out.startswith("On the list")
 
 
-def test_nobody_on_the_list_is_texted(command, warehouse):
+def test_no_phone_on_the_list_is_texted(command, warehouse):
     """By a campaign that knows of no policy; taken off again, its next attempt texts them."""
     command("suppress", "add", *WHY, stdin=f"{PHONE}\n")
     assert warehouse.run(people(3)).summary["suppressed"] == 1

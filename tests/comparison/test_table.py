@@ -44,7 +44,7 @@ def test_the_page_shows_the_results():
     assert page.tables(RESULTS) in page.PAGE.read_text(encoding="utf-8")
 
 
-def test_nobody_was_called_sent_but_the_texted_and_the_rejected():
+def test_only_the_texted_and_the_rejected_were_reported_as_sent():
     """The page says so, instead of a column of zeros."""
     plays = [play for scenes in RESULTS["outcomes"].values() for plays in scenes.values() for play in plays]
     assert sum(play["not_texted_called_sent"] for play in plays) == 0

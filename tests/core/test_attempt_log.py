@@ -18,7 +18,7 @@ BEGINNING = Beginning(
 )  # fmt: skip
 
 
-def test_the_beginning_says_what_is_sent_from_where_to_whom() -> None:
+def test_the_beginning_names_table_template_and_places() -> None:
     """A line for each."""
     assert list(BEGINNING.lines()) == [
         "Table     <Parquet file /lake/due.parquet>, 5,000 rows",

@@ -101,7 +101,9 @@ def test_a_note_that_cannot_be_read_is_an_error_of_the_ledger(text: str) -> None
         (PHONE, KeySpec(None, (), "HK", 2), "by version 1 of the keys before and by version 2 of the keys now"),
     ],
 )
-def test_a_run_that_would_make_other_keys_is_told_in_which_way(before: KeySpec, now: KeySpec, difference: str) -> None:
+def test_a_run_that_would_make_other_keys_is_refused_with_the_difference(
+    before: KeySpec, now: KeySpec, difference: str
+) -> None:
     """The difference is named where keys would differ, and empty where they would not."""
     assert before.describe_difference(now) == difference
 

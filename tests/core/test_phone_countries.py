@@ -42,7 +42,7 @@ def by_the_library(phone: str) -> str:
 
 
 @pytest.mark.parametrize("code", sorted(SHARED))
-def test_a_shared_code_is_told_apart_as_the_library_does(code: int) -> None:
+def test_a_shared_code_is_distinguished_as_by_the_library(code: int) -> None:
     """Thousands at a time, and each of them as the library would say of it alone."""
     phones = phones_of(code, 400, random.Random(code))
     assert countries_of_phones(column_of_texts(phones)).to_pylist() == list(map(by_the_library, phones))

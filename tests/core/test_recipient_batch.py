@@ -32,7 +32,7 @@ PEOPLE = st.lists(
 
 @settings(deadline=None)
 @given(PEOPLE)
-def test_whoever_goes_in_comes_out(people: list[Recipient]) -> None:
+def test_every_recipient_that_goes_in_comes_out(people: list[Recipient]) -> None:
     """Each of them, in order, one by one or all, and their columns."""
     block = RecipientBatch.of(people)
     assert list(block) == people
@@ -89,7 +89,7 @@ def test_questions_are_answered_of_a_slice_as_of_a_list(
     assert all_differ([RecipientBatch.of(people[:5]), part], "key") == (len({one.key for one in both}) == len(both))
 
 
-def test_its_words_name_nobody() -> None:
+def test_its_text_names_no_recipient() -> None:
     """It may stand in a traceback."""
     people = RecipientBatch.of([Recipient(1, b"k" * 16, "(852)55311111", ("Ann",), "u", "", "T", "S")])
     assert f"{people!r} {people.contacts()}" == "<1 recipients> [Contact()]"

@@ -197,7 +197,7 @@ def test_a_row_whose_key_cannot_be_made_has_none() -> None:
     assert (phone.key, column.key) == (None, None)
 
 
-def test_key_columns_tell_recipients_apart_whatever_their_phones() -> None:
+def test_key_columns_distinguish_recipients_with_any_phones() -> None:
     """One phone under two keys is two recipients; one key under two phones is one."""
     columns = Columns("phone", keys=("customer", "month"))
     table = {"phone": [PHONE, PHONE, "+85255311112"], "customer": ["1", "2", "1"], "month": ["5", "5", "5"]}
@@ -228,7 +228,7 @@ tables = st.lists(st.tuples(phones, cells, cells, cells, cells, templates), min_
 
 @settings(deadline=None)
 @given(tables)
-def test_a_row_reads_the_same_whoever_stands_beside_it(rows: list[tuple[Any, ...]]) -> None:
+def test_a_row_reads_the_same_beside_any_other_rows(rows: list[tuple[Any, ...]]) -> None:
     """A clean batch is read the quick way, a row alone or among dirty ones the slow way: the outcome is one."""
     names = ("phone", "a", "b", "u", "s", "t")
     columns = Columns("phone", ("a", "b"), template_id="t", sender_id="s", user_id="u")

@@ -29,7 +29,7 @@ def test_a_fault_without_a_crash_is_recorded_as_what_it_is(stage: Stage, number:
 @pytest.mark.slow
 @pytest.mark.parametrize("request_number", REQUESTS)
 @pytest.mark.parametrize("fault", [NO_CONNECTION, *FAULTS])
-def test_a_fault_and_a_crash_text_nobody_twice(stage: Stage, fault: str, request_number: int) -> None:
+def test_a_fault_and_a_crash_send_no_duplicates(stage: Stage, fault: str, request_number: int) -> None:
     """Every fault at every request, with a crash in a sample of the gaps before it and after it."""
     endings = Endings(once_more=False)
     for crashed in one_crash(stage).with_fault(request_number, fault):
@@ -39,7 +39,7 @@ def test_a_fault_and_a_crash_text_nobody_twice(stage: Stage, fault: str, request
 
 
 @pytest.mark.parametrize(("number", "fault"), ALL_FAULTS)
-def test_a_fault_and_a_crash_text_nobody_twice_sample(stage: Stage, number: int, fault: str) -> None:
+def test_a_fault_and_a_crash_send_no_duplicates_sample(stage: Stage, number: int, fault: str) -> None:
     """The same for one request of each fault, with a crash in one gap."""
     request = REQUESTS[number % len(REQUESTS)]
     gap = 20 + number * 37 % 60

@@ -216,7 +216,7 @@ def test_a_good_connection_is_confirmed(to_sandbox: Connect, sandbox: Sandbox, a
 
 @both_generations
 @pytest.mark.parametrize("wrong", [{"login": "nobody"}, {"password": SECRET}])
-def test_a_wrong_key_is_told_without_the_key(to_sandbox: Connect, api: str, wrong: dict[str, str]) -> None:
+def test_a_wrong_key_is_reported_without_the_key(to_sandbox: Connect, api: str, wrong: dict[str, str]) -> None:
     """The message is shown in the UI as it is."""
     fine, message = USpeedoHook(to_sandbox(api, **wrong)).test_connection()
     assert not fine
@@ -224,7 +224,7 @@ def test_a_wrong_key_is_told_without_the_key(to_sandbox: Connect, api: str, wron
     assert SECRET not in message
 
 
-def test_a_host_that_does_not_answer_is_told(to_sandbox: Connect, closed_port: str) -> None:
+def test_a_host_that_does_not_answer_is_reported(to_sandbox: Connect, closed_port: str) -> None:
     """By its name, without the key."""
     fine, message = USpeedoHook(to_sandbox(host=closed_port, password=SECRET)).test_connection()
     assert not fine

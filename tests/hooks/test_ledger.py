@@ -146,7 +146,7 @@ def test_a_missing_driver_is_named_with_what_installs_it(
     assert f"pip install 'airflow-provider-uspeedo{extra}'" in str(raised.value)
 
 
-def test_a_server_that_does_not_answer_is_told_without_the_password(connect: Connect) -> None:
+def test_a_server_that_does_not_answer_is_reported_without_the_password(connect: Connect) -> None:
     """The driver's own text quotes user and host; ours names its class."""
     fields = {"login": "me", "password": SECRET, "host": "127.0.0.1", "port": 1, "schema": "lake"}
     ledger = open_ledger(connect("lake", conn_type="mysql", **fields), "uspeedo_results")

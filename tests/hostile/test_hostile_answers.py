@@ -139,14 +139,14 @@ def test_where_anything_says_accepted_nothing_is_sent_again(status, sign):
     ],
     ids=["tree", "flat"],
 )
-def test_more_failures_than_anybody_can_have_sent_are_not_all_read(body):
+def test_more_failures_than_a_request_can_have_are_not_all_read(body):
     """A few megabytes must not become gigabytes, nor may what is cut off be forgotten."""
     answer = read_send_answer(HttpResponse(200, {}, body), NOW)
     assert len(answer.failures) == MAX_FAILURES + 1
     assert {one.status for one in outcomes(answer, TARGETS)} == {"unknown"}
 
 
-def test_a_failure_behind_the_cut_makes_nobody_accepted():
+def test_a_failure_behind_the_cut_makes_no_recipient_accepted():
     """The answer lists one target so often that another is cut off: the outcome of all others is unknown."""
     one, other = '"(852)55310001"', '"(852)55310002"'
     body = f'{{"RetCode":0,"SessionNo":"s","FailedTargetPhones":[{(one + ",") * MAX_FAILURES}{other}]}}'

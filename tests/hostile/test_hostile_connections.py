@@ -169,7 +169,7 @@ def test_extras_that_are_no_object_are_refused(extra):
 @example(host="http://127.0.0.1:1", extra={"proxies": {"no_proxy": "\0"}})
 @example(host="http://127.0.0.1:1", extra={"proxies": {"no_proxy": "\ud800"}})
 @example(host="http://127.0.0.1:1", extra={"proxies": '{"no_proxy": "a\\u0000"}'})
-def test_what_a_connection_cannot_reach_is_told_in_our_words(host, extra):
+def test_what_a_connection_cannot_reach_is_an_error_of_ours(host, extra):
     """A proxy or a host that is accepted may still be nonsense: the send ends in an error of ours, and quickly."""
     try:
         config = ClientConfig.from_connection(
@@ -301,7 +301,7 @@ def test_a_statement_in_an_extra_may_have_lines_and_nothing_worse():
         (None, {"cursorclass": SECRET, "connection_factory": SECRET}),
     ],
 )
-def test_what_the_driver_does_not_take_is_told_in_our_words(backend, port, extra, monkeypatch):
+def test_what_the_driver_does_not_take_is_an_error_of_ours(backend, port, extra, monkeypatch):
     """Drivers raise anything at all for a wrong extra; nobody listens at the address, so none gets further."""
     from airflow_provider_uspeedo.ledger.ledger import Ledger
     from airflow_provider_uspeedo.ledger.store.engine import open_engine

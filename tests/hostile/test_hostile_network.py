@@ -224,7 +224,7 @@ except Exception as error:
 
 
 @pytest.mark.parametrize("coding", ["gzip, gzip", "deflate, gzip", "gzip,gzip", "br", "compress", "identity, gzip"])
-def test_an_answer_packed_in_a_way_that_nobody_asked_for_is_not_unpacked(serve, text, coding):
+def test_an_answer_packed_in_a_way_that_was_not_asked_for_is_not_unpacked(serve, text, coding):
     """Two packings on top of each other make a byte a million; older libraries unpack them without a limit."""
     packed = zlib.compress(ACCEPTED) if coding.startswith("deflate") else gzip.compress(ACCEPTED)
     packed = gzip.compress(packed) if coding.count("gzip") == 2 or coding.startswith("deflate") else packed
@@ -321,7 +321,7 @@ def made_for(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [{"name": "api.example"}, {"days": (-9, -2)}, {"days": (2, 9)}])
-def test_a_certificate_of_somebody_else_or_another_time_gets_nothing(serve, text, made_for, wrong):
+def test_a_certificate_of_another_host_or_time_gets_nothing(serve, text, made_for, wrong):
     """Even if its authority is trusted: nothing has left."""
     context, authority = made_for(**wrong)
     server = serve(says(GOOD), tls=context)

@@ -206,7 +206,7 @@ REGIONS = st.sampled_from([None, "HK", "HK", "US"])
 
 @given(arrow_tables(), REGIONS)
 @settings(max_examples=120)
-def test_every_row_of_an_arrow_table_is_told_once_or_the_table_is_refused(case, region):
+def test_every_row_of_an_arrow_table_is_reported_once_or_the_table_is_refused(case, region):
     """Any types, names, chunks; whatever column is asked for in whatever role."""
     table, wanted = case
     assert_told_once(table, table.num_rows, wanted, region)
@@ -214,7 +214,7 @@ def test_every_row_of_an_arrow_table_is_told_once_or_the_table_is_refused(case, 
 
 @given(object_frames(), REGIONS)
 @settings(max_examples=80)
-def test_every_row_of_a_frame_of_objects_is_told_once_or_the_frame_is_refused(case, region):
+def test_every_row_of_a_frame_of_objects_is_reported_once_or_the_frame_is_refused(case, region):
     """Python objects of any kind, half characters and numbers without end among them."""
     frame, wanted = case
     assert_told_once(frame, len(frame), wanted, region)
@@ -222,7 +222,7 @@ def test_every_row_of_a_frame_of_objects_is_told_once_or_the_frame_is_refused(ca
 
 @given(lists_of_dicts(), REGIONS)
 @settings(max_examples=80)
-def test_every_row_of_a_list_of_dicts_is_told_once_or_the_list_is_refused(case, region):
+def test_every_row_of_a_list_of_dicts_is_reported_once_or_the_list_is_refused(case, region):
     """With keys that are no text, and rows that lack them."""
     rows, wanted = case
     assert_told_once(rows, len(rows), wanted, region)
@@ -231,7 +231,7 @@ def test_every_row_of_a_list_of_dicts_is_told_once_or_the_list_is_refused(case, 
 @pytest.mark.slow
 @given(arrow_tables(), REGIONS)
 @settings(max_examples=4_000)
-def test_every_row_of_many_arrow_tables_is_told_once(case, region):
+def test_every_row_of_many_arrow_tables_is_reported_once(case, region):
     """The same, longer, and by way of pandas and polars as well where these can hold the table."""
     table, wanted = case
     assert_told_once(table, table.num_rows, wanted, region)

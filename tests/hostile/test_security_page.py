@@ -18,7 +18,7 @@ TABLES = {table.name.removeprefix(PREFIX): table for table in Tables().metadata.
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_every_column_of_the_ledger_is_said_to_tell_of_a_person_or_not(name):
+def test_every_column_of_the_ledger_is_listed_as_personal_or_not(name):
     """One row of the page for each table, with all of its columns and no other."""
     (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
     assert sorted(line.split("`")[3::2]) == sorted(TABLES[name].columns.keys())

@@ -52,8 +52,8 @@ def test_autocommit_is_refused(kind: str) -> None:
 
 
 @ON_SERVERS
-def test_autocommit_that_the_driver_was_told_of_is_refused(kind: str) -> None:
-    """Somebody else's event may switch it on behind everybody's back."""
+def test_autocommit_that_the_driver_was_set_to_is_refused(kind: str) -> None:
+    """An event of other code may switch it on unnoticed."""
     database = Database(open_engine(server_url(kind)))
 
     def switch_on(connection: object, *_: object) -> None:

@@ -45,7 +45,7 @@ def test_an_attempt_opened_twice_for_a_lost_acknowledgement_is_one(ledger: Ledge
     assert attempt.first
 
 
-def test_only_the_first_attempt_of_a_campaign_is_told_so(ledger: Ledger, campaign: str) -> None:
+def test_only_the_first_attempt_of_a_campaign_is_marked_as_first(ledger: Ledger, campaign: str) -> None:
     """What spares it the look into the ledger must not be said to a second one."""
     assert [ledger.open_attempt(campaign, SPEC, part=str(part)).first for part in range(3)] == [True, False, False]
 
@@ -102,7 +102,7 @@ def test_keys_are_compared_byte_by_byte(ledger: Ledger, campaign: str) -> None:
     assert one.counts() == {"accepted": 11}
 
 
-def test_campaigns_are_told_apart_by_every_character_of_their_name(ledger: Ledger, campaign: str) -> None:
+def test_campaigns_are_distinguished_by_every_character_of_their_name(ledger: Ledger, campaign: str) -> None:
     """Case, accents, trailing spaces and whatever comes after the 3072 bytes that an index can hold."""
     long = campaign + "x" * 4000
     names = [campaign + end for end in ("A", "a", "á", "a ")] + [long + "1", long + "2"]

@@ -32,7 +32,7 @@ def test_a_ledger_of_an_older_version_is_refused_with_the_command_to_type(
 
 
 @only_1
-def test_whom_version_1_texted_is_not_texted_again(open_ledger: OpenLedger, old_url: URL) -> None:
+def test_recipients_that_version_1_texted_are_not_texted_again(open_ledger: OpenLedger, old_url: URL) -> None:
     """What it had only claimed is sent, what it had left unknown stays so, and new people are texted."""
     ledger = open_ledger(old_url)
     assert LedgerAdmin(ledger).migrate() == Migration(1, 4)
@@ -140,7 +140,7 @@ def test_several_may_migrate_at_once(open_ledger: OpenLedger, old_url: URL) -> N
     assert open_ledger(old_url).exists()
 
 
-def test_what_somebody_built_on_the_results_stays(open_ledger: OpenLedger, old_url: URL, kind: str) -> None:
+def test_what_others_built_on_the_results_stays(open_ledger: OpenLedger, old_url: URL, kind: str) -> None:
     """A view on the results relation is no reason not to migrate, and is there afterwards."""
     connection = plain_connection(old_url)
     connection.cursor().execute("CREATE VIEW mine AS SELECT phone FROM uspeedo_results WHERE status = 'accepted'")

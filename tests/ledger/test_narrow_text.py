@@ -120,7 +120,7 @@ def test_the_user_or_the_database_cannot_make_the_connection_narrow(empty_url: U
 
 
 @pytest.mark.database
-def test_a_connection_without_a_database_is_told_as_such() -> None:
+def test_a_connection_without_a_database_is_reported_as_such() -> None:
     """There is nowhere to look for tables."""
     with pytest.raises(ConfigurationError, match="names no database: enter it in the connection's schema field"):
         prepare(server_url("mysql")._replace(database=None))

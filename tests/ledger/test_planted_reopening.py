@@ -39,7 +39,7 @@ def _whatever_was_agreed(self: RejectedRecipients, *arguments: Any) -> int:
 MISTAKES: dict[str, tuple[Plant, Check]] = {
     "recipients are moved whatever request they point at by now": (
         lambda: planted_on(Engine, (r"r\.request_id = x\.request_id AND ", ""), only="UPDATE"),
-        lambda open_ledger, campaign: tests.test_whom_another_decision_and_attempt_have_by_now_are_left_alone(
+        lambda open_ledger, campaign: tests.test_recipients_of_a_later_decision_and_attempt_are_left_alone(
             open_ledger, campaign, "sent"
         ),
     ),
@@ -65,13 +65,13 @@ MISTAKES: dict[str, tuple[Plant, Check]] = {
     ),
     "a repetition does not look whether it is done": (
         lambda: patch.object(Campaigns, "held_name", lambda *_: None),
-        lambda open_ledger, campaign: tests.test_a_repetition_re_opens_nobody_who_was_rejected_meanwhile(
+        lambda open_ledger, campaign: tests.test_a_repetition_re_opens_no_recipient_that_was_rejected_meanwhile(
             open_ledger, campaign, None
         ),
     ),
     "attempts of before may take them": (
         lambda: patch.object(Reopening, "reopen", _as_an_older_attempt),
-        lambda open_ledger, campaign: tests.test_rejected_recipients_are_sent_to_again_after_a_decision_and_nobody_else(
+        lambda open_ledger, campaign: tests.test_rejected_recipients_are_sent_to_again_after_a_decision_and_no_others(
             open_ledger(), campaign
         ),
     ),

@@ -312,7 +312,9 @@ def test_a_mark_whose_word_was_lost_does_not_count_itself(own: Ledger, campaign:
 
 
 @pytest.mark.parametrize("listed", ["a", "ab"])
-def test_a_mark_whose_word_was_lost_says_all_the_same_whom_it_left_out(own: Ledger, campaign: str, listed: str) -> None:
+def test_a_mark_whose_confirmation_was_lost_still_says_which_recipients_it_excluded(
+    own: Ledger, campaign: str, listed: str
+) -> None:
     """A canary that rules have emptied is not one that another attempt has taken."""
     one = Try(own, campaign)
     (request,) = one.claim(people("ab"))

@@ -159,7 +159,7 @@ def world(mistake: Callable[[Ledger], Any] | None = None) -> Iterator[World]:
 
 
 @given(st.lists(STEPS, min_size=3, max_size=16))
-def test_nobody_is_texted_against_a_rule_in_force(steps: list[tuple[Any, ...]]) -> None:
+def test_no_recipient_is_texted_against_a_rule_in_force(steps: list[tuple[Any, ...]]) -> None:
     """One step after the other; the races are in another module."""
     with world() as one:
         for verb, *how in steps:

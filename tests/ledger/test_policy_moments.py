@@ -58,7 +58,7 @@ def again_after(ledger: Ledger, what: Callable[[], None]) -> None:
     ledger.database.write = twice  # type: ignore[method-assign, assignment]
 
 
-def test_a_repeated_claim_leaves_out_whom_it_left_out_before(two: list[Ledger], campaign: str) -> None:
+def test_a_repeated_claim_excludes_the_recipients_that_it_excluded_before(two: list[Ledger], campaign: str) -> None:
     """Its rows are recorded: somebody who leaves the list in between would be a row twice."""
     own, other = two
     suppress(other, "a")

@@ -26,7 +26,7 @@ def test_sixteen_processes_write_to_one_file(open_ledger: OpenLedger, empty_url:
     assert_everybody_texted_once(open_ledger, empty_url, texted, 16)
 
 
-def test_four_processes_text_nobody_twice(open_ledger: OpenLedger, empty_url: URL) -> None:
+def test_four_processes_send_no_duplicates(open_ledger: OpenLedger, empty_url: URL) -> None:
     """Their claims meet, dead-lock and are taken over, on every kind of database."""
     open_ledger(empty_url).prepare()
     texted = at_once(4, write, empty_url)

@@ -200,7 +200,7 @@ def test_pruning_goes_on_where_it_was_killed(own: Ledger, empty_url: URL, words:
     assert LedgerAdmin(own).show("old").counts == COUNTS
 
 
-def test_a_claim_and_a_pruning_at_once_text_nobody_twice(open_ledger: OpenLedger, own: Ledger, empty_url: URL) -> None:
+def test_a_claim_and_a_pruning_at_once_send_no_duplicates(open_ledger: OpenLedger, own: Ledger, empty_url: URL) -> None:
     """A claim that has begun is waited for; its campaign is not old any more."""
     one = finished(own, "old")
     other = open_ledger(empty_url)

@@ -142,7 +142,7 @@ def test_a_right_row_after_a_wrong_one_of_the_same_recipient_is_a_duplicate(ledg
     vendor.assert_texted("a")
 
 
-def test_a_wrong_row_of_somebody_never_texted_is_invalid(ledger: Ledger, campaign: str) -> None:
+def test_a_wrong_row_of_a_recipient_never_texted_is_invalid(ledger: Ledger, campaign: str) -> None:
     """Claimed yesterday and never sent: nothing was delivered, so the row is what it is today."""
     yesterday = Try(ledger, campaign)
     yesterday.claim(people("a"))
@@ -166,7 +166,7 @@ def test_every_kind_of_row_is_counted_once_after_a_lost_acknowledgement(ledger: 
     one.vendor.assert_texted("c")
 
 
-def test_two_parts_of_one_campaign_text_nobody_twice(ledger: Ledger, campaign: str) -> None:
+def test_two_parts_of_one_campaign_send_no_duplicates(ledger: Ledger, campaign: str) -> None:
     """Mapped instances share a campaign and read different tables; each counts its own rows."""
     vendor = Vendor()
     first, second = (Try(ledger, campaign, part=part, vendor=vendor) for part in "01")

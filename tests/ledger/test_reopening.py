@@ -135,8 +135,8 @@ def test_a_late_answer_replaces_a_persons_word_that_it_was_sent(ledger: Ledger, 
     assert one.reason("a") is None
 
 
-def test_a_call_that_surely_never_left_is_free_though_somebody_looked_at_it(ledger: Ledger, campaign: str) -> None:
-    """Its owner's late knowledge counts for whoever was not decided on."""
+def test_a_call_that_surely_never_left_is_free_also_after_a_decision(ledger: Ledger, campaign: str) -> None:
+    """Its owner's late answer counts for the recipients that were not decided on."""
     vendor = Vendor()
     one = Try(ledger, campaign)
     (request,) = one.claim(people("abc"))
@@ -148,7 +148,7 @@ def test_a_call_that_surely_never_left_is_free_though_somebody_looked_at_it(ledg
     vendor.assert_texted(*"abc")
 
 
-def test_nobody_called_sent_is_texted_because_of_a_late_release(ledger: Ledger, campaign: str) -> None:
+def test_no_recipient_resolved_as_sent_is_texted_because_of_a_late_release(ledger: Ledger, campaign: str) -> None:
     """A person said that some were sent; then the rest of that request stays unknown too."""
     one = Try(ledger, campaign)
     (request,) = one.claim(people("abc"))
@@ -196,7 +196,7 @@ def test_deciding_twice_decides_nothing_more(ledger: Ledger, campaign: str) -> N
     assert [resolve(ledger, campaign, as_sent=sent, by="ann") for sent in (False, True, False)] == [3, 0, 0]
 
 
-def test_an_answer_and_a_decision_at_once_lose_nobody(ledger: Ledger, campaign: str) -> None:
+def test_an_answer_and_a_decision_at_once_lose_no_recipient(ledger: Ledger, campaign: str) -> None:
     """The decision holds the old request; the answer that waits for it still shows whom it accepted."""
     one = Try(ledger, campaign)
     request = lose_the_answer(one)

@@ -73,7 +73,7 @@ def everything(ledger: Ledger, campaign: str) -> Try:
     return one
 
 
-def test_rejected_recipients_are_sent_to_again_after_a_decision_and_nobody_else(ledger: Ledger, campaign: str) -> None:
+def test_rejected_recipients_are_sent_to_again_after_a_decision_and_no_others(ledger: Ledger, campaign: str) -> None:
     """By a later attempt, once; accepted, unknown and invalid ones stay as they are."""
     one = everything(ledger, campaign)
     older = Try(ledger, campaign)
@@ -290,7 +290,7 @@ def test_who_is_shown_to_be_sent_to_after_the_look_is_left_alone(open_ledger: Op
 
 
 @pytest.mark.parametrize("how", ["sent", "claimed"])
-def test_whom_another_decision_and_attempt_have_by_now_are_left_alone(
+def test_recipients_of_a_later_decision_and_attempt_are_left_alone(
     open_ledger: OpenLedger, campaign: str, how: str
 ) -> None:
     """Two people decide; between the look of the first and its update the other one's are sent to, or claimed."""
@@ -337,7 +337,7 @@ def test_a_receipt_that_comes_while_it_is_moved_still_counts(open_ledger: OpenLe
 
 
 @pytest.mark.parametrize("expected", [2, None], ids=["agreed", "whatever"])
-def test_a_repetition_re_opens_nobody_who_was_rejected_meanwhile(
+def test_a_repetition_re_opens_no_recipient_that_was_rejected_meanwhile(
     open_ledger: OpenLedger, campaign: str, expected: int | None
 ) -> None:
     """The acknowledgement is lost, and a receipt rejects one more before it is repeated."""

@@ -149,7 +149,7 @@ def test_a_busy_file_repeats_the_whole_transaction(open_ledger: OpenLedger, camp
 
 
 @SQLITE
-def test_a_file_that_stays_busy_is_told_as_such(open_ledger: OpenLedger, campaign: str, url: URL) -> None:
+def test_a_file_that_stays_busy_is_reported_as_such(open_ledger: OpenLedger, campaign: str, url: URL) -> None:
     """After the given patience, as something that may pass."""
     ledger = open_ledger(connect_args={"timeout": 0})
     ledger.database.timeout = 0.1
@@ -259,7 +259,7 @@ def test_no_record_shows_a_phone(ledger: Ledger, campaign: str) -> None:
 
 
 @ON_SERVERS
-def test_a_server_that_is_not_there_is_told_as_such(url: URL) -> None:
+def test_a_server_that_is_not_there_is_reported_as_such(url: URL) -> None:
     """After the given patience, as something that may pass; the password is not told."""
     engine = open_engine(url.set(port=1, password="hunter2"))
     with pytest.raises(LedgerUnavailable) as caught:
@@ -290,7 +290,7 @@ def test_a_failure_says_what_it_means_and_where_it_was(url: URL, wrong: dict[str
     assert "hunter2" not in told
 
 
-def test_a_file_that_is_no_database_is_told_as_such(tmp_path: Path) -> None:
+def test_a_file_that_is_no_database_is_reported_as_such(tmp_path: Path) -> None:
     """With its path: somebody must look at it."""
     file = tmp_path / "ledger.db"
     file.write_text("not a database " * 100)

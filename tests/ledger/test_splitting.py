@@ -81,7 +81,7 @@ def test_what_is_gone_is_not_ours(open_ledger: OpenLedger, campaign: str) -> Non
         scenarios.what_was_taken_over_is_not_moved_by_a_split,
     ],
 )
-def test_nobody_is_texted_twice(open_ledger: OpenLedger, campaign: str, scenario: object) -> None:
+def test_no_recipient_is_texted_twice(open_ledger: OpenLedger, campaign: str, scenario: object) -> None:
     scenario(open_ledger(), campaign)  # type: ignore[operator]
 
 

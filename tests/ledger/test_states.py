@@ -59,7 +59,7 @@ def test_its_owner_moves_a_request_only_forward(ledger: Ledger, campaign: str, b
 
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("before", STATES)
-def test_nobody_but_its_owner_moves_a_request(ledger: Ledger, campaign: str, before: str, verb: str) -> None:
+def test_only_its_owner_moves_a_request(ledger: Ledger, campaign: str, before: str, verb: str) -> None:
     """Neither an older nor a newer attempt marks or settles what is not its own."""
     older, owner = Try(ledger, campaign), Try(ledger, campaign)
     request = put_in(before, owner)
@@ -100,7 +100,7 @@ def test_only_a_released_request_is_renewed(ledger: Ledger, campaign: str, befor
 
 
 @pytest.mark.parametrize("before", STATES)
-def test_nobody_renews_what_is_not_their_own(ledger: Ledger, campaign: str, before: str) -> None:
+def test_only_its_owner_renews_a_request(ledger: Ledger, campaign: str, before: str) -> None:
     """Renewing is for one's own back-off only; others take over."""
     owner = Try(ledger, campaign)
     request = put_in(before, owner)
@@ -112,7 +112,7 @@ def test_nobody_renews_what_is_not_their_own(ledger: Ledger, campaign: str, befo
 
 @pytest.mark.parametrize("as_sent", [True, False], ids=["sent", "not sent"])
 @pytest.mark.parametrize("before", STATES)
-def test_a_person_decides_only_what_nobody_knows(ledger: Ledger, campaign: str, before: str, as_sent: bool) -> None:
+def test_a_person_decides_only_what_is_unknown(ledger: Ledger, campaign: str, before: str, as_sent: bool) -> None:
     """``resolve`` leaves every other state alone; what was *sending* becomes *unknown*, never anything further."""
     request = put_in(before, Try(ledger, campaign))
     count = resolve(ledger, campaign, as_sent=as_sent, by="ann")

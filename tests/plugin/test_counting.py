@@ -35,7 +35,7 @@ def until_done(counts: BackgroundCounts, key: str, count: Any) -> Any:
     raise AssertionError
 
 
-def test_nobody_waits_for_a_long_count() -> None:
+def test_no_page_waits_for_a_long_count() -> None:
     """The page is shown without it, or with a part of it, and asks again; meanwhile it is counted once."""
     counts, count = BackgroundCounts(wait_seconds=0.01), Counted()
     for _ in range(3):

@@ -86,8 +86,8 @@ def test_every_address_has_a_right(server: Any) -> None:
 
 
 @pytest.mark.parametrize("where", RIGHTS)
-def test_nobody_sees_anything(browser: Any, campaign: Ledger, where: str) -> None:
-    """Who is not signed in learns nothing, not even which campaigns there are."""
+def test_a_visitor_who_is_not_signed_in_sees_nothing(browser: Any, campaign: Ledger, where: str) -> None:
+    """Not even which campaigns there are."""
     answer = ask(browser("nobody"), where, token="none")
     assert answer.status_code == 401
     assert "not signed in" in answer.text

@@ -286,7 +286,7 @@ def test_sessions_that_are_named_alone_find_their_campaign(ledger: Ledger, campa
     assert (asked.receipts, asked.strange_sessions, collection.totals.all.messages) == (1, {"S-never"}, 1)
 
 
-def test_the_old_session_of_somebody_sent_again_is_still_asked_for(ledger: Ledger, campaign: str) -> None:
+def test_the_old_session_of_a_recipient_sent_again_is_still_asked_for(ledger: Ledger, campaign: str) -> None:
     """A person said *not sent*: a receipt of the first request can show that it was."""
     settled(ledger, campaign, ["a"], "S-old", "a")
     resolve(ledger, campaign, as_sent=False, by="Ada")

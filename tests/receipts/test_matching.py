@@ -75,7 +75,7 @@ def test_a_user_id_that_is_twice_in_its_session_is_none() -> None:
     assert only(match([ADA, bob], receipt("55322222", "u1"))).key == BOB.key
 
 
-def test_phone_and_user_id_of_two_recipients_are_nobodys() -> None:
+def test_phone_and_user_id_of_two_recipients_match_neither() -> None:
     """It contradicts itself."""
     assert match([ADA, BOB], receipt("(852)55311111", "u2")).ambiguous == 1
 

@@ -126,7 +126,7 @@ def test_a_journal_goes_on_where_it_ended(tmp_path, client_of):
     assert path.stat().st_mode & 0o077 == 0
 
 
-def test_one_account_only_if_told_so(client_of):
+def test_one_account_only_if_it_is_set(client_of):
     """With an account of its own the sandbox refuses others, and calls that name none pass."""
     with running(account_id=7) as sandbox:
         codes = [

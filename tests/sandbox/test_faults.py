@@ -24,7 +24,7 @@ def test_every_kind_of_fault_is_carried_out():
     assert KINDS.keys() == _RESPONSES.keys()
 
 
-def test_refuse_resets_the_connection_and_accepts_nobody(sandbox, client, target, accepted):
+def test_refuse_resets_the_connection_and_accepts_nothing(sandbox, client, target, accepted):
     """The client sees a reset, not an orderly end."""
     sandbox.fault("refuse")
     with pytest.raises(ConnectionResetError):
@@ -132,7 +132,7 @@ def test_server_error_comes_before_or_after_accepting(sandbox, client, target, a
     assert len(accepted()) == took
 
 
-def test_redirect_points_elsewhere_and_accepts_nobody(sandbox, client, target, accepted):
+def test_redirect_points_elsewhere_and_accepts_nothing(sandbox, client, target, accepted):
     """A client that follows it would send again; the default target is the same address."""
     sandbox.fault("redirect", status=308)
     reply = client.send(target())
@@ -202,7 +202,7 @@ def _failures(body):
     return [each["Phone"] for each in branch["Target"]], tuple(reason.partition(" ")[0] for reason in reasons)
 
 
-def test_unlisted_rejects_without_naming_anybody(sandbox, client, target, accepted):
+def test_unlisted_rejects_without_naming_a_recipient(sandbox, client, target, accepted):
     """SuccessCount is right, the list is empty: it does not show which messages were accepted."""
     sandbox.fault("unlisted", count=1)
     body = client.send(target(), target()).body

@@ -62,7 +62,7 @@ def test_the_inbox_is_paged_and_keeps_the_newest(client_of):
         assert client.http("GET", "/?page=-3").status == 200
 
 
-def test_the_requests_page_tells_each_outcome(sandbox, client, target):
+def test_the_requests_page_shows_each_outcome(sandbox, client, target):
     """Codes, faults and counts of the newest calls."""
     sandbox.fault("server_error")
     client.send(target())

@@ -45,7 +45,7 @@ def test_magic_numbers_decide_on_the_final_receipt(sandbox, client, target):
     assert found == {"u0": "Success", "u1": "Fail", "u2": "Unknow", "u3": "SubmitFail"}
 
 
-def test_a_final_receipt_tells_time_cost_and_country(sandbox, client, target):
+def test_a_final_receipt_has_time_cost_and_country(sandbox, client, target):
     """CostCount is in segments, ReceiptTime in seconds since the epoch: an integer in A, a string in B."""
     phone = target(TemplateParams=["好" * 60])
     session_no = client.send(phone, template="UTA_CODE").body["SessionNo"]
@@ -65,7 +65,7 @@ def test_a_hundred_sessions_can_be_asked_at_once_and_no_more(client):
     assert client.rest("GET", "USMSSendReceipt", id=list(map(str, range(101)))).body["RetCode"] == 215392
 
 
-def test_templates_tell_text_and_status(client):
+def test_templates_have_text_and_status(client):
     """A answers with a list; B with an object for one template; unknown ids are left out."""
     found = client.action("QueryUSMSTemplate", TemplateId=["UTA_REMINDER", "UTA_PENDING", "UTA_NONE"]).body["Data"]
     assert [(each["TemplateId"], each["Status"]) for each in found] == [("UTA_REMINDER", 2), ("UTA_PENDING", 0)]

@@ -68,7 +68,7 @@ def test_python_objects_have_none(cell: object) -> None:
     assert digest_of(pd.DataFrame({"a": pd.Series([cell, "x"], dtype=object), "b": ["x", "y"]})) is None
 
 
-def test_a_file_is_told_by_its_rows_and_not_by_its_name(tmp_path: Any) -> None:
+def test_a_file_is_recognised_by_its_rows_and_not_by_its_name(tmp_path: Any) -> None:
     """The same rows written again elsewhere are the same table."""
     table = arrow([("1", "x"), ("2", None)])
     for name in ("one", "two"):

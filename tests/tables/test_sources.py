@@ -179,7 +179,7 @@ def test_rows_are_counted_from_metadata():
     assert open_table(duckdb.sql("SELECT 1 AS x")).rows_at_most() is None
 
 
-def test_a_float32_phone_column_can_be_told_from_a_float64_one():
+def test_a_float32_phone_column_is_distinguished_from_a_float64_one():
     """A float32 holds seven digits: read as a phone, it would be another person's."""
     table = open_table(pa.table({"x": pa.array([1], pa.float32()), "y": [1.0]}))
     assert (table.arrow_type_name("x"), table.arrow_type_name("y")) == ("float", "double")
@@ -295,7 +295,7 @@ def test_enums_categories_and_objects_of_polars_are_read():
     assert dict(batch.lists) == {"array": [["a", "b"], None]}
 
 
-def test_a_lazy_frame_is_told_to_be_collected():
+def test_the_message_for_a_lazy_frame_says_to_collect_it():
     """Computing it is the author's decision."""
     with pytest.raises(TableError, match=r"\.collect\(\)"):
         open_table(pl.LazyFrame({"x": [1]}))

@@ -57,7 +57,7 @@ def test_a_large_row_group_is_not_held_in_memory(tmp_path):
     assert most < size / 4
 
 
-def test_columns_that_nobody_asks_for_leave_the_number_of_rows():
+def test_columns_that_are_not_asked_for_leave_the_number_of_rows():
     """A message without parameters to the rows themselves."""
     (batch,) = open_table(pa.table({"x": ["a", "b"]})).batches([])
     assert (batch.length, dict(batch.columns)) == (2, {})

@@ -226,7 +226,7 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="a superuser may write anywhere")
-def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
+def test_a_folder_of_another_user_is_named(tmp_path: Path) -> None:
     """Trying again does not help."""
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigurationError, match="lacks the right to make files in"):
