@@ -35,7 +35,7 @@ from airflow_provider_uspeedo.campaign.sending import Send, Sender, write
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.campaign.table_reader import TableReader
 from airflow_provider_uspeedo.campaign.unsent_reasons import unsent_reasons
-from airflow_provider_uspeedo.core.exit_policy import NOTHING_HELD_BACK, HeldBack
+from airflow_provider_uspeedo.core.exit_policy import NOTHING_BY_TIME, ExcludedByTime
 from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import Status
@@ -136,18 +136,18 @@ class Campaign:
             stopped=bool(self._stop_signal) and self._stop_signal.cause is None,
             elsewhere=elsewhere,
             complete=self._complete,
-            held_back=self._held_back(read_by, summary),
+            by_time=self._by_time(read_by, summary),
             reasons=unsent_reasons(summary, self._guards, self._reading, self._left_out),
         )
 
-    def _held_back(self, read_by: Attempt, summary: Summary) -> HeldBack:
+    def _by_time(self, read_by: Attempt, summary: Summary) -> ExcludedByTime:
         """The rows that hours and ``not_after`` alone keep from being sent, as the ledger has them."""
         moment = self._reading.moment
         moment.warn()
         if not moment.decides or not summary[Status.NOT_SENT]:
-            return NOTHING_HELD_BACK
+            return NOTHING_BY_TIME
         by_rule = self._ledger.not_sent_by_rule(read_by, (HOURS, NOT_AFTER))
-        return HeldBack(by_rule[HOURS], by_rule[NOT_AFTER], moment.next_opening, self._config.rules.not_after)
+        return ExcludedByTime(by_rule[HOURS], by_rule[NOT_AFTER], moment.next_opening, self._config.rules.not_after)
 
     def _send_all(self, attempt: Attempt) -> None:
         rate_limiter = RateLimiter(self._config.requests_per_second)

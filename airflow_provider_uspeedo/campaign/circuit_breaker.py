@@ -51,7 +51,7 @@ class CircuitBreaker:
     """Decides what may be sent now; safe to share between threads.
 
     :param max_unknown_requests: so many requests without an answer in a row stop the attempt, 1 or more; ``None``:
-        no limit, and nothing is held back.
+        no limit, and no probes.
     """
 
     def __init__(self, max_unknown_requests: int | None, stop_signal: StopSignal) -> None:

@@ -40,7 +40,7 @@ class CampaignConfig:
     :param max_failure_ratio: 0 to 1: a larger share of rejected recipients stops the campaign; ``None``: none does.
     :param max_invalid_ratio: the same for invalid rows.
     :param max_unknown_requests: so many requests without an answer in a row stop the attempt; ``None``: none do, and
-        nothing is held back.
+        no probes are sent.
     :param canary: the number of recipients that are sent first; the others follow only if these pass.
     :param slice_: the slice of the table that this attempt sends.
     :param plan: the fingerprint of the plan that was approved; ``None``: there is none.

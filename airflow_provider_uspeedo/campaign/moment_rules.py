@@ -70,7 +70,7 @@ class MomentRules:
         """Forgets what was found, before the table is read (again)."""
         self._counts: Counter[Ruling] = Counter()
         self.next_opening: datetime | None = None
-        """The earliest moment at which a recipient who was held back so far may be sent to."""
+        """The earliest moment at which a recipient that was excluded so far may be sent to."""
 
     @property
     def needs_zones(self) -> bool:
@@ -145,7 +145,7 @@ class MomentRules:
             log.warning("%s", wrapped(remark))
 
     def _held(self, recipients: RecipientBatch, moment: datetime) -> list[tuple[Ruling, np.ndarray[Any, Any]]]:
-        """The places of those who may not be sent to, by reason."""
+        """The places of recipients that may not be sent to, by reason."""
         if not self.decides or not len(recipients):
             return []
         zones = recipients.column("time_zone")

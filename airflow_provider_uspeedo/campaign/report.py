@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal
 from airflow_provider_uspeedo.core.attempt_log import UnsentReason
-from airflow_provider_uspeedo.core.exit_policy import NOTHING_HELD_BACK, HeldBack
+from airflow_provider_uspeedo.core.exit_policy import NOTHING_BY_TIME, ExcludedByTime
 from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, ListedFailure, Summary
 from airflow_provider_uspeedo.ledger.ledger import Ledger
@@ -28,7 +28,7 @@ class Report:
     :param stopped: the task was stopped from outside.
     :param elsewhere: another attempt has a request in flight that concerns this table.
     :param complete: the whole table was read.
-    :param held_back: which of the rows that are not sent only wait for another moment.
+    :param by_time: which of the rows that are not sent only wait for another moment.
     :param reasons: why rows were not sent, the most frequent first.
     """
 
@@ -37,7 +37,7 @@ class Report:
     stopped: bool
     elsewhere: bool
     complete: bool
-    held_back: HeldBack = NOTHING_HELD_BACK
+    by_time: ExcludedByTime = NOTHING_BY_TIME
     reasons: Sequence[UnsentReason] = ()
 
 

@@ -48,7 +48,7 @@ class RowExclusions:
             self._suppressed = read_lists(rules.suppress, default_region, bare_digits)
 
     def split(self, recipients: RecipientBatch) -> tuple[RecipientBatch, BadRows]:
-        """Those who may be texted, and the others as suppressed rows; of two reasons that of the list counts."""
+        """The recipients that may be texted, and the others as suppressed rows; of two reasons the list's counts."""
         excluded: list[BadRows] = []
         if self._suppressed is not None and len(recipients):
             listed = self._suppressed.holds(recipients.column("phone"))

@@ -55,7 +55,7 @@ Send = Callable[[WrittenContent], SendAnswer]
 """One call to the API: at most one HTTP request, or an error that says what may be done next."""
 
 JudgeRecipients = Callable[[RecipientBatch, datetime], Sequence[Exclusion]]
-"""Those of some recipients who may not be sent to at a moment (UTC)."""
+"""The recipients, of some, that may not be sent to at a moment (UTC)."""
 
 MAX_MARK_AGE = MAY_STILL_ARRIVE.total_seconds() / 2
 """Seconds between the mark *sending* and the first byte. ``resolve`` takes a request for dead ``MAY_STILL_ARRIVE``
@@ -164,7 +164,7 @@ class Sender:
             self._note_left_out(request, marked)
             if not marked.recipients:
                 return  # the turn is given back: nothing left, so nothing is known of the API
-            request, content = marked, write(marked)  # never what was written with those who may not be sent to
+            request, content = marked, write(marked)  # never what was written with excluded recipients
         try:
             with starting_before(marked_at + MAX_MARK_AGE):
                 answer = self._send(content)

@@ -42,8 +42,8 @@ class ExitDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldBack:
-    """The rows that the moment alone keeps from being sent.
+class ExcludedByTime:
+    """The rows that are not sent only because of the time.
 
     :param hours: rows outside the hours of the policy that some later moment allows.
     :param not_after: rows that could be sent only after the policy's ``not_after``.
@@ -57,7 +57,7 @@ class HeldBack:
     deadline: datetime | None = None
 
 
-NOTHING_HELD_BACK = HeldBack()
+NOTHING_BY_TIME = ExcludedByTime()
 
 
 def decide(
@@ -71,7 +71,7 @@ def decide(
     elsewhere: bool = False,
     complete: bool = True,
     sliced: bool = False,
-    held_back: HeldBack = NOTHING_HELD_BACK,
+    by_time: ExcludedByTime = NOTHING_BY_TIME,
 ) -> ExitDecision:
     """Decides how an attempt ends.
 
@@ -82,7 +82,7 @@ def decide(
     :param elsewhere: another attempt of the campaign has a request in flight.
     :param complete: the whole table was read.
     :param sliced: a slice of a table was read, which says nothing about the phone column.
-    :param held_back: which of the rows that are not sent only wait for another moment.
+    :param by_time: which of the rows that are not sent only wait for another moment.
     """
     counts = describe(summary) if complete else f"Rows that were not read yet are not counted. {describe(summary)}"
     if stopped:
@@ -93,7 +93,7 @@ def decide(
     if cause and (left or not unavailable):  # a retry that only hopes for the API would find nothing left to send
         what = "The API did not answer, and the attempt stopped" if unavailable else "The campaign stopped"
         return _end(End.RETRY, f"{what}: {cause} {counts}", unavailable or "the-campaign-stopped")
-    waiting = _by_moment(summary, held_back, counts)
+    waiting = _by_moment(summary, by_time, counts)
     return waiting or _by_counts(summary, counts, phone_column=phone_column, elsewhere=elsewhere, sliced=sliced)
 
 
@@ -125,20 +125,20 @@ def _by_counts(summary: Summary, counts: str, *, phone_column: str, elsewhere: b
     return ExitDecision(End.SUCCESS, counts)
 
 
-def _by_moment(summary: Summary, held_back: HeldBack, counts: str) -> ExitDecision | None:
-    """The end of an attempt that has left nothing but what hours and ``not_after`` hold back."""
-    left, waiting = summary[Status.NOT_SENT], held_back.hours
-    if not left or waiting + held_back.not_after < left:
+def _by_moment(summary: Summary, by_time: ExcludedByTime, counts: str) -> ExitDecision | None:
+    """The end of an attempt of which only rows are left that hours and ``not_after`` exclude."""
+    left, waiting = summary[Status.NOT_SENT], by_time.hours
+    if not left or waiting + by_time.not_after < left:
         return None  # there are others, for which an ordinary retry is worth while
     if waiting:
-        if held_back.next_opening is None:
+        if by_time.next_opening is None:
             return None
         text = (
             f"{counted(waiting, 'recipient')} {'waits' if waiting == 1 else 'wait'} for the hours of the policy; the "
-            f"next window opens at {utc_text(held_back.next_opening)}. {counts}"
+            f"next window opens at {utc_text(by_time.next_opening)}. {counts}"
         )
-        return ExitDecision(End.WAIT, text, until=held_back.next_opening)
-    deadline = f" ({utc_text(held_back.deadline)})" if held_back.deadline else ""
+        return ExitDecision(End.WAIT, text, until=by_time.next_opening)
+    deadline = f" ({utc_text(by_time.deadline)})" if by_time.deadline else ""
     unknown = " Others are unknown: they need a decision." if summary[Status.UNKNOWN] else ""
     text = f"{_were(left)} not sent: the policy's not_after{deadline} leaves no time. {counts}{unknown}"
     return _end(End.FAIL, text, "not-after")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of who was texted: a SQL database that decides every race."""
+"""The record of which recipients were sent to: a SQL database that decides every race."""

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The record of who was texted, as verbs. The database decides every race; nothing here trusts a clock or a lock."""
+"""The record of which recipients were sent to: one method for each transaction.
+
+The database decides every race; nothing here trusts a clock or a lock.
+"""
 
 from __future__ import annotations
 

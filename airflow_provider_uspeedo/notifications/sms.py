@@ -225,9 +225,9 @@ class USpeedoNotifier(TextRendering, BaseNotifier):
         elif report.cause is not None:
             said.append(self._unexpected(report.cause))
         said += [f"{one.phone}: {one.status}, {one.reason}." for one in summary.failures]
-        if report.held_back.hours:
-            waiting = counted(report.held_back.hours, "text")
-            said.append(f"The hours of the connection's policy hold back {waiting}; a notifier does not wait for them.")
+        if report.by_time.hours:
+            waiting = counted(report.by_time.hours, "text")
+            said.append(f"The connection's policy excludes {waiting} for its hours; a notifier does not wait for them.")
         if report.elsewhere:
             said.append("Another process has a request of this event in flight.")
         self.log.log(logging.INFO if reached else logging.ERROR, "USpeedoNotifier: %s", " ".join(said))

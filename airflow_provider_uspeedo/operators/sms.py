@@ -346,7 +346,7 @@ class SendBatchSMSOperator(HidesValues, HidesMappedRows, TextRendering, ReportsL
             elsewhere=report.elsewhere,
             complete=report.complete,
             sliced=not config.slice_.is_whole,
-            held_back=report.held_back,
+            by_time=report.by_time,
         )
         self._say(end_lines(found, report.reasons, decision.section))
         if decision.end is End.SUCCESS:

@@ -64,7 +64,7 @@ def _find(name_hash: bytes) -> tuple[OpenPageLedger, ListedCampaign | None]:
 async def seeing(campaign: str, person: Looking) -> SeenCampaign:
     """The campaign, if there is one and the person may read its DAGs.
 
-    :raises HTTPException: 404, in both cases: who may not see it does not learn that it is there.
+    :raises HTTPException: 404, in both cases: a user without the right does not learn that it is there.
     """
     try:
         name_hash = bytes.fromhex(campaign)

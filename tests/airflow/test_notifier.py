@@ -347,7 +347,7 @@ def test_the_policy_of_the_connection_holds(
     policy(monkeypatch, sandbox, hours=hours, time_zone_column="zone")
     fail(notifier(phone), run_id="at night")
     assert accepted() == [phone]
-    assert "The hours of the connection's policy hold back 1 text" in logged()
+    assert "The connection's policy excludes 1 text for its hours" in logged()
     policy(monkeypatch, sandbox, hours=["00:00", "23:59"], time_zone_column="zone", at_most={"texts": 2, "days": 1})
     for run in ("at night", "b", "c"):
         fail(notifier(phone), run_id=run)

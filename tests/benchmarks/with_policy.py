@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a contact policy costs: the clean table with every rule in use, beside the same table without any.
 
-A list of phones on disk, the ledger's own list, countries, hours and a cap, none of which keeps anybody back, so that
+A list of phones on disk, the ledger's own list, countries, hours and a cap, none of which excludes a recipient, so that
 the same messages are sent. In turn, each in an empty ledger.
 """
 
@@ -120,8 +120,8 @@ def page(found: dict[str, Any] | None) -> Iterator[str]:
     yield "### With a contact policy"
     yield (
         f"{found['rows']:,} rows, no latency, an empty ledger; a list of {found['listed']:,} phones on disk and as "
-        "many on the ledger's own, countries, hours and a cap, of which none keeps anybody back. Seconds as a multiple "
-        f"of those without a policy, measured in turn; it must be at most {MUST}."
+        "many on the ledger's own, countries, hours and a cap, of which none excludes a recipient. Seconds as a "
+        f"multiple of those without a policy, measured in turn; it must be at most {MUST}."
     )
     yield table(
         ["", *found["plays"]],

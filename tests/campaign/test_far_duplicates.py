@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Second rows of a recipient whose first row a rule holds back, near to it and in a later portion of the table.
+"""Second rows of a recipient whose first row a rule excludes, near to it and in a later portion of the table.
 
 Only what is claimed is known to a later portion: a second row there is judged by itself. The recipient gets one text.
 """

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_uspeedo.core.contact_rules import ContactRules, Window
-from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, utc_text
+from airflow_provider_uspeedo.core.exit_policy import End, ExcludedByTime, decide, utc_text
 from airflow_provider_uspeedo.errors import ConfigurationError
 from tests.campaign.stage import Scene, make_order, people, phones
 
@@ -50,8 +50,8 @@ def test_who_is_outside_the_hours_waits_for_the_next_window(scene: Scene) -> Non
         ("accepted", None),
         ("not_sent", f"hours: opens at {soon}"),
     ]
-    assert report.held_back == HeldBack(hours=3, next_opening=NOW + 4 * HOUR)
-    decision = decide(report.summary, phone_column="phone", held_back=report.held_back)
+    assert report.by_time == ExcludedByTime(hours=3, next_opening=NOW + 4 * HOUR)
+    decision = decide(report.summary, phone_column="phone", by_time=report.by_time)
     assert (decision.end, decision.until) == (End.WAIT, NOW + 4 * HOUR)
 
 
@@ -74,7 +74,7 @@ def test_an_unchanged_table_is_judged_again(scene: Scene) -> None:
     table, closed = rows(WEST, WEST), around(2 * HOUR, 2 * HOUR)
     assert scene.run(table, make_order(rules=closed)).summary.counts["not_sent"] == 2
     report = scene.run(table, make_order(rules=closed))
-    assert report.held_back == HeldBack(hours=2, next_opening=NOW + 4 * HOUR)
+    assert report.by_time == ExcludedByTime(hours=2, next_opening=NOW + 4 * HOUR)
     scene.check(report, 2)
     report = scene.run(table, make_order(rules=around(8 * HOUR, -4 * HOUR)))
     assert report.summary.counts["accepted"] == 2
@@ -109,7 +109,7 @@ def test_what_names_no_zone_is_suppressed_and_names_the_column(scene: Scene, zon
         ("accepted", None),
         ("suppressed", "hours: no time zone (column 'zone')"),
     ]
-    assert report.held_back == HeldBack()
+    assert report.by_time == ExcludedByTime()
 
 
 def test_a_number_of_no_country_has_no_time_zone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,7 +138,7 @@ def test_requests_are_full_with_those_who_may_be_sent_to(scene: Scene) -> None:
     report = scene.run(table, make_order(rules=around(2 * HOUR, 2 * HOUR)))
     scene.check(report, 40)
     assert report.summary.requests == -(-16 // 3)
-    assert report.held_back.hours == 24
+    assert report.by_time.hours == 24
 
 
 def test_a_second_row_of_a_recipient_who_waits_is_a_duplicate(scene: Scene) -> None:
@@ -179,8 +179,8 @@ def test_after_the_deadline_every_row_is_recorded_and_none_is_sent(scene: Scene)
         ("not_sent", f"not after: {utc_text(deadline)} has passed")
     ] * 5
     assert scene.texted() == Counter()
-    assert report.held_back == HeldBack(not_after=5, deadline=deadline)
-    decision = decide(report.summary, phone_column="phone", held_back=report.held_back)
+    assert report.by_time == ExcludedByTime(not_after=5, deadline=deadline)
+    decision = decide(report.summary, phone_column="phone", by_time=report.by_time)
     assert decision.end is End.FAIL
     assert f"not_after ({utc_text(deadline)}) leaves no time" in decision.message
 
@@ -193,8 +193,8 @@ def test_who_was_sent_to_before_the_deadline_stays_so(scene: Scene) -> None:
     scene.check(report, 4)
     assert scene.statuses() == ["accepted", "accepted", "not_sent", "not_sent"]
     report = scene.run(table[:2], make_order(rules=ContactRules(not_after=NOW - HOUR)))
-    assert report.held_back == HeldBack()
-    assert decide(report.summary, phone_column="phone", held_back=report.held_back).end is End.SUCCESS
+    assert report.by_time == ExcludedByTime()
+    assert decide(report.summary, phone_column="phone", by_time=report.by_time).end is End.SUCCESS
 
 
 def test_a_window_that_opens_after_the_deadline_is_not_waited_for(scene: Scene) -> None:
@@ -202,7 +202,7 @@ def test_a_window_that_opens_after_the_deadline_is_not_waited_for(scene: Scene) 
     report = scene.run(rows("UTC", WEST), make_order(rules=rules))
     scene.check(report, 2)
     assert scene.lines()[1].reason == f"not after: {utc_text(NOW + 3 * HOUR)} comes before the hours open"
-    assert report.held_back == HeldBack(not_after=1, deadline=NOW + 3 * HOUR)
+    assert report.by_time == ExcludedByTime(not_after=1, deadline=NOW + 3 * HOUR)
 
 
 def test_the_time_zone_column_must_be_there(scene: Scene) -> None:

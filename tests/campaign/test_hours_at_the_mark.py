@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_uspeedo.campaign.moment_rules import MomentRules
 from airflow_provider_uspeedo.core.contact_rules import ContactRules
-from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, utc_text
+from airflow_provider_uspeedo.core.exit_policy import End, ExcludedByTime, decide, utc_text
 from tests.campaign.stage import Scene, make_order, people, phones
 from tests.campaign.test_hours import EAST, HOUR, NOW, WEST, around, rows
 
@@ -36,8 +36,8 @@ def test_hours_that_close_after_the_claim_stop_the_request(scene: Scene) -> None
     opens_again = utc_text(NOW + 16 * HOUR)
     assert scene.lines()[1].reason == f"hours: opens at {opens_again}"
     assert report.summary.requests == 0
-    assert report.held_back.hours == 3
-    decision = decide(report.summary, phone_column="phone", held_back=report.held_back)
+    assert report.by_time.hours == 3
+    decision = decide(report.summary, phone_column="phone", by_time=report.by_time)
     assert decision.end is End.WAIT
 
 
@@ -61,9 +61,9 @@ def test_a_deadline_that_passes_after_the_claim_stops_all_that_is_left(scene: Sc
     report = scene.run(people(7), make_order(rules=ContactRules(not_after=deadline)))
     scene.check(report, 7)
     assert scene.texted() == Counter()
-    assert report.held_back == HeldBack(not_after=7, deadline=deadline)
+    assert report.by_time == ExcludedByTime(not_after=7, deadline=deadline)
     assert {line.reason for line in scene.lines()} == {f"not after: {utc_text(deadline)} has passed"}
-    assert decide(report.summary, phone_column="phone", held_back=report.held_back).end is End.FAIL
+    assert decide(report.summary, phone_column="phone", by_time=report.by_time).end is End.FAIL
 
 
 def judged_by_the_worker(original: Any) -> Any:
@@ -102,4 +102,4 @@ def test_those_who_were_left_out_and_still_wait_have_one_line_in_the_results(sce
         report = scene.run(table, make_order(rules=rules))
         scene.check(report, 4)
         assert scene.statuses() == ["not_sent", "accepted", "not_sent", "accepted"]
-        assert report.held_back.hours == 2
+        assert report.by_time.hours == 2

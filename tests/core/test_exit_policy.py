@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_uspeedo.core.exit_policy import End, ExitDecision, HeldBack, decide, describe, wait_for_retries
+from airflow_provider_uspeedo.core.exit_policy import (
+    End,
+    ExcludedByTime,
+    ExitDecision,
+    decide,
+    describe,
+    wait_for_retries,
+)
 from airflow_provider_uspeedo.core.summary import ListedFailure, Summary
 
 
@@ -77,12 +84,12 @@ def test_suppressed_and_duplicate_rows_beside_others_are_a_plain_success(counts:
 
 
 OPENING = datetime(2026, 11, 30, 1, tzinfo=UTC)
-WAITING = HeldBack(hours=2, next_opening=OPENING)
+WAITING = ExcludedByTime(hours=2, next_opening=OPENING)
 
 
 def test_what_only_waits_for_its_hours_goes_on_at_a_known_time() -> None:
     """Unknown outcomes do not keep it from that: they are left alone, and fail the task once nothing waits."""
-    decision = decide(summary(accepted=5, unknown=1, not_sent=2), phone_column="tel", held_back=WAITING)
+    decision = decide(summary(accepted=5, unknown=1, not_sent=2), phone_column="tel", by_time=WAITING)
     assert (decision.end, decision.until) == (End.WAIT, OPENING)
     assert decision.message.startswith(
         "2 recipients wait for the hours of the policy; the next window opens at 2026-11-30 01:00 UTC. Of 8 rows: "
@@ -91,17 +98,17 @@ def test_what_only_waits_for_its_hours_goes_on_at_a_known_time() -> None:
 
 def test_what_was_not_sent_for_another_reason_is_retried_at_once() -> None:
     """A later attempt can send it before the window opens."""
-    assert end(summary(not_sent=3), held_back=WAITING) == (End.RETRY, "not-sent")
-    assert end(summary(not_sent=2), held_back=HeldBack(hours=2)) == (End.RETRY, "not-sent")
-    assert end(summary(not_sent=2), held_back=WAITING, cause="No balance.") == (End.RETRY, "the-campaign-stopped")
-    assert end(summary(not_sent=2), held_back=WAITING, stopped=True) == (End.RETRY, "stopped")
+    assert end(summary(not_sent=3), by_time=WAITING) == (End.RETRY, "not-sent")
+    assert end(summary(not_sent=2), by_time=ExcludedByTime(hours=2)) == (End.RETRY, "not-sent")
+    assert end(summary(not_sent=2), by_time=WAITING, cause="No balance.") == (End.RETRY, "the-campaign-stopped")
+    assert end(summary(not_sent=2), by_time=WAITING, stopped=True) == (End.RETRY, "stopped")
 
 
 def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
     """As long as some recipients wait for hours that come before the deadline, it goes on for them."""
     deadline = datetime(2026, 11, 22, 20, tzinfo=timezone(timedelta(hours=8)))
-    late = HeldBack(not_after=2, deadline=deadline)
-    decision = decide(summary(accepted=1, unknown=1, not_sent=2), phone_column="tel", held_back=late)
+    late = ExcludedByTime(not_after=2, deadline=deadline)
+    decision = decide(summary(accepted=1, unknown=1, not_sent=2), phone_column="tel", by_time=late)
     assert decision.end is End.FAIL
     assert decision.message.startswith(
         "2 recipients were not sent: the policy's not_after (2026-11-22 12:00 UTC) leaves no time. Of 4 rows: "
@@ -109,9 +116,9 @@ def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
     assert decision.message.endswith(
         "Others are unknown: they need a decision. What to do: `airflow-uspeedo explain not-after`."
     )
-    both = HeldBack(hours=1, not_after=2, next_opening=OPENING, deadline=deadline)
-    assert decide(summary(not_sent=3), phone_column="tel", held_back=both).end is End.WAIT
-    assert end(summary(not_sent=3), held_back=late) == (End.RETRY, "not-sent")
+    both = ExcludedByTime(hours=1, not_after=2, next_opening=OPENING, deadline=deadline)
+    assert decide(summary(not_sent=3), phone_column="tel", by_time=both).end is End.WAIT
+    assert end(summary(not_sent=3), by_time=late) == (End.RETRY, "not-sent")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +156,7 @@ def test_what_is_too_late_fails_for_good_once_nothing_waits() -> None:
 def test_a_task_that_cannot_sleep_says_which_retries_reach_the_next_window(
     before: timedelta, task: dict[str, Any], says: str
 ) -> None:
-    decision = decide(summary(not_sent=2), phone_column="tel", held_back=WAITING)
+    decision = decide(summary(not_sent=2), phone_column="tel", by_time=WAITING)
     failed = wait_for_retries(decision, now=OPENING - before, **task)
     assert failed.end is End.RETRY
     assert f"{says} What to do: `airflow-uspeedo explain outside-hours`." in failed.message

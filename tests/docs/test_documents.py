@@ -15,7 +15,7 @@ import pytest
 from airflow_provider_uspeedo import errors
 from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.core.attempt_log import end_lines
-from airflow_provider_uspeedo.core.exit_policy import End, HeldBack, decide, wait_for_retries
+from airflow_provider_uspeedo.core.exit_policy import End, ExcludedByTime, decide, wait_for_retries
 from airflow_provider_uspeedo.core.phones import BadPhone, normalise
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.core.summary import MAX_FAILURES, MAX_SESSIONS, ListedFailure, Summary
@@ -52,9 +52,9 @@ def _endings():
     now = datetime(2026, 11, 22, tzinfo=UTC)
     for left, unknown in itertools.product((1, 2), (0, 1)):
         summary = Summary("c", {"not_sent": left, "unknown": unknown}, 0, 0)
-        waits = decide(summary, phone_column="phone", held_back=HeldBack(hours=left, next_opening=now))
+        waits = decide(summary, phone_column="phone", by_time=ExcludedByTime(hours=left, next_opening=now))
         yield wait_for_retries(waits, now=now, retries=0, used=0, retry_delay=timedelta(minutes=5))
-        yield decide(summary, phone_column="phone", held_back=HeldBack(not_after=left, deadline=now))
+        yield decide(summary, phone_column="phone", by_time=ExcludedByTime(not_after=left, deadline=now))
     yield decide(Summary("c", {"suppressed": 1}, 0, 0), phone_column="phone")
 
 

@@ -118,7 +118,7 @@ class RejectedRecipients:
 
         def work(connection: Connection) -> int:
             self._reopening.hold(connection, attempt)
-            # By a repetition after a lost acknowledgement it is done: who was rejected since is left alone.
+            # By a repetition after a lost acknowledgement it is done: what was rejected since is left alone.
             if (taken := self._campaigns.held_name(connection, attempt)) in made:
                 return made[taken]
             moved = self._reopening.reopen(connection, attempt, ids, free, why)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The early look at phones, in the claim: who is on the ledger's list, or was texted too often, is not claimed at all.
+"""The early look at phones, in the claim: recipients on the ledger's list, or over a cap, are not claimed at all.
 
 It spares requests that their mark would empty. The mark decides: it looks again (see :mod:`.marking`).
 """

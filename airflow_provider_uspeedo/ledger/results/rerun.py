@@ -55,7 +55,7 @@ class Rerun:
         return None if found is None else CompleteReading(found.attempt_no, found.fingerprint)
 
     def share(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
-        """Makes the rows of ``earlier`` this attempt's; false if they are not current, or leave people to be texted.
+        """Makes the rows of ``earlier`` this attempt's; false if they are not current, or some are still to be sent.
 
         Marked first, then looked at, with the earlier attempt locked: another attempt that ends meanwhile either finds
         the mark and leaves the rows, or has deleted them, and then the earlier attempt is not found any more.
@@ -75,7 +75,7 @@ class Rerun:
         return True
 
     def _leaves_recipients(self, connection: Connection, attempt: Attempt, earlier: int) -> bool:
-        """True if some row was not sent, or was kept back by a rule: rules are judged again by every attempt."""
+        """True if some row was not sent, or was excluded by a rule: rules are judged again by every attempt."""
         requests, rows = self._t.requests.c, self._t.source_rows.c
         open_ones = sa.exists(
             sa.select(requests.id).where(
