@@ -7,7 +7,8 @@ PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
 CHAOS_SEED ?= 1
 # For tests that wait for servers most of the time, some of them for long: two for each processor.
 WAITING := -n 4 --dist worksteal
-# SLOW=all: whole; else of the slow tests that combine a crash with something else a sample, the same in every run.
+# SLOW=all: whole; else of the slow tests that combine a crash with something else a sample, the same in every run: see
+# tests/sampling.py.
 SLOW ?= sample
 # FAST_TESTS="tests/hooks ...": only these of the fast tests in airflow-%.
 FAST_TESTS ?=
@@ -70,8 +71,9 @@ docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an
 diagrams: ## Remake the drawings of docs/diagrams; needs Graphviz, which nothing else does
 	$(PYTHON) docs/diagrams/render.py
 
-databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database
+databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers; SLOW=all for all kills
+	USPEEDO_SLOW=$(SLOW) $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database --ignore tests/ledger/test_plans.py
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) --dist loadgroup -m database tests/ledger/test_plans.py
 	USPEEDO_TEST_POSTGRES=$${USPEEDO_TEST_POSTGRES:-postgresql+psycopg://root@127.0.0.1/test} \
 	USPEEDO_TEST_MYSQL=$${USPEEDO_TEST_MYSQL:-mysql+mysqldb://root@127.0.0.1:3306/test} \
 		$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database \

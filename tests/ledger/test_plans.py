@@ -35,7 +35,10 @@ HEADINGS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL and 
 LARGE_TABLES = ("campaigns", "attempts", "requests", "recipients", "source_rows", "outcomes", "receipts", "contacts")
 
 
-@pytest.fixture(scope="module", params=["new", "analysed"])
+# Making one takes long: with --dist loadgroup each is made in one process.
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("new", "analysed")]
+)
 def large(kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """The address of a ledger with a history, and one campaign of each shape that the package makes."""
     with empty_database(kind, tmp_path_factory.mktemp("large")) as url:

@@ -24,12 +24,19 @@ from tests.crash.stage import SHARED_MEMORY
 from tests.ledger.policy_children import FOUND
 from tests.ledger.policy_stories import DIED, NAMES, STORIES, Story
 from tests.ledger.servers import SERVERS, empty_database
+from tests.sampling import sampled
 
 QUICK = ("listed", "everything", "a lost COMMIT of an emptied request")
-"""The stories that are played on SQLite whenever the tests are."""
+"""The stories that are played on SQLite whenever the tests are, and on every server."""
 
 PATIENCE = 300.0
 """Seconds after which a process that does not end is a failure: one goes on with all runs of a story."""
+OTHERS = [story for story in STORIES if story not in QUICK]
+
+
+def on_servers(kind: str) -> list[str]:
+    """Those stories, and of the others a sample of the server's own; ``make slow`` plays all of them on SQLite."""
+    return [*QUICK, *sampled(OTHERS, 4, f"policy kills on {kind}")]
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +108,7 @@ def complaints(story: Story, found: list[dict[str, Any]]) -> list[str]:
         *(
             pytest.param(*kind.values, story, id=f"{kind.id}-{story}", marks=kind.marks)
             for kind in SERVERS
-            for story in STORIES
+            for story in on_servers(str(kind.id))
         ),
     ],
     indirect=["kind"],
