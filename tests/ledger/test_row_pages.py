@@ -222,6 +222,60 @@ def test_campaigns_of_a_task_are_found_by_their_attempts(ledger: Ledger, campaig
     assert pages.campaigns(50, word="100% of_nothing") == []
 
 
+def test_notifications_are_found_by_what_they_are_about(ledger: Ledger, campaign: str) -> None:
+    """By DAG, task and run; a DAG may be called as they are."""
+    dag = f"shop{campaign}"
+    named = {
+        "1": f"notify/{dag}/send/run_1/-1/1/failed",
+        "2": f"notify/{dag}/load/run_1/-1/2/retry",
+        "3": f"notify-dag/{dag}/run_1/0/failed",
+        "4": f"notify-deadline/{dag}/run_2/7",
+        "5": f"notify-sla/{dag}/abc",
+        "6": f"notify/{dag}ping/send/run_1/-1/1/failed",
+        "7": f"notify/{dag}/run_1 try 1 map -1",  # a task of the DAG "notify"
+    }
+    for name, attempt in named.items():
+        ledger.open_attempt(f"{campaign} {name}", SPEC, name=attempt)
+    asked = {
+        TaskFilter(dag): "54321",
+        TaskFilter(dag, "send"): "1",
+        TaskFilter(dag, run_id="run_1"): "321",
+        TaskFilter(dag, "send", "run_1"): "1",
+        TaskFilter(dag, "send", "run_2"): "",
+        TaskFilter("notify", dag): "7",
+        TaskFilter("notify", dag, "run_1"): "7",
+    }
+    for task, names in asked.items():
+        found = CampaignPages(ledger).campaigns(50, task=task)
+        assert [one.line.campaign_id.removeprefix(f"{campaign} ") for one in found] == list(names), task
+
+
+def test_progress_says_what_is_done_and_what_is_to_decide(ledger: Ledger, campaign: str) -> None:
+    """What a person has decided is done; what another request replaces is not counted."""
+    pages, one = CampaignPages(ledger), Try(ledger, campaign)
+
+    def progress() -> tuple[int, int, int, bool]:
+        (found,) = (line for line in pages.campaigns(1000) if line.line.campaign_id == campaign)
+        shown = found.progress
+        return shown.done, shown.requests, shown.to_decide, shown.is_reading
+
+    first, second, third, _ = one.claim(people("abcd"), size=1)
+    one.send(first)
+    one.mark(second)
+    one.mark_unknown(second)
+    one.mark(third)
+    assert progress() == (1, 4, 1, True)
+    one.settle(third, "c", status="unknown")
+    assert progress() == (2, 4, 2, True)
+    one.end()
+    Try(ledger, campaign).text(people("abcd"))
+    assert progress() == (3, 4, 2, False)
+    resolve(ledger, campaign, as_sent=False, by="ann")
+    assert progress() == (4, 6, 0, False)
+    Try(ledger, campaign).text(people("abcd"))
+    assert progress() == (5, 5, 0, False)
+
+
 def test_a_campaign_is_of_every_dag_that_had_a_part_in_it(ledger: Ledger, campaign: str) -> None:
     """A decision is of none, nor is what no task began."""
     for dag in ("b", "a.x", "c", "b"):
