@@ -72,6 +72,7 @@ CHINESE: dict[str, str] = {
     "receipt_reasons": "未送达的原因",
     "reasons": "最常见的原因",
     "no_reasons": "没有。",
+    "reasons_cut": "不同的原因文本过多，未能全部读取：以上数字为下限。",
     "reason": "原因",
     "by_country": "按国家或地区",
     "country_code": "国家代码",

@@ -70,6 +70,7 @@ ENGLISH: dict[str, str] = {
     "receipt_reasons": "Why messages were not delivered",
     "reasons": "Most frequent reasons",
     "no_reasons": "There are none.",
+    "reasons_cut": "There are too many different texts to read all of them: the numbers are lower bounds.",
     "reason": "Reason",
     "by_country": "By country",
     "country_code": "Country code",
