@@ -92,8 +92,7 @@ _REPLACED = ("superseded",)
 def _undecided(campaign: CampaignLine, admin: LedgerAdmin) -> dict[str, int]:
     """How many recipients wait for a decision, and how many for an answer; counted only where there may be some."""
     unknown = in_flight = 0
-    may_have_some = (campaign.requests.get("unknown"), campaign.requests.get("sending"), campaign.partly_unknown)
-    if not campaign.pruned_at and any(may_have_some):
+    if not campaign.pruned_at and campaign.may_have_unknown:
         count = admin.count_unknown(campaign.campaign_id)
         unknown, in_flight = count.recipients - count.in_flight, count.in_flight
     return {"unknown_recipients": unknown, "in_flight_recipients": in_flight}

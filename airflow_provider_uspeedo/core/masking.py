@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 HIDDEN = "****"
 """Replaces the omitted digits, independent of their number."""
@@ -24,8 +25,10 @@ _ADDRESS = re.compile(
 IDENTIFYING_DIGITS = 7
 """The number of digits of a phone that identify it."""
 _NO_DIGITS = re.compile(r"[^0-9]+")
-_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@]*@|[^/@:\[\]]*:(?!\d*(?:/|$))[^@]*@)")
-"""What a URI has before its host. A secret with a slash in it would end before the ``@``."""
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^/@]*@|[^/@:\[\]]*:[^@]*@)")
+"""What a URI has before its host. A secret may hold slashes, and digits before them that look like a port: what is
+before an ``@`` is hidden rather than shown, also where it is a host and the beginning of a path.
+"""
 _WRITTEN_AS_PHONE = re.compile(r"\s*[+(]")
 """A user id that begins so is a phone, though maybe not that of the row."""
 
@@ -59,14 +62,7 @@ def mask_digits(text: str) -> str:
 
     :param text: any text.
     """
-    kept = [found.span() for found in _ADDRESS.finditer(text)]
-    begins = [0, *(end for _, end in kept)]
-    ends = [*(start for start, _ in kept), len(text)]
-    masked = [
-        _RUN.sub(lambda run: mask_phone(run[0]), text[start:end]) for start, end in zip(begins, ends, strict=True)
-    ]
-    addresses = [text[start:end] for start, end in kept]
-    return "".join(part for pair in zip(masked, [*addresses, ""], strict=True) for part in pair)
+    return _with_runs_replaced(text, lambda run: mask_phone(run[0]))
 
 
 def hide_digits(text: str) -> str:
@@ -75,7 +71,16 @@ def hide_digits(text: str) -> str:
     >>> hide_digits("phone (852) 5531-1111 is in the black list")
     'phone **** is in the black list'
     """
-    return _RUN.sub(HIDDEN, text)
+    return _with_runs_replaced(text, lambda _: HIDDEN)
+
+
+def _with_runs_replaced(text: str, replaced: Callable[[re.Match[str]], str]) -> str:
+    kept = [found.span() for found in _ADDRESS.finditer(text)]
+    begins = [0, *(end for _, end in kept)]
+    ends = [*(start for start, _ in kept), len(text)]
+    parts = [_RUN.sub(replaced, text[start:end]) for start, end in zip(begins, ends, strict=True)]
+    addresses = [text[start:end] for start, end in kept]
+    return "".join(part for pair in zip(parts, [*addresses, ""], strict=True) for part in pair)
 
 
 def mask_user_id(user_id: str, phone: str) -> str:

@@ -19,7 +19,6 @@ from airflow_provider_uspeedo.plugin.throughput import throughput_of
 MAX_ATTEMPTS = 50
 NEWEST_REQUESTS = 10
 PAGE_OF_REQUESTS = 50
-ANSWERED = (RequestState.SETTLED, RequestState.RELEASED, RequestState.UNKNOWN, RequestState.SUPERSEDED)
 router = APIRouter(route_class=PageRoute)
 counts = BackgroundCounts()
 
@@ -54,8 +53,7 @@ async def campaign_page(request: Request, seen: Seeing) -> Response:
         attempts=facts.attempts[:MAX_ATTEMPTS],
         max_attempts=MAX_ATTEMPTS,
         requests=requests,
-        answered=sum(seen.listed.line.requests.get(state, 0) for state in ANSWERED),
-        made=sum(seen.listed.line.requests.values()),
+        progress=seen.listed.progress,
         kept=kept,
         count_error=_said(kept.error),
         counts=kept.counts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.plugin.texts_chinese import CHINESE
 from airflow_provider_uspeedo.plugin.texts_english import ENGLISH
 
@@ -26,8 +27,18 @@ class Texts:
 
     def __call__(self, key: str, *values: object) -> str:
         """A text, with values in it; numbers get thousands separators."""
-        shown = (f"{value:,}" if isinstance(value, int) else str(value) for value in values)
+        shown = (_Number(value) if isinstance(value, int) else str(value) for value in values)
         return self._texts[key].format(*shown)
+
+
+class _Number(int):
+    """A number in a text: ``{0:row}`` is the number with its noun, ``{0:is/are}`` one of the two words alone."""
+
+    def __format__(self, words: str) -> str:
+        one, slash, many = words.partition("/")
+        if slash:
+            return one if self == 1 else many
+        return counted(int(self), one) if one else f"{int(self):,}"
 
 
 def language_of(cookie: str | None, accept_language: str | None) -> str:

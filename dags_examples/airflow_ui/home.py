@@ -56,6 +56,7 @@ class Home:
         :raises InUse: somebody else holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)  # for the passwords, keys and phones in files that Airflow lets everybody read
         with (self.folder / "lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -145,10 +145,10 @@ def test_unknown_outcomes_are_resolved_without_a_shell(look: Open, campaigns: Ru
     page.get_by_role("link", name=LOST).last.click()
     page.get_by_text(re.compile("stopped by ")).wait_for()
     page.get_by_role("link", name="Resolve all").click()
-    page.get_by_text("3 recipients are meant.").wait_for()
+    page.get_by_text("This is about 3 recipients.").wait_for()
     screen.picture("resolve")
     page.get_by_role("button", name="They were not sent").click()
-    page.get_by_text("Recorded of 3 recipients").wait_for()
+    page.get_by_text("Recorded for 3 recipients").wait_for()
     before = len(ui.journal())
     assert ui.run(run, "while-stopped", {"campaign": LOST}) == "failed"
     assert len(ui.journal()) == before

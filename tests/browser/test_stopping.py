@@ -43,7 +43,7 @@ def test_a_second_start_in_the_same_folder_is_refused(ui: RunningUi) -> None:
 
 
 def test_passwords_are_for_the_owner_alone(ui: RunningUi) -> None:
-    assert (ui.folder / "passwords.json").stat().st_mode & 0o777 == 0o600
+    assert (ui.folder.stat().st_mode & 0o777, (ui.folder / "passwords.json").stat().st_mode & 0o777) == (0o700, 0o600)
 
 
 def test_ctrl_c_leaves_no_process(ui: RunningUi) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.core.masking import hide_digits, mask_digits, mask_phone, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,35 @@ def test_never_more_than_half_of_a_number_shows(text):
 def test_runs_of_digits_are_shortened_in_any_text(text, masked):
     """A phone is shortened however the vendor writes it; short numbers stay."""
     assert mask_digits(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("connection to 10.0.0.12:8025 refused for 85255311111", "connection to 10.0.0.12:8025 refused for ****"),
+        ("852 10.20.30.4 is no address here", "**** is no address here"),
+    ],
+)
+def test_a_reason_keeps_its_address_and_loses_its_phone(text, hidden):
+    """As where runs are shortened."""
+    assert hide_digits(text) == hidden
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("s3://lake/a.csv", "s3://lake/a.csv"),
+        ("s3://conn@lake/a.csv", "s3://conn@lake/a.csv"),
+        ("sftp://host:22/a.csv", "sftp://host:22/a.csv"),
+        ("s3://key:secret@lake/a.csv", "s3://****@lake/a.csv"),
+        ("s3://key:sec/ret@lake/a.csv", "s3://****@lake/a.csv"),
+        ("s3://key:12/34@lake/a.csv", "s3://****@lake/a.csv"),
+        ("s3://key:/34@lake/a.csv", "s3://****@lake/a.csv"),
+    ],
+)
+def test_a_secret_before_the_host_is_hidden_whatever_it_looks_like(uri, shown):
+    """Also one that begins as a port would."""
+    assert without_secrets(uri) == shown
 
 
 @given(

@@ -14,11 +14,13 @@ from airflow_provider_uspeedo.core.attempt_names import attempt_name
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import ConfigurationError
+from airflow_provider_uspeedo.ledger.admin import campaign_counts
 from airflow_provider_uspeedo.ledger.admin.campaign_list import TaskFilter
 from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
 from airflow_provider_uspeedo.ledger.admin.row_pages import RowPages
 from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPlace, ShownRow
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.ledger.store.records import Answer
 from tests.ledger.acting import SPEC, Try, duplicate, invalid, key_of, lines_of, people, person, resolve
 from tests.ledger.test_overview import a_try_with_everything
 
@@ -220,6 +222,93 @@ def test_campaigns_of_a_task_are_found_by_their_attempts(ledger: Ledger, campaig
     assert [one.line.campaign_id[-1] for one in older] == ["2", "1"]
     assert len(pages.campaigns(50, word=f"{campaign} ".upper())) == 4
     assert pages.campaigns(50, word="100% of_nothing") == []
+
+
+def test_reasons_that_differ_in_a_phone_are_all_counted(
+    ledger: Ledger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each text is another one; where not all were looked at, that is said."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("abcde"))
+    one.mark(request)
+    said = tuple((key_of(name), "rejected", f"phone 8525531111{row} is bad") for row, name in enumerate("abcde"))
+    ledger.settle(one.attempt, request.id, Answer("S1", 0, "V1", said))
+    one.end()
+    pages, number = CampaignPages(ledger), number_of(ledger, campaign)
+    found = pages.count(number)
+    assert [(line.reason, line.rows) for line in found.reasons or ()] == [("phone **** is bad", 5)]
+    assert not found.reasons_are_cut
+    monkeypatch.setattr(campaign_counts, "MAX_REASONS_READ", 3)
+    assert pages.count(number).reasons_are_cut
+
+
+def test_bad_rows_are_passed_over_in_a_search_for_recipients(ledger: Ledger, campaign: str) -> None:
+    """However many there are: by one question to an index."""
+    one = Try(ledger, campaign)
+    (request,) = one.claim([*people("ab"), *(invalid(row) for row in (10, 10_000, 20_000, 30_000))])
+    one.send(request, "a")
+    one.end()
+    number = number_of(ledger, campaign)
+    with ledger.database.engine.connect() as connection:
+        pages = RowPages(ledger.rows)
+        steps = list(pages._steps(connection, number, RowPlace(), 50, RowFilter(status="rejected")))
+        all_steps = list(pages._steps(connection, number, RowPlace(), 50, RowFilter(status="invalid")))
+    assert [len(rows) for _, rows in steps] == [1]
+    assert sum(len(rows) for _, rows in all_steps) == 4
+
+
+def test_notifications_are_found_by_what_they_are_about(ledger: Ledger, campaign: str) -> None:
+    """By DAG, task and run; a DAG may be called as they are."""
+    dag = f"shop{campaign}"
+    named = {
+        "1": f"notify/{dag}/send/run_1/-1/1/failed",
+        "2": f"notify/{dag}/load/run_1/-1/2/retry",
+        "3": f"notify-dag/{dag}/run_1/0/failed",
+        "4": f"notify-deadline/{dag}/run_2/7",
+        "5": f"notify-sla/{dag}/abc",
+        "6": f"notify/{dag}ping/send/run_1/-1/1/failed",
+        "7": f"notify/{dag}/run_1 try 1 map -1",  # a task of the DAG "notify"
+    }
+    for name, attempt in named.items():
+        ledger.open_attempt(f"{campaign} {name}", SPEC, name=attempt)
+    asked = {
+        TaskFilter(dag): "54321",
+        TaskFilter(dag, "send"): "1",
+        TaskFilter(dag, run_id="run_1"): "321",
+        TaskFilter(dag, "send", "run_1"): "1",
+        TaskFilter(dag, "send", "run_2"): "",
+        TaskFilter("notify", dag): "7",
+        TaskFilter("notify", dag, "run_1"): "7",
+    }
+    for task, names in asked.items():
+        found = CampaignPages(ledger).campaigns(50, task=task)
+        assert [one.line.campaign_id.removeprefix(f"{campaign} ") for one in found] == list(names), task
+
+
+def test_progress_says_what_is_done_and_what_is_to_decide(ledger: Ledger, campaign: str) -> None:
+    """What a person has decided is done; what another request replaces is not counted."""
+    pages, one = CampaignPages(ledger), Try(ledger, campaign)
+
+    def progress() -> tuple[int, int, int, bool]:
+        (found,) = (line for line in pages.campaigns(1000) if line.line.campaign_id == campaign)
+        shown = found.progress
+        return shown.done, shown.requests, shown.to_decide, shown.is_reading
+
+    first, second, third, _ = one.claim(people("abcd"), size=1)
+    one.send(first)
+    one.mark(second)
+    one.mark_unknown(second)
+    one.mark(third)
+    assert progress() == (1, 4, 1, True)
+    one.settle(third, "c", status="unknown")
+    assert progress() == (2, 4, 2, True)
+    one.end()
+    Try(ledger, campaign).text(people("abcd"))
+    assert progress() == (3, 4, 2, False)
+    resolve(ledger, campaign, as_sent=False, by="ann")
+    assert progress() == (4, 6, 0, False)
+    Try(ledger, campaign).text(people("abcd"))
+    assert progress() == (5, 5, 0, False)
 
 
 def test_a_campaign_is_of_every_dag_that_had_a_part_in_it(ledger: Ledger, campaign: str) -> None:

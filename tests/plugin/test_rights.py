@@ -161,7 +161,7 @@ def test_one_request_is_resolved_alone(browser: Any, campaign: Ledger) -> None:
     one, path = browser("user"), f"/uspeedo/campaigns/{HEX}"
     (first, _) = LedgerAdmin(campaign).unknown_requests("one")
     asked = one.get(f"{path}/resolve?of_request={first.id}")
-    assert "2 recipients are meant" in text_of(asked)
+    assert "This is about 2 recipients" in text_of(asked)
     answer = one.post(f"{path}/resolve", {"outcome": "not-sent", "expected": "2", "of_request": first.id})
     assert answer.status_code == 200, text_of(answer)
     assert LedgerAdmin(campaign).show("one").unknown.recipients == 1

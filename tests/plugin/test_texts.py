@@ -61,8 +61,22 @@ def test_every_text_is_used_and_there() -> None:
 
 
 def test_values_are_filled_in() -> None:
-    assert Texts("en")("resolve_question", 12_345).startswith("12,345 recipients")
+    assert "12,345 recipients" in Texts("en")("resolve_question", 12_345)
     assert "12,345" in Texts("zh")("resolve_question", 12_345)
+
+
+@pytest.mark.parametrize("key", [key for key, text in ENGLISH.items() if re.search(r"\{\d:", text)])
+def test_one_is_in_the_singular(key: str) -> None:
+    """Each noun of a number; two are in the plural."""
+    numbers = len(places(ENGLISH[key]))
+    one, two = (Texts("en")(key, *[number] * numbers) for number in (1, 2))
+    assert not re.search(r"(request|recipient)s|\b(are|were)\b on", one)
+    assert re.search(r"(request|recipient)s|\b(are|were)\b on", two)
+
+
+def test_no_number_has_a_noun_of_one_form() -> None:
+    """It would be wrong of one."""
+    assert [text for text in ENGLISH.values() if re.search(r"\{\d\} \w{2,}s\b", text)] == []
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ from airflow_provider_uspeedo.core.statuses import STATUSES, Status
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews
 from airflow_provider_uspeedo.ledger.admin.reports import MAX_REQUESTS, UnknownCount, UnknownRequest
 from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
-from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER
 from airflow_provider_uspeedo.ledger.store.staged_receipts import NOT_FINAL
 
-MAX_REASONS_READ = 1_000
-"""Different reasons that are looked at, the most frequent ones first; texts that differ in a phone are different."""
+MAX_REASONS_READ = 100_000
+"""Different reasons that are looked at, the most frequent ones first; texts that differ in a phone are different, so
+there may be as many as rejected recipients. Of a campaign with more the counts of reasons are too low, and say so."""
 MAX_REASONS_SHOWN = 20
 _HEAD_CHARACTERS = 5
 """The longest country code with its brackets, as phones are kept."""
@@ -78,6 +78,7 @@ class CampaignCounts:
     :param gone: recipients that no current reading holds any more, by status.
     :param receipts: messages by the result of their receipt.
     :param moments: in order; one for each second in which something was sent.
+    :param reasons_are_cut: there are more different ones than were looked at; the counts are too low.
     :param unknown_requests: the oldest ones that hold unknown recipients.
 
     What is ``None`` is not counted yet.
@@ -85,20 +86,22 @@ class CampaignCounts:
 
     statuses: Mapping[str, int]
     gone: Mapping[str, int]
-    countries: tuple[CountedCountry, ...]
-    receipts: Mapping[str, int]
-    segments: int
-    unknown: UnknownCount | None = None
-    unknown_requests: tuple[UnknownRequest, ...] = ()
+    unknown: UnknownCount
+    unknown_requests: tuple[UnknownRequest, ...]
     moments: tuple[CountedMoment, ...] | None = None
     reasons: tuple[CountedReason, ...] | None = None
+    reasons_are_cut: bool = False
+    countries: tuple[CountedCountry, ...] | None = None
+    receipts: Mapping[str, int] | None = None
+    segments: int = 0
     receipt_reasons: tuple[CountedReason, ...] | None = None
 
     @property
     def delivery_rate(self) -> float | None:
         """Delivered messages among those with a final receipt; ``None`` where there is none."""
-        final = sum(count for result, count in self.receipts.items() if result != NOT_FINAL)
-        return self.receipts.get("Success", 0) / final if final else None
+        receipts = self.receipts or {}
+        final = sum(count for result, count in receipts.items() if result != NOT_FINAL)
+        return receipts.get("Success", 0) / final if final else None
 
 
 @dataclass(slots=True)
@@ -126,25 +129,25 @@ class CampaignCounter:
 
         :param report: is given what is counted so far, each time that there is more.
         """
-        made = self._by_group(connection, campaign_no)
-        report(made)
         unknown = self._overviews.unknown(connection, campaign_no)
         requests = self._overviews.unknown_requests(connection, campaign_no, MAX_REQUESTS)
-        report(made := replace(made, unknown=unknown, unknown_requests=requests))
+        # What a person asks for first comes first: phones and receipts, of which each is read, take longest.
+        statuses, gone = self._overviews.counts(connection, campaign_no)
+        report(made := CampaignCounts(statuses, gone, unknown, requests))
         report(made := replace(made, moments=_moments(connection.execute(self._moments(campaign_no)))))
         has_reasons = any(made.statuses.get(status) or made.gone.get(status) for status in _WITH_REASON)
         found = connection.execute(self._reasons(campaign_no)) if has_reasons else ()
-        report(made := replace(made, reasons=_merged(found)))
-        has_failed = any(made.receipts.get(result) for result in _FAILED)
+        texts = list(found)
+        report(made := replace(made, reasons=_merged(texts), reasons_are_cut=len(texts) >= MAX_REASONS_READ))
+        report(made := self._by_country(connection, campaign_no, made))
+        has_failed = any((made.receipts or {}).get(result) for result in _FAILED)
         failed = connection.execute(self._receipt_reasons(campaign_no)) if has_failed else ()
         return replace(made, receipt_reasons=_merged(failed))
 
-    def _by_group(self, connection: Connection, campaign_no: int) -> CampaignCounts:
-        statuses: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    def _by_country(self, connection: Connection, campaign_no: int, made: CampaignCounts) -> CampaignCounts:
         countries: dict[str, _Country] = {}
         receipts: Counter[str] = Counter()
-        for status, gone, head, result, number, segments in connection.execute(self._groups(campaign_no)):
-            statuses[bool(gone)][status] += number
+        for status, head, result, number, segments in connection.execute(self._groups(campaign_no)):
             country = countries.setdefault(_country_code(head), _Country())
             country.statuses[status] += number
             country.segments += int(segments)
@@ -152,9 +155,8 @@ class CampaignCounter:
                 receipts[result] += number
                 country.delivered += number if result == "Success" else 0
                 country.failed += number if result not in ("Success", NOT_FINAL) else 0
-        return CampaignCounts(
-            statuses=_ordered(statuses[False]),
-            gone=_ordered(statuses[True]),
+        return replace(
+            made,
             countries=_by_size(countries),
             receipts=dict(receipts),
             segments=sum(country.segments for country in countries.values()),
@@ -164,12 +166,11 @@ class CampaignCounter:
         rows = self._rows.results(campaign_no).subquery().c
         each = sa.select(
             rows.status,
-            sa.case((rows[ROW_NUMBER].is_(None), 1), else_=0).label("gone"),
             sa.func.substr(sa.func.coalesce(rows.phone, ""), 1, _HEAD_CHARACTERS).label("head"),
             rows.receipt_result,
             sa.func.coalesce(rows.cost_count, 0).label("segments"),
         ).subquery()
-        groups = (each.c.status, each.c.gone, each.c.head, each.c.receipt_result)
+        groups = (each.c.status, each.c.head, each.c.receipt_result)
         return sa.select(*groups, sa.func.count(), sa.func.sum(each.c.segments)).group_by(*groups)
 
     def _reasons(self, campaign_no: int) -> Any:

@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from airflow_provider_uspeedo.core.attempt_names import dag_id_of
+from airflow_provider_uspeedo.core.attempt_names import NOTIFICATIONS, dag_id_of
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews
 from airflow_provider_uspeedo.ledger.admin.reports import CampaignLine
 from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, part_hash
 from airflow_provider_uspeedo.ledger.store.expressions import before_slash
 from airflow_provider_uspeedo.ledger.store.schema import Tables
+from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 MAX_ATTEMPTS_SEARCHED = 100_000
 """The newest attempts and campaigns among which those of a task or with a word are looked for: names have no index."""
@@ -33,13 +34,57 @@ class TaskFilter:
     task_id: str = ""
     run_id: str = ""
 
-    def conditions(self, name: Any) -> list[Any]:
-        """On the name of an attempt."""
-        begins = f"{self.dag_id}/{self.task_id}/" if self.task_id else f"{self.dag_id}/"
-        found = [sa.func.substr(name, 1, len(begins)) == begins]
+    def condition(self, name: Any) -> Any:
+        """On the name of an attempt, which may be one of a notification about them."""
+        # A DAG may be called as notifications are: an attempt of its tasks is told by how its name ends.
+        of_task = sa.and_(name.like("% try % map %"), ~name.like("% map %/%"))
+        tries = _begins(name, f"{self.dag_id}/{self.task_id}/" if self.task_id else f"{self.dag_id}/")
         if self.run_id:
-            found.append(name.like(f"%/{escaped(self.run_id)} try %", escape=ESCAPE))
-        return found
+            tries = sa.and_(tries, name.like(f"%/{escaped(self.run_id)} try %", escape=ESCAPE))
+        about = sa.or_(*(_begins(name, beginning) for beginning in self._notified()))
+        if self.run_id and not self.task_id:
+            of_run = name.like(f"notify/%/%/{escaped(self.run_id)}/%", escape=ESCAPE)
+            about = sa.or_(about, sa.and_(_begins(name, f"notify/{self.dag_id}/"), of_run))
+        return sa.or_(sa.and_(of_task, tries), sa.and_(~of_task, about))
+
+    def _notified(self) -> list[str]:
+        """With which the names of notifications begin; see ``notifications/notified_event.py``."""
+        if self.task_id:
+            return [f"notify/{self.dag_id}/{self.task_id}/" + (f"{self.run_id}/" if self.run_id else "")]
+        if self.run_id:
+            return [f"{kind}/{self.dag_id}/{self.run_id}/" for kind in ("notify-dag", "notify-deadline")]
+        return [f"{kind}/{self.dag_id}/" for kind in NOTIFICATIONS]
+
+
+def _begins(name: Any, beginning: str) -> Any:
+    return sa.func.substr(name, 1, len(beginning)) == beginning
+
+
+@dataclass(frozen=True, slots=True)
+class RequestProgress:
+    """How far a campaign is, in requests.
+
+    :param requests: those of which something became, or will: without those that others have replaced.
+    :param done: those that were answered, or decided on by a person.
+    :param to_decide: those with recipients whose outcome is unknown, and that are not on their way.
+    :param is_reading: an attempt goes on that has not read its whole table: there will be more requests.
+    """
+
+    requests: int
+    done: int
+    to_decide: int
+    is_reading: bool
+
+    @classmethod
+    def of(cls, line: CampaignLine, undecided: Mapping[str, int]) -> RequestProgress:
+        """From the requests of a campaign by state, and those of them that hold unknown recipients."""
+        settled, unknown = (line.requests.get(state, 0) for state in (RequestState.SETTLED, RequestState.UNKNOWN))
+        return cls(
+            requests=sum(line.requests.values()) - line.requests.get(RequestState.SUPERSEDED, 0),
+            done=settled + unknown - undecided.get(RequestState.UNKNOWN, 0),
+            to_decide=sum(number for state, number in undecided.items() if state != RequestState.SENDING),
+            is_reading=line.reading_attempts > 0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +100,7 @@ class ListedCampaign:
     name_hash: bytes
     line: CampaignLine
     dag_ids: frozenset[str]
+    progress: RequestProgress
 
 
 class CampaignList:
@@ -99,9 +145,18 @@ class CampaignList:
         lines = self._overviews.lines(connection, rows)
         dag_ids = self._dag_ids(connection, [row.campaign_no for row in rows])
         return [
-            ListedCampaign(row.campaign_no, bytes(row.name_hash), line, frozenset(dag_ids.get(row.campaign_no, ())))
+            ListedCampaign(
+                row.campaign_no,
+                bytes(row.name_hash),
+                line,
+                frozenset(dag_ids.get(row.campaign_no, ())),
+                RequestProgress.of(line, self._undecided(connection, row.campaign_no, line)),
+            )
             for row, line in zip(rows, lines, strict=True)
         ]
+
+    def _undecided(self, connection: Connection, campaign_no: int, line: CampaignLine) -> Mapping[str, int]:
+        return self._overviews.undecided(connection, campaign_no) if line.may_have_unknown else {}
 
     def _dag_ids(self, connection: Connection, numbers: Sequence[int]) -> dict[int, set[str]]:
         """The DAGs of each campaign's attempts; a person's decision is of none."""
@@ -125,7 +180,7 @@ class CampaignList:
             .subquery()
         )
         found = sa.select(newest.c.campaign_no).where(
-            newest.c.part != part_hash(DECISION), *task.conditions(newest.c.name)
+            newest.c.part != part_hash(DECISION), task.condition(newest.c.name)
         )
         if before is not None:
             found = found.where(newest.c.campaign_no < before)

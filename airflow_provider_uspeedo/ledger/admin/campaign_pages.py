@@ -20,6 +20,7 @@ from airflow_provider_uspeedo.ledger.admin.reports import AttemptLine, DecisionL
 from airflow_provider_uspeedo.ledger.admin.row_pages import RowPages
 from airflow_provider_uspeedo.ledger.admin.row_records import RowFilter, RowPage, RowPlace
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.results.row_status import ResultRows
 from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.time_limit import time_limit
 
@@ -79,7 +80,8 @@ class CampaignPages:
         self._ledger = ledger
         self._overviews = Overviews(ledger.tables, ledger.rows)
         self._list = CampaignList(ledger.tables, self._overviews)
-        self._counter = CampaignCounter(ledger.rows, self._overviews)
+        whole = ResultRows(ledger.tables, whole=True)
+        self._counter = CampaignCounter(whole, Overviews(ledger.tables, whole))
         self._row_pages = RowPages(ledger.rows)
 
     def exists(self) -> bool:
@@ -120,10 +122,13 @@ class CampaignPages:
 
         :param report: is given what is counted so far, each time that there is more.
         """
+        dialect, recipients = self._database.dialect, self._t.recipients
+        is_large = self._read(lambda connection: dialect.knows_it_is_large(connection, recipients))
         return self._read(
             lambda connection: self._counter.count(connection, campaign_no, report),
             database=self._snapshots,
             seconds=COUNT_SECONDS,
+            by_index=not is_large,
         )
 
     def _read(

@@ -93,13 +93,17 @@ class Overviews:
         # One that was killed, and whose table a later attempt has read to its end, is over.
         going_on = sa.and_(a.ended_at.is_(None), a.superseded_to < READ_TO_THE_END)
         open_attempts = sa.func.sum(sa.case((going_on, 1), else_=0)).label("open_attempts")
+        reading = sa.and_(going_on, a.read_to < READ_TO_THE_END, a.same_as.is_(None))
+        reading_attempts = sa.func.sum(sa.case((reading, 1), else_=0)).label("reading_attempts")
+        numbers = (sa.func.count().label("attempts"), open_attempts, reading_attempts)
         of_each = (
-            sa.select(sa.func.max(a.attempt_no).label("newest"), sa.func.count().label("attempts"), open_attempts)
+            sa.select(sa.func.max(a.attempt_no).label("newest"), *numbers)
             .where(a.campaign_no.in_(list(campaigns)), a.part != part_hash(DECISION))
             .group_by(a.campaign_no)
             .subquery()
         )
-        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, of_each.c.attempts, of_each.c.open_attempts)
+        counted = (of_each.c[number.name] for number in numbers)
+        newest = sa.select(a.campaign_no, a.name, a.started_at, a.ended_at, *counted)
         query = newest.select_from(self._t.attempts.join(of_each, a.attempt_no == of_each.c.newest))
         return {row.campaign_no: row for row in connection.execute(query)}
 
@@ -177,23 +181,27 @@ class Overviews:
         counts: dict[bytes, int] = {}
         about: dict[bytes, Any] = {}
         for portion in portions(sorted(only)):
-            some = unknown_recipients(self._t, campaign_no).where(self._t.recipients.c.key.in_(portion))
-            for row in connection.execute(self._by_request(some)):
+            some = unknown_recipients(self._t, campaign_no).subquery()
+            for row in connection.execute(self._by_request(sa.select(some).where(some.c.key.in_(portion)))):
                 counts[row.id] = counts.get(row.id, 0) + row.recipients
                 about[row.id] = row
         for request_id, row in about.items():
             yield _UnknownPart(row.state, row.sent_at, counts[request_id])
 
     def _by_request(self, recipients: Any) -> Any:
-        q, r = self._t.requests.c, self._t.recipients.c
-        held = (
-            recipients.with_only_columns(r.request_id, sa.func.count().label("recipients"))
-            .group_by(r.request_id)
-            .subquery()
-        )
+        q, each = self._t.requests.c, recipients.subquery().c
+        held = sa.select(each.request_id, sa.func.count().label("recipients")).group_by(each.request_id).subquery()
         about = (q.id, q.state, q.sent_at, q.session_no, q.request_id, q.reason)
         source = self._t.requests.join(held, held.c.request_id == q.id)
         return sa.select(*about, held.c.recipients).select_from(source)
+
+    def undecided(self, connection: Connection, campaign_no: int) -> dict[str, int]:
+        """How many requests hold recipients whose outcome is unknown, by their state."""
+        q, each = self._t.requests.c, unknown_recipients(self._t, campaign_no).subquery().c
+        ids = sa.select(each.request_id).distinct().subquery()
+        source = self._t.requests.join(ids, ids.c.request_id == q.id)
+        query = sa.select(q.state, sa.func.count()).select_from(source).group_by(q.state)
+        return {row[0]: row[1] for row in connection.execute(query)}
 
     def unknown_requests(self, connection: Connection, campaign_no: int, limit: int) -> tuple[UnknownRequest, ...]:
         """The requests that hold unknown recipients, the oldest first."""
@@ -249,6 +257,7 @@ def _line(row: Any, newest: Any, requests: dict[str, int], partly_unknown: int) 
         created_at=_aware(row.created_at),
         attempts=newest.attempts if newest else 0,
         open_attempts=int(newest.open_attempts) if newest else 0,
+        reading_attempts=int(newest.reading_attempts) if newest else 0,
         last_attempt=newest.name if newest else None,
         last_started_at=_aware(newest.started_at) if newest else None,
         last_ended_at=_aware(newest.ended_at) if newest else None,

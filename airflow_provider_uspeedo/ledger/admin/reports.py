@@ -18,6 +18,7 @@ class CampaignLine:
     :param attempts: how many attempts of it are in the ledger, decisions on unknown outcomes not counted.
     :param open_attempts: how many of them have not ended: they are running, or were killed, and no later attempt has
         read their table to its end.
+    :param reading_attempts: how many of these have not read their own table to its end.
     :param last_attempt: the name of the newest attempt: which task instance it was; ``None``: there is no attempt.
     :param requests: how many requests there are in which state; a state without requests is left out.
     :param partly_unknown: how many of the settled requests leave some of their recipients unknown.
@@ -28,6 +29,7 @@ class CampaignLine:
     created_at: datetime
     attempts: int
     open_attempts: int
+    reading_attempts: int
     last_attempt: str | None
     last_started_at: datetime | None
     last_ended_at: datetime | None
@@ -36,6 +38,11 @@ class CampaignLine:
     stopped_at: datetime | None
     stopped_by: str | None
     pruned_at: datetime | None
+
+    @property
+    def may_have_unknown(self) -> bool:
+        """False: no outcome is unknown. True: some recipients of some requests have to be looked at."""
+        return bool(self.requests.get("unknown") or self.requests.get("sending") or self.partly_unknown)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ SECONDS = 0.25
 FEW = 10
 """So few rows of some requests: the next time more requests are asked about."""
 _NEVER_SENT = (Status.INVALID, Status.DUPLICATE)
+_OF_RECIPIENTS = (Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN)
+"""Only rows that stand for a recipient can have these."""
 _WAITING = (RequestState.CLAIMED, RequestState.RELEASED, RequestState.SUPERSEDED)
 _MAY_ARRIVE = (RequestState.SENDING, RequestState.UNKNOWN)
 
@@ -89,7 +91,7 @@ class RowPages:
         attempts = self._attempts(connection, campaign_no)
         if place.what == OWN_ROWS and not which.request_id:
             for attempt_no in attempts:
-                if attempt_no >= place.attempt_no:
+                if attempt_no >= place.attempt_no and self._may_have_own(connection, attempt_no, which):
                     after = place.after if attempt_no == place.attempt_no else 0
                     for at, rows in self._own_rows(connection, campaign_no, attempt_no, after, missing, which):
                         missing -= len(rows)
@@ -105,6 +107,14 @@ class RowPages:
         a = self._t.attempts.c
         query = sa.select(a.attempt_no).where(a.campaign_no == campaign_no).order_by(a.attempt_no)
         return [int(number) for number in connection.execute(query).scalars()]
+
+    def _may_have_own(self, connection: Connection, attempt_no: int, which: RowFilter) -> bool:
+        """False: no row that the attempt recorded has such a status, as an index says."""
+        if which.status not in _OF_RECIPIENTS:
+            return True
+        row = self._t.source_rows.c
+        known = sa.select(row.attempt_no).where(row.attempt_no == attempt_no, row.known_key.is_not(None))
+        return connection.execute(known.limit(1)).first() is not None
 
     def _own_rows(
         self, connection: Connection, campaign_no: int, attempt_no: int, after: int, missing: int, which: RowFilter

@@ -138,9 +138,9 @@ class UnknownOutcomes:
             raise ConfigurationError(
                 f"request must be the id of a request, or at least its first {MIN_DIGITS} hexadecimal digits."
             )
-        r = self._ledger.tables.recipients.c
-        query = unknown_recipients(self._ledger.tables, campaign.campaign_no).with_only_columns(r.request_id)
-        ids = self._database.read(lambda connection: connection.execute(query.distinct()).scalars().all())
+        each = unknown_recipients(self._ledger.tables, campaign.campaign_no).subquery().c
+        query = sa.select(each.request_id).distinct()
+        ids = self._database.read(lambda connection: connection.execute(query).scalars().all())
         found = sorted(one for one in (bytes(each).hex() for each in ids) if one.startswith(text))
         if not found:
             raise ConfigurationError(

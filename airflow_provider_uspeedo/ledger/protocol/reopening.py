@@ -44,7 +44,7 @@ class Reopening:
         """The requests that hold rejected recipients, by id, and how many each; by what the recipients are."""
         x, kind = self._x.c, self._kind()
         each = sa.select(kind.label("kind"), x.request_id).select_from(self._of_campaign(campaign_no))
-        rejected = each.where(*self._conditions(campaign_no)).subquery()
+        rejected = each.where(self._q.c.campaign_no == campaign_no, *self._conditions(campaign_no)).subquery()
         grouped = (rejected.c.kind, rejected.c.request_id)
         query = sa.select(*grouped, sa.func.count()).group_by(*grouped).order_by(*grouped)
         found: dict[str, dict[bytes, int]] = {FREE: {}, FORGOTTEN: {}, RECEIVED: {}}
@@ -120,7 +120,7 @@ class Reopening:
     # -- rejected recipients ------------------------------------------------------------------------------------
 
     def _of_campaign(self, campaign_no: int) -> Any:
-        """All outcomes of a campaign's requests, followed."""
+        """The outcomes of requests, which are to be those of this campaign, followed."""
         outcomes = looked_up(self._q, self._x, self._x.c.request_id == self._q.c.id)
         return self._followed(outcomes, campaign_no)
 

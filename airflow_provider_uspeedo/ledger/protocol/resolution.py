@@ -19,6 +19,7 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import Attempt, new_id, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.states import RequestState
@@ -105,9 +106,7 @@ class Resolution:
 
     def _unknown(self, connection: Connection, attempt: Attempt, decision: Decision) -> dict[bytes, list[bytes]]:
         """The recipients meant whose outcome is unknown, by the request they point at."""
-        r, chosen = self._t.recipients.c, decision.only
-        query = unknown_recipients(self._t, attempt.campaign_no, decision.request)
-        query = query.with_only_columns(r.request_id, r.key)
+        chosen, query = decision.only, unknown_recipients(self._t, attempt.campaign_no, decision.request)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:
@@ -185,21 +184,30 @@ class Resolution:
 
 
 def unknown_recipients(tables: Tables, campaign_no: int, request_id: bytes | None = None) -> sa.Select:  # type: ignore[type-arg]
-    """The recipients of a campaign whose outcome is unknown, joined with their request; or only those of that one."""
-    r, q, x = tables.recipients.c, tables.requests.c, tables.outcomes.c
-    source = tables.recipients.join(tables.requests, q.id == r.request_id).outerjoin(
-        tables.outcomes, sa.and_(x.request_id == r.request_id, x.key == r.key)
+    """The recipients of a campaign whose outcome is unknown, ``request_id, key``; or only those of one request.
+
+    It begins with the requests that may hold some, which are few, and finds their recipients by the index of attempts
+    and requests: no other recipient of the campaign is looked at.
+    """
+    request, attempt, recipient = (
+        tables.requests.alias("uq"),
+        tables.attempts.alias("ua"),
+        tables.recipients.alias("ur"),
     )
+    outcome, unknown = tables.outcomes.alias("ux"), tables.outcomes.alias("uu")
+    q, r, x = request.c, recipient.c, outcome.c
+    may_have_arrived = q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
+    named = sa.select(unknown.c.key).where(unknown.c.request_id == q.id, unknown.c.status == Status.UNKNOWN)
+    attempts = request.join(attempt, attempt.c.campaign_no == campaign_no)
+    held = looked_up(attempts, recipient, sa.and_(r.first_attempt == attempt.c.attempt_no, r.request_id == q.id))
     query = (
-        sa.select(r.key)
-        .select_from(source)
+        sa.select(r.request_id, r.key)
+        .select_from(held.outerjoin(outcome, sa.and_(x.request_id == r.request_id, x.key == r.key)))
         .where(
-            r.campaign_no == campaign_no,
+            q.campaign_no == campaign_no,
+            sa.or_(may_have_arrived, sa.exists(named)),
             r.proven_request_id.is_(None),
-            sa.or_(
-                x.status == Status.UNKNOWN,
-                sa.and_(x.status.is_(None), q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))),
-            ),
+            sa.or_(x.status == Status.UNKNOWN, sa.and_(x.status.is_(None), may_have_arrived)),
         )
     )
-    return query if request_id is None else query.where(r.request_id == request_id)
+    return query if request_id is None else query.where(q.id == request_id)

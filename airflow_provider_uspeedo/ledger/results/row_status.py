@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.results.superseded_rows import ONE, SupersededRows
 from airflow_provider_uspeedo.ledger.store.expressions import hex_text, in_order, rarely
-from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.lookups import looked_through, looked_up
 from airflow_provider_uspeedo.ledger.store.schema import READ_TO_THE_END, ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.slice_conditions import is_in_slice
 from airflow_provider_uspeedo.ledger.store.states import RequestState
@@ -35,10 +35,14 @@ COLUMNS = (
 
 
 class ResultRows:
-    """SELECT statements over the rows of a ledger."""
+    """SELECT statements over the rows of a ledger.
 
-    def __init__(self, tables: Tables) -> None:
+    :param whole: they are to read all rows of a campaign, and not some.
+    """
+
+    def __init__(self, tables: Tables, *, whole: bool = False) -> None:
         self.tables = tables
+        self._looked_up = looked_through if whole else looked_up
         self.attempt = tables.attempts.alias("a")
         self.source_row = tables.source_rows.alias("s")
         self.recipient = tables.recipients.alias("r")
@@ -115,7 +119,7 @@ class ResultRows:
         # A sum has no index: PostgreSQL would read the campaign's whole primary key, too, to join what it finds.
         number = recipient.campaign_no + 0 if which else recipient.campaign_no
         found_by = sa.and_(number == campaign.c.campaign_no, *which)
-        there = looked_up(campaign, self.recipient, found_by)
+        there = self._looked_up(campaign, self.recipient, found_by)
         with_first = in_order(there, self._first, self._first.c.attempt_no == recipient.first_attempt)
         texts = {name: recipient[name] for name in _TEXTS}
         plain = self._columns(
@@ -160,8 +164,8 @@ class ResultRows:
         recipient, row, campaign = self.recipient.c, self.source_row.c, self._campaign
         attempts = in_order(campaign, self.attempt, self.attempt.c.campaign_no == campaign.c.campaign_no)
         of_attempt = sa.and_(row.attempt_no == self.attempt.c.attempt_no, *found_by)
-        rows = looked_up(attempts, self.source_row, of_attempt)
-        source = looked_up(rows, self.recipient, self.is_of_row(campaign.c.campaign_no), isouter=True)
+        rows = self._looked_up(attempts, self.source_row, of_attempt)
+        source = self._looked_up(rows, self.recipient, self.is_of_row(campaign.c.campaign_no), isouter=True)
         return (
             self._columns(
                 row_number=row[ROW_NUMBER],
@@ -222,7 +226,7 @@ class ResultRows:
     def _with_receipt(self, source: Any) -> Any:
         receipt = self._receipt.c
         here = sa.and_(receipt.request_id == self.request.c.id, receipt.key == self.recipient.c.key)
-        return looked_up(source, self._receipt, here, isouter=True)
+        return self._looked_up(source, self._receipt, here, isouter=True)
 
     def _columns(self, *, row_number: Any, key: Any, **shown: Any) -> sa.Select[Any]:
         request, receipt = self.request.c, self._receipt.c

@@ -28,6 +28,17 @@ class looked_up(Join):  # noqa: N801 - used like the functions of SQLAlchemy
         super().__init__(left, table, found_by, isouter=isouter)
 
 
+class looked_through(looked_up):  # noqa: N801 - as above
+    """The same where most rows of a campaign are wanted: PostgreSQL, which then hashes, chooses how."""
+
+    inherit_cache = True
+
+
+@compiles(looked_through, "postgresql")
+def _chosen_by_the_planner(element: looked_through, compiler: Any, **options: Any) -> str:
+    return str(compiler.visit_join(element, **options))
+
+
 @compiles(looked_up)
 def _plain(element: looked_up, compiler: Any, **options: Any) -> str:
     return str(compiler.visit_join(element, **options))

@@ -150,7 +150,8 @@ class StormPerson:
             ).scalar()
             found: dict[str, dict[str, str]] = {}
             if number is not None:
-                query = unknown_recipients(ledger.tables, number).with_only_columns(r.request_id, r.user_id, r.phone)
+                each = unknown_recipients(ledger.tables, number).subquery().c
+                query = sa.select(each.request_id, r.user_id, r.phone).where(r.campaign_no == number, r.key == each.key)
                 for request, who, phone in connection.execute(query):
                     found.setdefault(bytes(request).hex(), {})[who] = phone
             return found

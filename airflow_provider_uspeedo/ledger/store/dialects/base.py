@@ -139,6 +139,10 @@ class DatabaseDialect(ABC):
     def read_by_index(self, connection: Connection) -> None:  # noqa: B027 - most databases do so anyway
         """Until the transaction ends, rows that are named by their keys are found by them, not by reading a table."""
 
+    def knows_it_is_large(self, connection: Connection, table: sa.Table) -> bool:  # noqa: ARG002 - for one database
+        """True if the planner has statistics of a large table: it reads it whole only where that is faster."""
+        return False
+
     # -- statements ---------------------------------------------------------------------------------------------
 
     @abstractmethod

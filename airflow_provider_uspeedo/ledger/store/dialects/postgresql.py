@@ -214,6 +214,10 @@ class PostgreSQL(DatabaseDialect):
         # It takes a table that it has no statistics of yet for a small one, and reads it whole.
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
 
+    def knows_it_is_large(self, connection: Connection, table: sa.Table) -> bool:
+        query = sa.text("SELECT reltuples >= 1000000 FROM pg_class WHERE oid = CAST(:name AS regclass)")
+        return bool(connection.execute(query, {"name": self.quoted_table(connection, table)}).scalar())
+
     # -- statements ---------------------------------------------------------------------------------------------
 
     def new_only(self, table: sa.Table) -> Insert:
