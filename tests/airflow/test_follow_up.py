@@ -141,7 +141,7 @@ def test_a_lost_answer_is_resolved_in_airflow(
 ) -> None:  # fmt: skip
     """The person answers through Airflow's API; everybody is sent to once, or, if it is left, nobody again."""
     with empty_database(kind, tmp_path) as url:
-        environment["AIRFLOW_CONN_USPEEDO_RESULTS"] = json.dumps(connection_to_ledger(url))
+        environment["AIRFLOW_CONN_LEDGER"] = json.dumps(connection_to_ledger(url))
         _resolve(environment, people, tmp_path, sandbox, url, accepted, answer, arrived, ends)
 
 
