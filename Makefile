@@ -7,6 +7,8 @@ PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
 CHAOS_SEED ?= 1
 # For tests that wait for servers most of the time, some of them for long: two for each processor.
 WAITING := -n 4 --dist worksteal
+# For those that start an Airflow: each file in one process, what starts a scheduler in any.
+AIRFLOWS := -n 3 --dist loadgroup --no-loadscope-reorder
 # SLOW=all: whole; else of the slow tests that combine a crash with something else a sample, the same in every run: see
 # tests/sampling.py.
 SLOW ?= sample
@@ -87,11 +89,11 @@ random-search: .venv/.ready ## Draw new inputs for the property tests; RANDOM_SE
 		-m "hypothesis and not airflow and not chaos and not database and not slow"
 
 airflow: .venv/.ready .venv/.observability ## Run Airflow's own tests on the newest minor
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(AIRFLOWS) -m airflow
 
 airflow-%: .venv-%/.ready ## Run the fast tests and Airflow's own on one minor: airflow-2.11 ... airflow-3.3
 	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) $(FAST_TESTS)
-	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) -n 0 -m airflow
+	.venv-$*/bin/python -m pytest $(PYTEST_OPTIONS) $(AIRFLOWS) -m airflow
 
 airflows: airflow-2.11 airflow-3.0 airflow-3.1 airflow-3.2 airflow-3.3 ## Do that on every supported minor
 

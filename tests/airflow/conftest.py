@@ -7,8 +7,6 @@ import atexit
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_uspeedo.sandbox.server import Sandbox, running
+from tests.airflow.migrated import migrate
 from tests.airflow.people import People
 
 HERE = Path(__file__).parent
@@ -49,10 +48,20 @@ HOME = _own_home()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder runs Airflow."""
-    for item in items:
+    """Everything in this folder runs Airflow, each file in one process; what starts a scheduler begins first.
+
+    Such a test has a home of its own and mostly waits, so the others run beside it; at the end it would run alone.
+    """
+    for number, item in enumerate(items):
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.airflow)
+            own = f" {number}" if starts_a_scheduler(item) else ""
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.stem}{own}"))
+    items.sort(key=lambda item: not starts_a_scheduler(item))
+
+
+def starts_a_scheduler(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(HERE) and item.get_closest_marker("slow") is not None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,7 +73,7 @@ def _logging_is_set_up() -> None:
 @pytest.fixture(scope="session")
 def airflow_home() -> Path:
     """AIRFLOW_HOME with a metadata database."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    migrate(HOME)
     return HOME
 
 

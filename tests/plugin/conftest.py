@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from airflow_provider_uspeedo.hooks.page_address import has_page
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.airflow.conftest import HOME
+from tests.airflow.migrated import migrate
 from tests.plugin.signed_in import ROLES, Browser
 
 NEED_THE_PAGE = [
@@ -40,10 +39,17 @@ os.environ.update(
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process has one server for all of them."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("plugin"))
+
+
 @pytest.fixture(scope="session")
 def server() -> Any:
     """Airflow's own API server, with the plugin that it has found by itself."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+    migrate(HOME)
     from airflow.api_fastapi.app import create_app
 
     return create_app(apps="core")
