@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL
 
 from tests.ledger.acting import SPEC, OpenLedger, Try, Vendor, people
-from tests.ledger.faults import LONGEST_WAIT, Pause, in_background
+from tests.ledger.faults import MAX_WAIT, Pause, in_background
 from tests.ledger.servers import SERVERS, select
 
 pytestmark = pytest.mark.parametrize("kind", SERVERS, indirect=True)
@@ -32,7 +32,7 @@ WAITING = {
 
 def wait_until_waiting(url: URL, number: int) -> None:
     """Until so many transactions of this database wait for a lock."""
-    deadline = time.monotonic() + LONGEST_WAIT
+    deadline = time.monotonic() + MAX_WAIT
     while select(url, WAITING[url.get_backend_name()]) != [(number,)]:
         assert time.monotonic() < deadline, f"{number} transactions never waited at once"
         time.sleep(0.01)
@@ -64,7 +64,7 @@ def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, 
             claims.append(running.enter_context(in_background(lambda n=number, rows=rows: tries[n].claim(rows))))  # type: ignore[misc]
         wait_until_waiting(empty_url, 2)
         pause.go()
-        claimed = [claim.result(2 * LONGEST_WAIT) for claim in claims]
+        claimed = [claim.result(2 * MAX_WAIT) for claim in claims]
     assert [error for error in found if error in DEADLOCKS] == []
     for one, requests in zip(tries, claimed, strict=True):
         for request in requests:
