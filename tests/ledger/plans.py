@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,9 +17,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 LARGE = ("uspeedo_recipients", "uspeedo_source_rows", "uspeedo_receipts", "uspeedo_contacts")
+ON_SQLITE = (*LARGE, "uspeedo_requests")
+"""Servers may rightly read all requests, of which there are few, to join many recipients. SQLite does so if it must."""
 _IN_THE_VIEW = {"r", "s", "bs"}
 """The names of the large tables there."""
-_FIRST_COLUMNS = re.compile(r"\b(campaign_no|attempt_no|first_attempt|request_id|phone_hash)\b")
+_FIRST_COLUMNS = re.compile(
+    r"\b(campaign_no|attempt_no|first_attempt|request_id|phone_hash|id|state|status|contacts)\b"
+)
 
 
 DAY = "'2026-01-01 00:00:00.000000'"
@@ -39,7 +43,7 @@ def complaints(kind: str, cursor: Any, statement: str, parameters: Any = None) -
         names = [column[0] for column in cursor.description]
         found = _mysql([dict(zip(names, row, strict=True)) for row in rows], _aliases(statement))
     else:
-        found = _sqlite([row[3] for row in rows], _aliases(statement))
+        found = _sqlite([row[3] for row in rows], _aliases(statement, ON_SQLITE))
     return list(found)
 
 
@@ -64,9 +68,9 @@ def _rows_of(node: dict[str, Any]) -> Iterator[int]:
         yield from _rows_of(child)
 
 
-def _aliases(statement: str) -> set[str]:
+def _aliases(statement: str, tables: Sequence[str] = LARGE) -> set[str]:
     found = set(_IN_THE_VIEW) if "uspeedo_results" in statement else set()
-    for table in LARGE:
+    for table in tables:
         for match in re.finditer(rf"\b{table}\b[`\"]?(?: AS)?(?: [`\"]?(\w+))?", statement):
             alias = match[1]
             found.add(
@@ -107,7 +111,7 @@ def planned(kind: str, engine: Engine) -> Iterator[dict[str, list[str]]]:
     found: dict[str, list[str]] = {}
 
     def explain(connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        names_one = any(table in statement for table in LARGE)
+        names_one = any(table in statement for table in ON_SQLITE)
         if (
             many
             or not names_one
@@ -120,10 +124,17 @@ def planned(kind: str, engine: Engine) -> Iterator[dict[str, list[str]]]:
         finally:
             cursor.close()
 
+    def settle_in(connection: Any) -> None:
+        if kind == "postgresql":  # the first statement brings the settings of the transaction
+            plainly = {"stream_results": False, "yield_per": None}
+            connection.exec_driver_sql("SELECT 1", execution_options=plainly).scalar()
+
     sa.event.listen(engine, "before_cursor_execute", explain)
+    sa.event.listen(engine, "begin", settle_in)
     try:
         yield found
     finally:
+        sa.event.remove(engine, "begin", settle_in)
         sa.event.remove(engine, "before_cursor_execute", explain)
 
 
@@ -197,11 +208,11 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         f"INSERT INTO uspeedo_receipts (request_id, {key_name}, result) "
         f"SELECT {of_recipient}, {key}, 'Success' FROM {_numbers(count)}"
     )
-    for status, remainder in (("rejected", 3), ("unknown", 5)):
+    for status, one_in, remainder in (("rejected", 20, 3), ("unknown", 1000, 5)):
         yield (
             f"INSERT INTO uspeedo_outcomes (request_id, {key_name}, status, reason) "
             f"SELECT {of_recipient}, {key}, '{status}', 'phone in the black list' "
-            f"FROM {_numbers(count)} AND n % 1000 = {remainder}"
+            f"FROM {_numbers(count)} AND n % {one_in} = {remainder}"
         )
 
 

@@ -107,12 +107,12 @@ class Overviews:
         query = newest.select_from(self._t.attempts.join(of_each, a.attempt_no == of_each.c.newest))
         return {row.campaign_no: row for row in connection.execute(query)}
 
-    def _states(self, connection: Connection, of: Any, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
-        """How many requests are in which state, by campaign or by attempt."""
+    def _states(self, connection: Connection, of: Any, campaigns: Sequence[int]) -> dict[int, dict[str, int]]:
+        """How many requests of these campaigns are in which state, by campaign or by attempt."""
         q = self._t.requests.c
         found: dict[int, dict[str, int]] = {}
-        for portion in portions(numbers):
-            query = sa.select(of, q.state, sa.func.count()).where(of.in_(portion)).group_by(of, q.state)
+        for portion in portions(campaigns):
+            query = sa.select(of, q.state, sa.func.count()).where(q.campaign_no.in_(portion)).group_by(of, q.state)
             for number, state, count in connection.execute(query):
                 found.setdefault(number, {})[state] = count
         return {number: _ordered(counts, STATES) for number, counts in found.items()}
@@ -176,24 +176,27 @@ class Overviews:
         self, connection: Connection, campaign_no: int, only: Collection[bytes] | None, request: bytes | None
     ) -> Iterable[Any]:
         if only is None:
-            yield from connection.execute(self._by_request(unknown_recipients(self._t, campaign_no, request)))
+            yield from connection.execute(
+                self._by_request(campaign_no, unknown_recipients(self._t, campaign_no, request))
+            )
             return
         counts: dict[bytes, int] = {}
         about: dict[bytes, Any] = {}
         for portion in portions(sorted(only)):
             some = unknown_recipients(self._t, campaign_no).subquery()
-            for row in connection.execute(self._by_request(sa.select(some).where(some.c.key.in_(portion)))):
+            chosen = sa.select(some).where(some.c.key.in_(portion))
+            for row in connection.execute(self._by_request(campaign_no, chosen)):
                 counts[row.id] = counts.get(row.id, 0) + row.recipients
                 about[row.id] = row
         for request_id, row in about.items():
             yield _UnknownPart(row.state, row.sent_at, counts[request_id])
 
-    def _by_request(self, recipients: Any) -> Any:
+    def _by_request(self, campaign_no: int, recipients: Any) -> Any:
         q, each = self._t.requests.c, recipients.subquery().c
         held = sa.select(each.request_id, sa.func.count().label("recipients")).group_by(each.request_id).subquery()
         about = (q.id, q.state, q.sent_at, q.session_no, q.request_id, q.reason)
         source = self._t.requests.join(held, held.c.request_id == q.id)
-        return sa.select(*about, held.c.recipients).select_from(source)
+        return sa.select(*about, held.c.recipients).select_from(source).where(q.campaign_no == campaign_no)
 
     def undecided(self, connection: Connection, campaign_no: int) -> dict[str, int]:
         """How many requests hold recipients whose outcome is unknown, by their state."""
@@ -206,7 +209,7 @@ class Overviews:
     def unknown_requests(self, connection: Connection, campaign_no: int, limit: int) -> tuple[UnknownRequest, ...]:
         """The requests that hold unknown recipients, the oldest first."""
         q = self._t.requests.c
-        query = self._by_request(unknown_recipients(self._t, campaign_no))
+        query = self._by_request(campaign_no, unknown_recipients(self._t, campaign_no))
         return tuple(map(_unknown_request, connection.execute(query.order_by(q.sent_at, q.id).limit(limit))))
 
     def decisions(self, connection: Connection, campaign_no: int) -> tuple[DecisionLine, ...]:
@@ -226,7 +229,7 @@ class Overviews:
         a = self._t.attempts
         query = sa.select(a).where(a.c.campaign_no == campaign_no).order_by(a.c.attempt_no)
         found = connection.execute(query).all()
-        requests = self._states(connection, self._t.requests.c.attempt_no, [row.attempt_no for row in found])
+        requests = self._states(connection, self._t.requests.c.attempt_no, [campaign_no])
         for row in found:
             whole = row.read_to == READ_TO_THE_END or row.same_as is not None
             yield AttemptLine(

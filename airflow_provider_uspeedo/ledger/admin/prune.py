@@ -9,11 +9,11 @@ are in use, a phone's hash and the time of its text outlive the recipient (see :
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,7 +24,10 @@ from airflow_provider_uspeedo.ledger.admin.kept_contacts import KeptContacts
 from airflow_provider_uspeedo.ledger.admin.overview import Overviews, snapshots_of
 from airflow_provider_uspeedo.ledger.admin.reports import Pruning
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import utc_now
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ class Pruner:
             if report is not None:
                 reports.append(report)
 
-        self._database.write(work)
+        self._database.write(self._by_index(work))
         return reports[-1:]
 
     def _mark(self, connection: Connection, one: Candidate, before: datetime) -> Pruning | None:
@@ -185,25 +188,33 @@ class Pruner:
 
     def _unfinished(self, connection: Connection) -> list[int]:
         """Tombstones of which something is left to delete."""
-        c, r, q = self._t.campaigns.c, self._t.recipients.c, self._t.requests.c
-        a, rd = self._t.attempts.c, self._t.source_rows.c
+        c, q, a = self._t.campaigns.c, self._t.requests.c, self._t.attempts.c
+        r, rows = self._t.recipients.c, self._t.source_rows.alias("s")
+        read = looked_up(self._t.attempts, rows, rows.c.attempt_no == a.attempt_no)
         left = (
-            sa.exists(sa.select(r.key).where(r.campaign_no == c.campaign_no)),
-            sa.exists(sa.select(q.id).where(q.campaign_no == c.campaign_no)),
-            sa.exists(
-                sa.select(rd.attempt_no)
-                .select_from(self._t.attempts.join(self._t.source_rows, rd.attempt_no == a.attempt_no))
-                .where(a.campaign_no == c.campaign_no)
-            ),
+            sa.select(r.key).where(r.campaign_no == c.campaign_no),
+            sa.select(q.id).where(q.campaign_no == c.campaign_no),
+            sa.select(a.attempt_no).select_from(read).where(a.campaign_no == c.campaign_no),
         )
-        query = sa.select(c.campaign_no).where(c.pruned_at.is_not(None), sa.or_(*left)).order_by(c.campaign_no)
+        # The first one of each: for an EXISTS, PostgreSQL may read the rows of all campaigns once.
+        first = (one.limit(1).correlate(self._t.campaigns).scalar_subquery().is_not(None) for one in left)
+        query = sa.select(c.campaign_no).where(c.pruned_at.is_not(None), sa.or_(*first)).order_by(c.campaign_no)
         return list(connection.execute(query).scalars())
 
     def _delete(self, campaign_no: int) -> None:
         """Deletes what belongs to a tombstone, portion by portion."""
         for portion in (self._delete_readings, self._delete_recipients, self._delete_requests):
-            while self._database.write(partial(portion, campaign_no=campaign_no)):
+            while self._database.write(self._by_index(partial(portion, campaign_no=campaign_no))):
                 pass
+
+    def _by_index(self, work: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """The same work, without a look at the rows of other campaigns."""
+
+        def work_by_index(connection: Connection) -> T:
+            self._database.dialect.read_by_index(connection)
+            return work(connection)
+
+        return work_by_index
 
     def _delete_recipients(self, connection: Connection, campaign_no: int) -> bool:
         keeping = self._contacts.keeping(connection)
@@ -222,11 +233,9 @@ class Pruner:
 
     def _delete_readings(self, connection: Connection, campaign_no: int) -> bool:
         a, rd = self._t.attempts.c, self._t.source_rows
-        query = (
-            sa.select(rd.c.attempt_no)
-            .select_from(self._t.attempts.join(rd, rd.c.attempt_no == a.attempt_no))
-            .where(a.campaign_no == campaign_no)
-        )
+        some = rd.alias("s")
+        read = looked_up(self._t.attempts, some, some.c.attempt_no == a.attempt_no)
+        query = sa.select(a.attempt_no).select_from(read).where(a.campaign_no == campaign_no)
         attempt_no = connection.execute(query.limit(1)).scalar()
         if attempt_no is None:
             return False
