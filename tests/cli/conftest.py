@@ -19,6 +19,12 @@ _HOME = tempfile.TemporaryDirectory(prefix="airflow-home-", ignore_cleanup_error
 os.environ.setdefault("AIRFLOW_HOME", _HOME.name)  # before Airflow is imported
 
 
+@pytest.fixture(autouse=True)
+def _a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As wide as the tests expect, whoever runs them."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
 @pytest.fixture(scope="session")
 def shared_sandbox() -> Iterator[Sandbox]:
     with running() as sandbox:
