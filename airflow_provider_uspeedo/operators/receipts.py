@@ -107,7 +107,7 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
         self.until = until
         self.min_delivery_rate = min_delivery_rate
         self.deferrable = deferrable
-        self._killed = threading.Event()
+        self._killed = _Killed()
         self._messages: int | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -253,6 +253,13 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
             return found
         context["ti"].xcom_push(key="return_value", value=found)
         raise AirflowFailException(conclusion.message)
+
+
+class _Killed(threading.Event):
+    """Set when the task is killed. Airflow 3.0 copies the tasks of a DAG to test it, and a lock cannot be copied."""
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> _Killed:
+        return _Killed()
 
 
 def _now() -> datetime:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,13 @@ def test_each_recipient_is_texted_once(context: Any, about: dict[str, Any], sand
     assert len(sandbox.journal()) == before + 3
     collecting = CollectSMSReceiptsOperator(task_id="collect", first_after=timedelta(0), **about)
     assert collecting.execute(context)["success"] == 3
+
+
+def test_a_task_can_be_copied(about: dict[str, Any]) -> None:
+    """As Airflow 3.0 does to test a DAG."""
+    collecting = CollectSMSReceiptsOperator(task_id="collect", first_after=timedelta(0), **about)
+    for one in (sending(ROWS, about), collecting):
+        assert copy.deepcopy(one).campaign_id == "by hand"
 
 
 def test_a_failure_is_that_of_a_task(about: dict[str, Any]) -> None:

@@ -177,7 +177,7 @@ class Claims:
             (CAMPAIGN, s.hash, s.request_id, ATTEMPT, s.row_no, *(s[name] for name in _KEPT)),
             source=staged,
             where=s.request_id.is_not(None),
-            order_by=(s.hash,) if self._dialect.key_order else (),
+            order_by=(s.hash, s.row_no) if self._dialect.key_order else (),
             taken=(there, sa.and_(there.c.campaign_no == CAMPAIGN, there.c.key == s.hash)),
         )
 
