@@ -127,8 +127,9 @@ def test_a_reader_that_goes_away_is_no_error(command, warehouse):
 
 CTRL_C = "\x03"
 AT_A_TERMINAL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # which tests that run in the background were told to ignore
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
