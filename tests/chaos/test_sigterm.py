@@ -80,7 +80,7 @@ def test_an_answer_that_does_not_come_in_time_is_all_that_is_lost(
 ) -> None:
     """One request is not answered within the grace: after SIGKILL its people are unknown, and nobody else."""
     plan = {"2": "held", "latency": 0.02}
-    scene = stage.scene(some_kind, people(300, chance), plan=plan, timeout=60.0, chunk_size=CHUNK_SIZE, concurrency=2)
+    scene = stage.scene(some_kind, people(300, chance), plan=plan, timeout=20.0, chunk_size=CHUNK_SIZE, concurrency=2)
     child = scene.start()
     wait_for_request(scene, child, 5)
     os.kill(child.pid, signal.SIGTERM)
