@@ -103,7 +103,7 @@ def test_a_ledger_connection_that_cannot_be_read_is_told_from_one_that_is_not_th
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Airflow says of both that they were not found."""
-    monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres", "extra": [1]}')
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", '{"conn_type": "postgres", "port": "none"}')
     with pytest.raises(
         ConfigurationError, match=r"cannot read connection 'lake', which results_conn_id names, from the"
     ):
