@@ -54,6 +54,7 @@ def test_the_menu_leads_to_campaigns_whose_rows_add_up(look: Open, campaigns: Ru
     assert page.locator("#total").inner_text() == "1,000"
     texted = {entry["number"] for entry in campaigns.journal() if entry["sender_id"]}  # rows_from_a_task names none
     assert counted["accepted"] == len(texted)
+    page.get_by_text("Being counted").first.wait_for(state="hidden")
     screen.picture("campaign")
     page.locator("#chart canvas").wait_for()
     assert screen.complaints == []

@@ -74,6 +74,7 @@ def test_the_page_is_dark_where_airflow_is(look: Open, campaigns: RunningUi) -> 
     open_campaign(page, SALE)
     red, green, blue = re.findall(r"\d+", page.locator("body").evaluate("one => getComputedStyle(one).backgroundColor"))
     assert max(int(red), int(green), int(blue)) < 60
+    page.get_by_text("Being counted").first.wait_for(state="hidden")
     screen.picture("campaign-dark")
 
 
