@@ -7,6 +7,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,11 @@ def test_everything_together(
         known = [(row["phone"], row["name"], row["amount"]) for row in [*rows, *rows[:3]]]
         warehouse.executemany("INSERT INTO due VALUES (?, ?, ?)", known)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    now = datetime.now(UTC)  # China's clocks are eight hours ahead
+    hours = [f"{now + timedelta(hours=8 - 6):%H:%M}", f"{now + timedelta(hours=8 + 6):%H:%M}"]
     given = {
         **task, "recipients": None, "sql": "SELECT * FROM due", "sql_conn_id": "warehouse",
-        "policy": {"countries": ["CN"], "hours": ["00:00", "23:59"], "not_after": "2099-01-01T00:00Z"},
+        "policy": {"countries": ["CN"], "hours": hours, "not_after": "2099-01-01T00:00Z"},
         "max_cost": 2, "max_segments": 1,
     }  # fmt: skip
     how = {
