@@ -205,7 +205,7 @@ def unknown_recipients(tables: Tables, campaign_no: int, request_id: bytes | Non
         .select_from(held.outerjoin(outcome, sa.and_(x.request_id == r.request_id, x.key == r.key)))
         .where(
             q.campaign_no == campaign_no,
-            r.campaign_no == campaign_no,  # for who looks a few keys up: SQLite would seek them in each campaign
+            r.campaign_no == campaign_no,  # where few keys are looked up, SQLite would else seek them in each campaign
             sa.or_(may_have_arrived, sa.exists(named)),
             r.proven_request_id.is_(None),
             sa.or_(x.status == Status.UNKNOWN, sa.and_(x.status.is_(None), may_have_arrived)),
