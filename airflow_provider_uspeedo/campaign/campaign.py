@@ -25,8 +25,6 @@ from airflow_provider_uspeedo.campaign.circuit_breaker import CircuitBreaker
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.guards import Guards, check_invalid
 from airflow_provider_uspeedo.campaign.moment_rules import HOURS, NOT_AFTER
-from airflow_provider_uspeedo.campaign.prefetch import handed_over, prefetched
-from airflow_provider_uspeedo.campaign.process_settings import release_memory
 from airflow_provider_uspeedo.campaign.progress import Progress
 from airflow_provider_uspeedo.campaign.rate_limiter import RateLimiter
 from airflow_provider_uspeedo.campaign.report import Report, summary_of, wait_for_others
@@ -44,6 +42,8 @@ from airflow_provider_uspeedo.errors import CampaignHalted, LedgerError, LedgerU
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.records import Attempt, Request
+from airflow_provider_uspeedo.prefetch import handed_over, prefetched
+from airflow_provider_uspeedo.process_settings import release_memory
 
 log = logging.getLogger(__name__)
 

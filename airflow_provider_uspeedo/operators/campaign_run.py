@@ -92,7 +92,7 @@ class CampaignRun:
         :param tags: of the metrics.
         """
         from airflow_provider_uspeedo.campaign.campaign import Campaign
-        from airflow_provider_uspeedo.campaign.process_settings import process_settings
+        from airflow_provider_uspeedo.process_settings import process_settings
 
         with process_settings():
             reading = self._prepare(config, read_table)

@@ -191,8 +191,12 @@ class CollectSMSReceiptsOperator(TextRendering, ReportsLineage, BaseSensorOperat
 
     def _ask(self, collection: Collection, report: Any) -> CallError | None:
         """Asks once. An API that does not answer is asked again later; that is no reason to fail yet."""
+        from airflow_provider_uspeedo.process_settings import process_settings
+
         try:
-            report(collection.ask())
+            with process_settings():
+                asked = collection.ask()
+            report(asked)
         except Refused:
             raise
         except CallError as error:

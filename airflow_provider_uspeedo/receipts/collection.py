@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One query for the receipts that are not final: asked, matched and recorded session by session, in portions.
 
-Memory holds the requests of the campaign and the recipients of one portion, never all of them. No transaction is open
-while the API is asked.
+Memory holds the requests of the campaign and the recipients of two portions, never all of them: while one is recorded,
+the next one is asked for and matched. No transaction is open while the API is asked.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.results.receipt_queries import Member, SentRequest, Standing
 from airflow_provider_uspeedo.ledger.store.staged_receipts import MessageReceipts
+from airflow_provider_uspeedo.prefetch import prefetched
 from airflow_provider_uspeedo.receipts.receipt_matching import SessionMembers
 from airflow_provider_uspeedo.receipts.totals import Totals
 
@@ -89,13 +90,16 @@ class Collection:
         :raises CallError: the API does not answer; what was recorded before stays.
         """
         asked = Asked()
-        for portion in self._portions():
-            self._ask_portion(portion, asked)
+        portions = list(self._portions())
+        found = prefetched(self._matched(portion, asked) for portion in portions)
+        for portion, receipts in zip(portions, found, strict=True):
+            self._record(portion, receipts, asked)
             self._note(portion)
         self._ask_strangers(asked)
         return asked
 
-    def _ask_portion(self, portion: Sequence[SentRequest], asked: Asked) -> None:
+    def _matched(self, portion: Sequence[SentRequest], asked: Asked) -> list[MessageReceipts]:
+        """The receipts of our messages, as the API has them now."""
         requests_of: dict[str, list[bytes]] = defaultdict(list)
         for request in portion:
             for session_no in request.session_nos:
@@ -115,7 +119,7 @@ class Collection:
                     asked.receipts += len(match.receipts)
                     found.append(match.receipts)
             self._count_strangers(answer, asked)
-        self._record(portion, found, asked)
+        return found
 
     def _record(self, portion: Sequence[SentRequest], found: Sequence[MessageReceipts], asked: Asked) -> None:
         if not found:

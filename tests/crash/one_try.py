@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
+from airflow_provider_uspeedo import prefetch
 from airflow_provider_uspeedo.api.client import USpeedoClient
 from airflow_provider_uspeedo.api.client_config import ClientConfig
 from airflow_provider_uspeedo.api.http.backoff import Backoff
 from airflow_provider_uspeedo.api.request.body import WrittenContent
 from airflow_provider_uspeedo.api.response.send_answer import SendAnswer
-from airflow_provider_uspeedo.campaign import campaign, prefetch
+from airflow_provider_uspeedo.campaign import campaign
 from airflow_provider_uspeedo.campaign.config import CampaignConfig
 from airflow_provider_uspeedo.campaign.preflight import prepare
 from airflow_provider_uspeedo.campaign.stop_signal import StopSignal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Settings of the process while a campaign runs in it; they are restored afterwards.
+"""Settings of the process while it goes through many rows; they are restored afterwards.
 
 A task is a process. Two campaigns in one process must end in the reverse order of their start.
 """
