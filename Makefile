@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4
+PYTEST_OPTIONS ?= -q -n logical --maxprocesses 4 --dist worksteal
 CHAOS_SEED ?= 1
 # For tests that wait for servers most of the time, some of them for long: two for each processor.
 WAITING := -n 4 --dist worksteal
@@ -12,6 +12,9 @@ AIRFLOWS := -n 3 --dist loadgroup --no-loadscope-reorder
 # SLOW=all: whole; else of the slow tests that combine a crash with something else a sample, the same in every run: see
 # tests/sampling.py.
 SLOW ?= sample
+# PART=2/3: only the second of three parts of the tests, in any command that runs some: see tests/sampling.py.
+PART ?=
+export USPEEDO_PART := $(PART)
 # FAST_TESTS="tests/hooks ...": only these of the fast tests in airflow-%.
 FAST_TESTS ?=
 # What a driver decides: how values and errors pass it, and its connections. What the SQL itself decides is tested through
@@ -31,7 +34,7 @@ NEEDED_UV := $(filter $(OWN_UV),$(UV))
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PRECIOUS: .venv-%/.ready
-.PHONY: help venv demo airflow-ui browser screenshots test lint format types layers docs diagrams databases slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
+.PHONY: help venv demo airflow-ui browser screenshots test lint format types layers docs diagrams databases drivers slow random-search airflow airflows versions chaos chaos-short fuzz compare-reliability benchmark benchmark-short constraints dist ci clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z.%-]+[a-z0-9.%-]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,16 +76,18 @@ docs: .venv/.ready ## Build the documents into docs/_build/html; a warning is an
 diagrams: ## Remake the drawings of docs/diagrams; needs Graphviz, which nothing else does
 	$(PYTHON) docs/diagrams/render.py
 
-databases: .venv/.drivers ## Run the ledger's tests on PostgreSQL and MariaDB, and again through the other drivers; SLOW=all for all kills
-	USPEEDO_SLOW=$(SLOW) $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database --ignore tests/ledger/test_plans.py
+databases: .venv/.ready ## Run the ledger's tests on PostgreSQL and MariaDB, but for the slow ones
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m "database and not slow" --ignore tests/ledger/test_plans.py
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) --dist loadgroup -m database tests/ledger/test_plans.py
+
+drivers: .venv/.drivers ## Run those of them whose outcome a driver decides again, through the other driver of each server
 	USPEEDO_TEST_POSTGRES=$${USPEEDO_TEST_POSTGRES:-postgresql+psycopg://root@127.0.0.1/test} \
 	USPEEDO_TEST_MYSQL=$${USPEEDO_TEST_MYSQL:-mysql+mysqldb://root@127.0.0.1:3306/test} \
-		$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m database \
+		$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m "database and not slow" \
 		$(wildcard $(DRIVER_DECIDES:%=tests/ledger/test_%.py) $(DRIVER_DECIDES:%=tests/hooks/test_%.py))
 
-slow: .venv/.ready ## Run the slow tests: every crash, a sample of the pairs; SLOW=all for all pairs
-	USPEEDO_SLOW=$(SLOW) $(BIN)/python -m pytest $(PYTEST_OPTIONS) --dist worksteal -m "slow and not airflow and not database"
+slow: .venv/.ready ## Run the slow tests, on every database: every crash, a sample of the pairs; SLOW=all for all pairs
+	USPEEDO_SLOW=$(SLOW) $(BIN)/python -m pytest $(PYTEST_OPTIONS) $(WAITING) -m "slow and not airflow and not browser and not chaos"
 
 random-search: .venv/.ready ## Draw new inputs for the property tests; RANDOM_SEED=... repeats a search
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) --hypothesis-profile=random --hypothesis-seed=$(RANDOM_SEED) \

@@ -7,9 +7,13 @@ new ones is a step of its own, ``make random-search``, which chooses the profile
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.internal.conjecture import providers
+
+from tests.sampling import is_in_part
 
 RANDOM_SEARCH_FACTOR = 4
 """How many times as many examples a random search draws."""
@@ -27,7 +31,14 @@ if hasattr(providers, "_get_local_constants"):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """In a random search, draw more examples of everything; how many is otherwise each test's own decision."""
+    """Keep the tests of ``PART`` alone, and in a random search draw more examples of everything.
+
+    How many examples are drawn is otherwise each test's own decision.
+    """
+    if part := os.environ.get("USPEEDO_PART"):
+        others = [item for item in items if not is_in_part(item.nodeid, part)]
+        items[:] = [item for item in items if is_in_part(item.nodeid, part)]
+        config.hook.pytest_deselected(items=others)
     if config.getoption("--hypothesis-profile", None) != "random":
         return
     functions = {item.obj for item in items if isinstance(item, pytest.Function) and "hypothesis" in item.keywords}

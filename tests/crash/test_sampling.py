@@ -11,7 +11,7 @@ from tests.crash.crashes import SHARE, crash_in_each, gaps_of
 from tests.crash.endings import Endings
 from tests.crash.stage import Scene, Stage
 from tests.crash.test_planted_mistakes import texted_twice
-from tests.sampling import sampled
+from tests.sampling import is_in_part, sampled
 
 
 def test_a_sample_is_drawn_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,6 +24,17 @@ def test_a_sample_is_drawn_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (sampled(["only"], SHARE, "one"), sampled([], SHARE, "one")) == (["only"], [])
     monkeypatch.setenv("USPEEDO_SLOW", "all")
     assert sampled(range(101), SHARE, "one") == list(range(101))
+
+
+def test_parts_have_every_test_once() -> None:
+    """Whatever the number of parts; a part that there is none of is refused."""
+    names = [f"tests/test_{number}.py::test" for number in range(500)]
+    for parts in (1, 2, 5):
+        found = [[name for name in names if is_in_part(name, f"{part}/{parts}")] for part in range(1, parts + 1)]
+        assert sorted(name for some in found for name in some) == sorted(names)
+        assert min(map(len, found)) > 300 / parts
+    with pytest.raises(ValueError, match="no part 3 of 2"):
+        is_in_part("tests/test_1.py::test", "3/2")
 
 
 @pytest.mark.slow

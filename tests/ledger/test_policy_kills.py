@@ -106,7 +106,7 @@ def complaints(story: Story, found: list[dict[str, Any]]) -> list[str]:
             for story in STORIES
         ),
         *(
-            pytest.param(*kind.values, story, id=f"{kind.id}-{story}", marks=kind.marks)
+            pytest.param(*kind.values, story, id=f"{kind.id}-{story}", marks=[*kind.marks, pytest.mark.slow])
             for kind in SERVERS
             for story in on_servers(str(kind.id))
         ),

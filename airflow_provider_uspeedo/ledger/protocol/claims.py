@@ -51,7 +51,7 @@ class Claims:
         self._staged = staged = staged_table(dialect.staged_schema(tables.metadata.schema)).alias("s")
         self._source_rows = SourceRows(tables, dialect, staged)
         self._moves = Moves(tables, dialect, staged)
-        self.contacts = Contacts(tables, staged)
+        self.contacts = Contacts(tables, dialect, staged)
         self.screening = Screening(dialect, self.contacts, self._moves)
         self.own_requests = OwnRequests(tables, dialect, self._moves)
         r, q, s = tables.recipients.alias("r"), tables.requests.alias("q"), staged.c

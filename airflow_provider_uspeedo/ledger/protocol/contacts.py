@@ -22,6 +22,7 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, look_up, portions
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.expressions import database_now
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.schema import HASH, TIME, Tables
@@ -70,8 +71,9 @@ class Contacts:
     :param staged: the alias ``s`` of the temporary table; its column ``phone_hash`` is looked up.
     """
 
-    def __init__(self, tables: Tables, staged: Any) -> None:
+    def __init__(self, tables: Tables, dialect: DatabaseDialect, staged: Any) -> None:
         self._t = tables
+        self._dialect = dialect
         ledger, suppressed = tables.ledger.c, tables.suppressed.alias("p")
         some = sa.exists(sa.select(tables.suppressed.c.phone_hash))
         self._rules = sa.select(ledger.suppressions, ledger.cap_days, some.label("some"), database_now().label("now"))
@@ -147,21 +149,19 @@ class Contacts:
     def lock(self, connection: Connection, hashes: Iterable[bytes]) -> None:
         """Lets one capped transaction at a time decide on a phone, until it ends.
 
-        Of two recipients of a phone one was recorded before the other, and both transactions find that one. On SQLite
-        one transaction at a time writes anyway.
+        Of two recipients of a phone one was recorded before the other, and both transactions find that one.
         """
-        if connection.dialect.name == "postgresql":
-            look_up(connection, self._locking, sorted(set(hashes)))
-        elif connection.dialect.name != "sqlite":
-            look_up(connection, self._locking_on_mysql, sorted(set(hashes)))
+        if self._dialect.locks_rows:
+            locking = self._locking_by_number if self._dialect.counts_locked_rows else self._locking
+            look_up(connection, locking, sorted(set(hashes)))
 
     def _locking(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         c = self._contact
         ordered = (c.phone_hash, c.campaign_no, c.key)
         return sa.select(sa.literal_column("1")).where(c.phone_hash.in_(hashes)).order_by(*ordered).with_for_update()
 
-    def _locking_on_mysql(self, hashes: Sequence[Any]) -> sa.Select[Any]:
-        """In the order of the primary key, by which it finds them; a row for each would cost more than its lock."""
+    def _locking_by_number(self, hashes: Sequence[Any]) -> sa.Select[Any]:
+        """In the order of the primary key, by which MySQL finds them."""
         c = self._contact
         return sa.select(sa.func.count()).where(c.phone_hash.in_(hashes)).with_for_update()
 

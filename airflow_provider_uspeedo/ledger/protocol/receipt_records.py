@@ -45,7 +45,7 @@ class ReceiptRecords:
         self._staged = staged_receipts(dialect.staged_schema(tables.metadata.schema))
         s, r = self._staged.alias("s"), tables.receipts.alias("r")
         self._new = self._replacing(s)
-        self._inserts_first = dialect.name == "mysql"
+        self._inserts_first = not dialect.updates_on_conflict
         self._insert = NewRows(
             dialect,
             tables.receipts,

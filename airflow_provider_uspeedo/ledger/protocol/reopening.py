@@ -111,7 +111,7 @@ class Reopening:
         left = f"p.request_id = x.request_id AND p.{key} = x.{key}"
         here = f"r.campaign_no = :campaign AND r.{key} = x.{key}"
         only = "r.request_id = x.request_id AND r.proven_request_id IS NULL"
-        if self._dialect.name == "mysql":
+        if not self._dialect.updates_on_conflict:
             joined = f"{outcomes} AS x STRAIGHT_JOIN {past} AS p ON {left} STRAIGHT_JOIN {recipients} AS r ON {here}"
             return f"UPDATE {joined} SET r.request_id = :free WHERE {rejected} AND {only}"  # noqa: S608 - names of our own
         of_these = f"FROM {outcomes} AS x, {past} AS p WHERE {rejected} AND {left} AND {here} AND {only}"

@@ -69,6 +69,15 @@ class DatabaseDialect(ABC):
     inserts_plainly: ClassVar[bool] = False
     """A plain INSERT costs less than one that passes over taken keys, and keeps no lock on the row it failed at."""
 
+    locks_rows: ClassVar[bool] = True
+    """Transactions that write run at once, so that a row must be locked before it is judged."""
+
+    counts_locked_rows: ClassVar[bool] = False
+    """A statement that locks rows returns their number: a row costs a driver more than the server its lock."""
+
+    updates_on_conflict: ClassVar[bool] = True
+    """``INSERT ... ON CONFLICT DO UPDATE ... WHERE``; else rows are updated by ``UPDATE a JOIN b ... SET``."""
+
     def __init__(self, rows_at_once: int | None = None) -> None:
         self.rows_at_once = rows_at_once or self.max_rows_at_once
 

@@ -51,7 +51,7 @@ class SQLite(DatabaseDialect):
 
     name = "sqlite"
     missing_driver = "this Python was built without sqlite3"
-    key_order = False  # one writer at a time; rows come out of the temporary table as they went in
+    key_order = locks_rows = False  # one writer at a time; rows come out of the temporary table as they went in
     replaces_views = False
     contention = (5, 6)
     lacks_right = LACKS_RIGHT
