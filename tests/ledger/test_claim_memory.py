@@ -17,8 +17,8 @@ from tests.ledger.acting import Try, people
 pytestmark = pytest.mark.slow
 
 EARLIER, CLAIMED = 1_500_000, 20_000
-MEGABYTES = 30
-"""Staged rows are 5, the cache of pages is 16; the pages that the claim changes are 40."""
+MEGABYTES = 16
+"""Staged rows are 5, the cache of pages is 2; the pages that the claim changes are 40."""
 
 
 def memory_highwater() -> int:

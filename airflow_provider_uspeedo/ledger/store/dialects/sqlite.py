@@ -31,9 +31,10 @@ OLDEST = (3, 35)
 BUSY_SECONDS = 60
 PAGE_BYTES = 16_384
 """Random keys change pages all over a large index, and each page costs two system calls, of any size."""
-CACHE_KIB = 16 * 2**10
-"""Of pages that a connection keeps. SQLite's own two megabytes are a hundred of these pages: an index over random keys
-has more after some ten thousand recipients, and each look-up would read another one from the file."""
+LOOK_UP_CACHE_KIB = 16 * 2**10
+"""Of pages that a connection keeps which looks many keys up. SQLite's own two megabytes are a hundred of these pages:
+an index over random keys has more after some ten thousand recipients, and each look-up would read another one from the
+file. Connections that look nothing up do without: each would hold as much, for nothing."""
 LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
 STAGED_KIB = 64 * 2**10
@@ -111,6 +112,10 @@ class SQLite(DatabaseDialect):
             (rows - 1, *values),
         )
 
+    def read_by_index(self, connection: Connection) -> None:
+        """They are found so anyway; from now on the connection keeps what it has read of the index."""
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{LOOK_UP_CACHE_KIB}")
+
     # -- statements ---------------------------------------------------------------------------------------------
 
     def new_only(self, table: sa.Table) -> Insert:
@@ -156,7 +161,6 @@ def _on_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver must not open transactions by itself; see _on_begin
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA page_size={PAGE_BYTES}")  # of a file that is made now; an older one stays as it is
-    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a *sending* that power loss takes back would be sent again
     # In files without a name: rows that a statement sorts, and each page of the ledger as it was before the statement,
