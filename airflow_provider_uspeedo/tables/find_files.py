@@ -26,7 +26,7 @@ from airflow_provider_uspeedo.tables.file_formats import (
     format_of,
     refusal_of_format,
 )
-from airflow_provider_uspeedo.tables.storage import HIDDEN, Storage, storage_and_path
+from airflow_provider_uspeedo.tables.storage import Storage, is_hidden, storage_and_path
 from airflow_provider_uspeedo.tables.unfinished import is_being_written, is_commit_folder, is_partition, written_name
 
 MAX_CONCURRENT_LOOKS = 8
@@ -115,7 +115,7 @@ class _Finder:
             names.setdefault(above, set()).add(name)
             if entry.is_folder:
                 names.setdefault(entry.path.rstrip("/"), set())
-            elif not name.startswith(HIDDEN) and self._has_content(entry.path, entry.size):
+            elif not is_hidden(name) and self._has_content(entry.path, entry.size):
                 paths.append(entry.path)
         self._listed.update(names)
         return paths
@@ -220,4 +220,4 @@ def _may_match(folder: str, name: str, pattern: str) -> bool:
 
 def _is_hidden(path: str, root: str) -> bool:
     below = path.removeprefix(root.rstrip("/"))
-    return any(part.startswith(HIDDEN) for part in below.split("/"))
+    return any(is_hidden(part) for part in below.split("/"))

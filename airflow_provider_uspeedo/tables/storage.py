@@ -19,15 +19,20 @@ import pyarrow as pa
 from airflow_provider_uspeedo.core.rows_as_text import is_rows_as_text
 from airflow_provider_uspeedo.errors import DestinationUnavailable, SourceNotFound, TableError
 
-HIDDEN = ("_", ".")
-"""Files and folders below the given path that start so are not part of the table: ``_SUCCESS``, ``.x.crc``, ..."""
-
 LOCAL_PROTOCOLS = ("file", "local")
 NOTHING = ("none", "null", "nan", "undefined", "[]", "{}", "()")
 """What a template makes of an argument that it was not given."""
 UPLOADED_AT_ONCE = 8 * 2**20
 """Bytes."""
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder below the given path is no part of the table: ``_SUCCESS``, ``.x.crc``, ...
+
+    A folder of a partition is part of it, also of a column that is called ``_dt``: so Spark writes and reads it.
+    """
+    return name.startswith(".") or (name.startswith("_") and "=" not in name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +102,7 @@ class LocalStorage:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
         for entry in found:
-            hidden = entry.name.startswith(HIDDEN)
+            hidden = is_hidden(entry.name)
             if not entry.is_dir():
                 yield StorageEntry(entry.path, is_folder=False, size=None if hidden else self.size(entry.path))
                 continue

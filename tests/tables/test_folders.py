@@ -293,6 +293,15 @@ def test_a_folder_that_cannot_be_listed_may_be_tried_again(tmp_path):
 # Columns in the names of folders
 
 
+def test_a_column_whose_name_begins_with_an_underscore_is_one_too(store):
+    """Spark leaves out ``_x`` but not ``_x=1``."""
+    store.write("due/_dt=1/0.parquet", "a")
+    store.write("due/_dt=2/_x.parquet", "hidden")
+    store.write("due/_old/_dt=1/0.parquet", "hidden")
+    for place in ("due", "due/*", "due/**/*.parquet", "due/_dt=*"):
+        assert (read(store.path(place)), read(store.path(place), "_dt")) == (["a"], ["1"])
+
+
 def test_a_column_in_the_names_of_folders_is_a_column_of_text(store):
     """From wherever the table is reached, and for keys too."""
     store.write("due/dt=2026-11-01/n=007/0.parquet", "a", "b")
