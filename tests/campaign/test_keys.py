@@ -82,12 +82,20 @@ def test_texts_are_read_as_the_numbers_with_which_a_campaign_began(scene: Scene,
     assert list(scene.texted().values()) == [1]
 
 
-@pytest.mark.parametrize("now", [TWELVE_AND_A_HALF, [12.5]], ids=str)
-def test_a_campaign_that_began_with_texts_takes_no_fractions(scene: Scene, now: Any) -> None:
-    """Whether the text was ``12.5`` or ``12.50``, a number does not say."""
+@pytest.mark.parametrize(
+    ("before", "now", "what"),
+    [
+        ("12.50", TWELVE_AND_A_HALF, "numbers with a fraction"),
+        ("12.50", [12.5], "numbers with a fraction"),
+        ("0042", [42], "whole numbers"),
+    ],
+    ids=str,
+)
+def test_a_campaign_that_began_with_texts_takes_no_numbers(scene: Scene, before: str, now: Any, what: str) -> None:
+    """Whether the text was ``12.5`` or ``12.50``, ``42`` or ``0042``, a number does not say."""
     columns = {"phone": ["+85255000001"], "name": ["Ann"]}
-    scene.run(pa.table({**columns, "id": ["12.50"]}), make_order(BY_ID))
-    with pytest.raises(ConfigurationError, match=r"'id' \(text\) before and by 'id' \(numbers with a fraction\) now"):
+    scene.run(pa.table({**columns, "id": [before]}), make_order(BY_ID))
+    with pytest.raises(ConfigurationError, match=rf"'id' \(text\) before and by 'id' \({what}\) now"):
         scene.run(pa.table({**columns, "id": now}), make_order(BY_ID))
     assert list(scene.texted().values()) == [1]
 
