@@ -123,8 +123,8 @@ class KeySpec:
 
         By the first rules bare digits were national, so a campaign of theirs accepts that, and nothing.
 
-        A campaign that began with numbers reads texts as numbers. One that began with texts knows ``0042`` and ``12.50``
-        as they were written, which a column of numbers no longer says.
+        A campaign that began with numbers reads texts as numbers. One that began with texts knows ``0042`` and
+        ``12.50`` as they were written, which a column of numbers no longer says.
         """
         numbers = (WHOLE_NUMBERS, FRACTIONS)
         if any(before == TEXTS and now in numbers for before, now in zip(self.forms, other.forms, strict=False)):
