@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ def handed_over(items: list[T]) -> Iterator[T]:
         yield items.pop()
 
 
-def prefetched(items: Iterator[T]) -> Iterator[T]:
+def prefetched(items: Iterator[T]) -> Generator[T, None, None]:
     """The same items, each made by a thread while the one before it is in use; never more than one ahead.
 
     What the iterator raises is raised here, in its turn. A consumer that stops early waits for the item being made.

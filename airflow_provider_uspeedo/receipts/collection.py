@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer
@@ -91,10 +92,11 @@ class Collection:
         """
         asked = Asked()
         portions = list(self._portions())
-        found = prefetched(self._matched(portion, asked) for portion in portions)
-        for portion, receipts in zip(portions, found, strict=True):
-            self._record(portion, receipts, asked)
-            self._note(portion)
+        matched = prefetched(self._matched(portion, asked) for portion in portions)
+        with closing(matched):  # an error must not leave the API being asked
+            for portion, receipts in zip(portions, matched, strict=True):
+                self._record(portion, receipts, asked)
+                self._note(portion)
         self._ask_strangers(asked)
         return asked
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,7 @@ from airflow_provider_uspeedo.api.request.builders import MAX_IDS
 from airflow_provider_uspeedo.api.response.receipt_answers import ReceiptsAnswer, read_receipts_answer
 from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.errors import CallError, CampaignHalted, ConfigurationError
+from airflow_provider_uspeedo.errors import CallError, CampaignHalted, ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
@@ -192,6 +193,32 @@ def test_a_call_that_fails_keeps_what_was_recorded_before(
     assert Counter(row["receipt_result"] for row in results(ledger, campaign)) == {"Success": 3, None: 6}
     again = collect(ledger, client.ask_receipts, campaign)
     assert (again.ask().receipts, again.totals.all.final) == (6, 9)
+
+
+def test_nothing_is_asked_any_more_once_receipts_could_not_be_recorded(
+    ledger: Ledger, client: USpeedoClient, sandbox: Sandbox, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next question is under way while receipts are recorded: its end is awaited, and no other one begins."""
+    monkeypatch.setattr(collecting, "MAX_SESSIONS", 1)
+    send(ledger, client, campaign, rows(*["00001"] * 9))
+    sandbox.ripen()
+    second, under_way, ended = threading.Event(), [], []
+
+    def ask(session_nos: Sequence[str]) -> Iterator[ReceiptsAnswer]:
+        under_way.append(session_nos)
+        if len(under_way) == 2:
+            second.set()
+        yield from client.ask_receipts(session_nos)
+        ended.append(session_nos)
+
+    def full(*_: Any) -> int:
+        assert second.wait(60), "the next question did not begin while receipts were recorded"
+        raise LedgerError("the disk is full")
+
+    monkeypatch.setattr(ReceiptLedger, "record", full)
+    with pytest.raises(LedgerError, match="full"):
+        collect(ledger, ask, campaign).ask()
+    assert (len(under_way), len(ended)) == (2, 2)
 
 
 def answering(data: Callable[[Sequence[str]], Any]) -> Callable[[Sequence[str]], Iterable[ReceiptsAnswer]]:
