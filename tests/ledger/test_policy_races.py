@@ -189,8 +189,8 @@ def counted_before_the_lock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def counted_by_the_locking_statement(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     made = Contacts.__init__
 
-    def init(self: Contacts, tables: Any, staged: Any) -> None:
-        made(self, tables, staged)
+    def init(self: Contacts, tables: Any, dialect: Any, staged: Any) -> None:
+        made(self, tables, dialect, staged)
         self._times_of_hashes = self._times_of_hashes.with_for_update(of=tables.contacts.alias("c"))
 
     with monkeypatch.context() as patched:
