@@ -22,8 +22,6 @@ CAUGHT_WITHIN = 40
 SHORT_MISTAKES = 2
 IN_LOCK_ORDER = ("sqlite", "postgresql", "mysql")
 """Kinds on which no two transactions lock in opposite orders: the database finds no deadlock by itself."""
-MAX_MET_KEYS = 0.05
-"""Deadlocks of inserts that meet a key for each run, on InnoDB: see ``NEW_RECIPIENTS`` of the storm. Seen: 2 in 150."""
 MUST_HAPPEN = {
     "stops the campaign", "resumes the campaign", "has re-opened rejected people", "dies",
     "is told to stop", "stands still before the socket",
@@ -57,9 +55,7 @@ def test_a_storm_ends_in_the_truth(kind: str, open_storm: OpenStorm, pytestconfi
     print(f"{database.deadlocks.total():>7} deadlocks that the database found by itself")
     for met, times in database.deadlocks.most_common():
         print(f"{times:>7} {met}")
-    print(f"{database.met_keys:>7} of inserts that met a key")
     assert failed == [], "\n\n".join(failed)
-    assert database.met_keys <= max(1, MAX_MET_KEYS * number)
     assert kind not in IN_LOCK_ORDER or not database.deadlocks, database.deadlocks
     if only is None and number >= RUNS:
         assert happened.keys() >= MUST_HAPPEN, MUST_HAPPEN - happened.keys()

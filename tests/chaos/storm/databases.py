@@ -39,10 +39,6 @@ DEADLOCKS = ("40P01", 1213)
 NEW_CAMPAIGN = "INSERT INTO uspeedo_campaigns"
 """Two attempts that wait for a third one to begin their campaign deadlock in InnoDB if that one is rolled back: both
 get the gap that it leaves, and each waits for the other to insert there. It is one key, so no order of locks helps."""
-NEW_RECIPIENTS = "INSERT INTO uspeedo_recipients"
-"""An insert into InnoDB that meets a key which another attempt has taken in the same moment locks that recipient before
-the request it takes over: the one exception that decision record 29 names. Rare, and counted apart. Two such inserts
-must not deadlock."""
 WAITS_FOR = 0.02
 """Seconds for which a transaction stands still in front of a statement."""
 AWAY_STATEMENTS = 8
@@ -264,16 +260,12 @@ class StormLedger(Ledger):
 
 
 class StormDatabase:
-    """One database, the ledgers that are open on it, and the deadlocks that it detected by itself.
-
-    Those of an insert of recipients with something else, in InnoDB, are not among ``deadlocks`` but in ``met_keys``.
-    """
+    """One database, the ledgers that are open on it, and the deadlocks that it detected by itself."""
 
     def __init__(self, url: URL) -> None:
         self.url = url
         self.kind = url.get_backend_name()
         self.deadlocks: Counter[str] = Counter()
-        self.met_keys = 0
         self._administrator = None if self.kind == "sqlite" else administrator(self.kind)
         self._free: list[StormLedger] = []
         self._all: list[StormLedger] = []
@@ -353,9 +345,6 @@ class StormDatabase:
         else:
             met = set(self._met_in_innodb())
             if all(one.startswith(NEW_CAMPAIGN) for one in (mine, *met)):
-                return
-            if {one.startswith(NEW_RECIPIENTS) for one in (mine, *met)} == {True, False}:
-                self.met_keys += 1
                 return
             other = " | ".join(sorted(met))
         self.deadlocks[f"{mine} <-> {other}"] += 1
