@@ -222,6 +222,9 @@ class Ledger(LedgerQueries):
             then, besides those that the ledger's list and caps exclude.
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         """
+        as_claimed = judge is None and not rules.caps
+        if as_claimed and self.database.write(lambda c: self._marks.mark_as_claimed(c, attempt, request)):
+            return request
         left_out_id = new_id()
         while True:
             try:

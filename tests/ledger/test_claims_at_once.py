@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.ledger.ledger import Ledger
 from tests.ledger.acting import SPEC, OpenLedger, Try, Vendor, people
-from tests.ledger.faults import MAX_WAIT, Pause, in_background
+from tests.ledger.faults import MAX_WAIT, Pause, in_background, seen
 from tests.ledger.servers import SERVERS, select
 
 pytestmark = pytest.mark.parametrize("kind", SERVERS, indirect=True)
@@ -38,20 +39,28 @@ def wait_until_waiting(url: URL, number: int) -> None:
         time.sleep(0.2)  # InnoDB looks anew only if nobody has asked for a tenth of a second
 
 
-def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, empty_url: URL, campaign: str) -> None:
-    """Both waited for the one that was first; each may then want what the other one has got by waiting."""
+def deadlocks_of(*ledgers: Ledger) -> list[object]:
+    """The deadlocks that the database finds among their transactions from now on."""
     found: list[object] = []
 
     def note(context: Any) -> None:
         error = context.original_exception
-        found.append(getattr(error, "pgcode", None) or error.args[0])
+        code = getattr(error, "pgcode", None) or error.args[0]
+        if code in DEADLOCKS:
+            found.append(code)
 
-    first, *others = (open_ledger(empty_url) for _ in range(3))
+    for one in ledgers:
+        event.listen(one.database.engine, "handle_error", note)
+    return found
+
+
+def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, empty_url: URL, campaign: str) -> None:
+    """Both waited for the one that was first; each may then want what the other one has got by waiting."""
+    first, *others = opened = [open_ledger(empty_url) for _ in range(3)]
     first.prepare()
     for number in range(EARLIER):
         first.open_attempt(f"earlier {number}", SPEC)
-    for one in others:
-        event.listen(one.database.engine, "handle_error", note)
+    found = deadlocks_of(*opened)
     vendor = Vendor()
     # Tables of three tasks; attempts at one table would come one after the other anyway.
     tries = [Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate((first, *others))]
@@ -65,8 +74,45 @@ def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, 
         wait_until_waiting(empty_url, 2)
         pause.go()
         claimed = [claim.result(2 * MAX_WAIT) for claim in claims]
-    assert [error for error in found if error in DEADLOCKS] == []
+    assert found == []
     for one, requests in zip(tries, claimed, strict=True):
         for request in requests:
             one.send(request)
     vendor.assert_nobody_texted_twice()
+
+
+def test_a_recipient_met_by_an_insert_is_not_held_while_its_request_is_wanted(
+    open_ledger: OpenLedger, empty_url: URL, campaign: str
+) -> None:
+    """MariaDB locks it at once; its owner, which holds the request and wants the recipient, must get it."""
+    owners, takers = (open_ledger(empty_url) for _ in range(2))
+    owners.prepare()
+    for number in range(EARLIER):
+        owners.open_attempt(f"earlier {number}", SPEC)
+    found = deadlocks_of(owners, takers)
+    vendor = Vendor()
+    owner, taker = (Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate((owners, takers)))
+    claimed = Pause(owners.database.engine, "INSERT INTO uspeedo_recipients")
+    met = Pause(takers.database.engine, "INSERT INTO uspeedo_recipients")
+    holds = Pause(owners.database.engine, "UPDATE uspeedo_recipients", before=True)
+    with in_background(lambda: owner.claim(people("abc"))) as claiming:
+        claimed.wait()
+        with in_background(lambda: taker.claim(people("abcd"))) as taking:
+            wait_until_waiting(empty_url, 1)
+            claimed.go()
+            (request,) = claiming.result(MAX_WAIT)
+            met.wait()
+            with in_background(lambda: owner.split(request)) as splitting:
+                holds.wait()
+                wanted = seen(takers.database.engine, "UPDATE uspeedo_requests SET state")
+                holds.go()
+                met.go()
+                halves = splitting.result(2 * MAX_WAIT)
+                taken = taking.result(2 * MAX_WAIT)
+    assert wanted.is_set()
+    assert found == []
+    for one, requests in ((taker, taken), (owner, halves)):
+        for request in requests:
+            if len(request.recipients):
+                one.send(request)
+    vendor.assert_texted(*"abcd")

@@ -94,6 +94,7 @@ def test_every_transaction_locks_in_one_order(open_ledger: OpenLedger, campaign:
         assert first.mark(renewed)
         ledger.mark_unknown(first.attempt, renewed.id, ret_code=None, vendor_request_id="", reason="r")
         assert sum(len(one.recipients) for one in second.claim(people("abcdefghi"), size=3)) == 7
+        assert not first.mark(requests[1])  # it is the other attempt's by now
         ledger.settle(first.attempt, renewed.id, Answer("1", 0, "r"))
         ledger.end_attempt(first.attempt, complete=False)
         ledger.end_attempt(second.attempt, complete=True, fingerprint=bytes(16))

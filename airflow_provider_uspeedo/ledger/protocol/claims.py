@@ -29,6 +29,7 @@ from airflow_provider_uspeedo.ledger.protocol.own_requests import OwnRequests
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.protocol.screening import ScreenedRows, Screening
 from airflow_provider_uspeedo.ledger.protocol.source_rows import ATTEMPT, CAMPAIGN, SourceRows
+from airflow_provider_uspeedo.ledger.store.database_errors import TakenMeanwhile
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
@@ -112,13 +113,16 @@ class Claims:
         if table is not None:
             ids = [request.id for request in portion.requests]
             self._moves.insert_requests(connection, attempt, ids, recorded=recorded)
+            takeable = self._moves.takeable(connection, attempt) if self._dialect.locks_taken_keys else None
             if portion.requests:
                 self._insert.insert(connection, names_of(attempt))
             if recorded:  # also of those that are taken over
                 self._insert_contacts.insert(connection, names_of(attempt))
             all_new = self._hold_all(connection, attempt, portion.requests)
             self._source_rows.record(connection, attempt, portion, only_others=all_new)
-            requests = list(portion.requests) if all_new else self._owned(connection, attempt, portion.requests)
+            requests = list(portion.requests)
+            if not all_new:
+                requests = self._owned(connection, attempt, requests, takeable)
             self._dialect.drop_staged(connection, table)
         return requests, why
 
@@ -154,12 +158,21 @@ class Claims:
         held = connection.execute(self._held, {"attempt": attempt.number, "ids": sorted(sizes)})
         return {bytes(request_id): count for request_id, count in held} == sizes
 
-    def _owned(self, connection: Connection, attempt: Attempt, requests: Sequence[Request]) -> list[Request]:
-        """Takes over what may be taken, then asks the ledger whose the recipients are."""
+    def _owned(
+        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], takeable: set[bytes] | None
+    ) -> list[Request]:
+        """Takes over what may be taken, then asks the ledger whose the recipients are.
+
+        :param takeable: what could be taken before the recipients were inserted, if that insert may have locked some
+            that exist. One of a request that came later would be locked before its request: the transaction is
+            repeated, and then finds both there.
+        """
         not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
         if len(not_ours):
-            holders = list(connection.execute(self._holders, names_of(attempt)).scalars())
-            if free := self._moves.take_requests(connection, attempt, holders):
+            holders = set(map(bytes, connection.execute(self._holders, names_of(attempt)).scalars()))
+            if takeable is not None and holders & (self._moves.takeable(connection, attempt) - takeable):
+                raise TakenMeanwhile
+            if free := self._moves.take_requests(connection, attempt, sorted(holders)):
                 self._moves.move(
                     connection, attempt, free, ("request_id", *_KEPT), self._source_rows.stands(connection)
                 )

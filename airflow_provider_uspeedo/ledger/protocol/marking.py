@@ -2,9 +2,9 @@
 """The mark *sending*: the transaction after which a request may be given to the network, once, and who is in it then.
 
 Without caps, hours and deadline, and while the ledger's list is as the claim found it, the mark is one conditional
-update. Otherwise the transaction holds the request as *claimed*, looks at the rules, moves the recipients that may not
-be sent to into a request of their own, which is *released*, and marks what is left. Claims are made ahead: what they
-saw may be hours old.
+update, in a transaction of its own. Otherwise the transaction holds the request as *claimed*, looks at the rules, moves
+the recipients that may not be sent to into a request of their own, which is *released*, and marks what is left. Claims
+are made ahead: what they saw may be hours old.
 """
 
 from __future__ import annotations
@@ -83,6 +83,15 @@ class Marks:
         left_out = sa.select(x.reason, number).where(x.request_id == sa.bindparam("left_out"))
         self._left_out = left_out.group_by(x.reason)
 
+    def mark_as_claimed(self, connection: Connection, attempt: Attempt, request: Request) -> bool:
+        """Marks a request for which no caps, hours and deadline are; false: :meth:`mark` must see to it.
+
+        Not in this transaction: it may hold the request by now, and :meth:`mark` holds the campaign first.
+        """
+        as_claimed = {"list_version": request.list_version, "recorded": int(request.recorded)}
+        given = {**_whose(attempt, request), "campaign": attempt.campaign_no, **as_claimed}
+        return bool(connection.execute(self._mark, given).rowcount)
+
     def mark(
         self,
         connection: Connection,
@@ -99,12 +108,7 @@ class Marks:
         :raises CampaignHalted: a person has stopped or pruned the campaign.
         :raises ContactsUnrecorded: texts cannot be counted before their contacts are recorded.
         """
-        whose: dict[str, object] = {"request": request.id, "attempt": attempt.number}
-        if judge is None and not rules.caps:
-            as_claimed = {"list_version": request.list_version, "recorded": int(request.recorded)}
-            given = {**whose, "campaign": attempt.campaign_no, **as_claimed}
-            if connection.execute(self._mark, given).rowcount:
-                return request
+        whose = _whose(attempt, request)
         self._campaigns.refuse_halted(connection, attempt)
         if not connection.execute(self._hold, whose).rowcount:
             return self._as_it_is(connection, attempt, request, whose, left_out_id)
@@ -250,6 +254,10 @@ class Marks:
         mask = np.ones(len(batch), bool)
         mask[list(left_out)] = False
         return replace(request, recipients=batch.only(mask), left_out=tuple(sorted(why.items())))
+
+
+def _whose(attempt: Attempt, request: Request) -> dict[str, object]:
+    return {"request": request.id, "attempt": attempt.number}
 
 
 def _hashes(attempt: Attempt, request: Request) -> list[bytes]:

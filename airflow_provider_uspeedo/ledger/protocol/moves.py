@@ -73,12 +73,28 @@ class Moves:
         if rows:
             connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
 
+    def takeable(self, connection: Connection, attempt: Attempt, *only: Any) -> set[bytes]:
+        """The requests of older attempts that this one may take over now.
+
+        :param only: more conditions.
+        """
+        query = sa.select(self._t.requests.c.id).where(*self._may_be_taken(attempt), *only)
+        return set(map(bytes, connection.execute(query).scalars()))
+
     def take_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> list[bytes]:
-        """Makes requests of older attempts *superseded* if they may be; returns those whose recipients are free."""
+        """Makes requests of older attempts *superseded* if they may be; returns those whose recipients are free.
+
+        It looks first: on MySQL an UPDATE also waits for rows that it does not change then, and keeps them locked.
+        """
         q = self._t.requests
-        free = (q.c.id.in_(sorted(ids)), q.c.state.in_(MAY_BE_TAKEN), q.c.attempt_no < attempt.number)
-        connection.execute(sa.update(q).where(*free).values(state=RequestState.SUPERSEDED))
+        if found := self.takeable(connection, attempt, q.c.id.in_(sorted(ids))):
+            these = (q.c.id.in_(sorted(found)), *self._may_be_taken(attempt))
+            connection.execute(sa.update(q).where(*these).values(state=RequestState.SUPERSEDED))
         return self.superseded(connection, attempt, ids)
+
+    def _may_be_taken(self, attempt: Attempt) -> tuple[Any, ...]:
+        q = self._t.requests.c
+        return q.campaign_no == attempt.campaign_no, q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number
 
     def superseded(
         self, connection: Connection, attempt: Attempt, ids: Sequence[bytes], *, of_itself: bool = False

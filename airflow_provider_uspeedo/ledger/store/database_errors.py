@@ -11,6 +11,10 @@ from airflow_provider_uspeedo.ledger.store.dialects.base import Meaning
 NO_CONNECTION = "no connection: is it running, and can this machine reach it?"
 
 
+class TakenMeanwhile(exc.SQLAlchemyError):
+    """Another transaction was faster: this one is rolled back, so that it lets go of its locks, and repeated."""
+
+
 class DatabaseErrors:
     """The failures of one kind of database."""
 
@@ -19,7 +23,7 @@ class DatabaseErrors:
 
     def is_passing(self, error: BaseException) -> bool:
         """True if the same transaction may succeed later without help."""
-        if isinstance(error, exc.TimeoutError):  # no connection came free in the pool
+        if isinstance(error, exc.TimeoutError | TakenMeanwhile):  # no connection came free in the pool
             return True
         if not isinstance(error, exc.DBAPIError):
             return False
@@ -69,6 +73,8 @@ class DatabaseErrors:
         """The failure's class, code and meaning; never the statement, its values, or the driver's own text."""
         if isinstance(error, exc.TimeoutError):
             return "TimeoutError (all connections of this task are busy: it hangs, or is very slow)"
+        if isinstance(error, TakenMeanwhile):
+            return "other transactions were in the way for too long"
         if not isinstance(error, exc.DBAPIError):
             return type(error).__name__
         code = self._code(error)

@@ -78,8 +78,10 @@ class StormPerson:
                 if len(texted) == len(people):
                     self._say(ledger, request, people, as_sent=True, in_flight=False)
                     continue
-                if texted:
-                    self._list_as_sent(ledger, request, texted)
+                if texted and self._list_as_sent(ledger, request, texted) != len(texted):
+                    # Of two people with one phone the list does not say which. Rather called sent than sent to again.
+                    self._say(ledger, request, people, as_sent=True, in_flight=False)
+                    continue
                 left = {who: phone for who, phone in people.items() if who not in texted}
                 self._say(ledger, request, left, as_sent=False, in_flight=True)
             return len(unknown)
@@ -132,14 +134,15 @@ class StormPerson:
             except LedgerError:
                 """It may have been taken."""
 
-    def _list_as_sent(self, ledger: StormLedger, request: str, people: Mapping[str, str]) -> None:
-        """What the vendor's console exports."""
+    def _list_as_sent(self, ledger: StormLedger, request: str, people: Mapping[str, str]) -> int | None:
+        """What the vendor's console exports; returns of how many recipients it is taken, if the ledger answers."""
         with self._journal.deciding(request, people, as_sent=True, in_flight=False) as decision:
             phones = ["+" + "".join(filter(str.isdigit, phone)) for phone in people.values()]
             try:
                 decision.decided = LedgerAdmin(ledger).resolve(self._campaign, as_sent=True, by="ann", phones=phones)
             except LedgerError:
                 """It may have been taken."""
+        return decision.decided
 
     def _unknown(self, ledger: StormLedger) -> dict[str, dict[str, str]]:
         campaigns, r = ledger.tables.campaigns.c, ledger.tables.recipients.c

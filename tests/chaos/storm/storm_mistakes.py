@@ -64,11 +64,12 @@ def _take_what_is_sending(_kind: str) -> Iterator[None]:
         yield
 
 
-def _mark_whatever_is_said(self: Marks, connection: Any, attempt: Any, request: Any, *_: Any) -> Any:
-    mine = {"request": request.id, "attempt": attempt.number, "campaign": attempt.campaign_no}
-    as_claimed = {"list_version": request.list_version, "recorded": int(request.recorded)}
-    connection.execute(self._mark, {**mine, **as_claimed})
-    return request
+MARK_AS_CLAIMED = Marks.mark_as_claimed
+
+
+def _mark_whatever_is_said(self: Marks, connection: Any, attempt: Any, request: Any) -> bool:
+    MARK_AS_CLAIMED(self, connection, attempt, request)
+    return True
 
 
 def _release_what_was_sent(self: Sender, request: Any, error: Any) -> None:
@@ -118,7 +119,7 @@ def _keep_all(_self: Moves, _connection: Any, requests: Any, _not_ours: Any) -> 
 MISTAKES = {
     "a conflict is ignored": Mistake(_ignore_conflict),
     "marking does not test the state": _statement(STATE, "sent_at"),
-    "marking tests neither state nor owner": _method(Marks, "mark", _mark_whatever_is_said),
+    "marking tests neither state nor owner": _method(Marks, "mark_as_claimed", _mark_whatever_is_said),
     "recipients are taken by a sub-select on state": _method(
         Moves, "take_requests", RecipientsFirst.take_requests, SERVERS
     ),

@@ -69,6 +69,9 @@ class DatabaseDialect(ABC):
     inserts_plainly: ClassVar[bool] = False
     """A plain INSERT costs less than one that passes over taken keys, and keeps no lock on the row it failed at."""
 
+    locks_taken_keys: ClassVar[bool] = False
+    """An INSERT that meets a key taken a moment ago locks the row that has it."""
+
     locks_rows: ClassVar[bool] = True
     """Transactions that write run at once, so that a row must be locked before it is judged."""
 

@@ -54,7 +54,7 @@ class MySQL(DatabaseDialect):
     """Through mysqlclient or PyMySQL; MySQL from 8.0.4, MariaDB from 10.6 on (``JSON_TABLE``)."""
 
     name = "mysql"
-    looks_before_inserting = counts_locked_rows = True
+    looks_before_inserting = locks_taken_keys = counts_locked_rows = True
     updates_on_conflict = False
     missing_driver = "pip install 'airflow-provider-uspeedo[mysql]'"
     temporary = "TEMPORARY"
