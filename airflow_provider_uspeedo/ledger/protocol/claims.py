@@ -84,16 +84,16 @@ class Claims:
             .select_from(here)
             .where(to_send, r.c.request_id != s.request_id, r.c.proven_request_id.is_(None))
         )
-        free = sa.and_(
-            r.c.proven_request_id.is_(None),
-            q.c.attempt_no < ATTEMPT,
-            q.c.state.in_((*MAY_BE_TAKEN, RequestState.SUPERSEDED)),
-        )
+        may_be_free = q.c.attempt_no < ATTEMPT, q.c.state.in_((*MAY_BE_TAKEN, RequestState.SUPERSEDED))
+        free = sa.and_(r.c.proven_request_id.is_(None), *may_be_free)
         self._unavailable = sa.select(s.row_no).select_from(looked_up(here, q, q.c.id == r.c.request_id)).where(~free)
+        self._any_free = sa.select(q.c.id).where(q.c.campaign_no == CAMPAIGN, *may_be_free).limit(1)
 
     def unavailable(self, connection: Connection, attempt: Attempt, recipients: RecipientBatch) -> np.ndarray[Any, Any]:
         """For each recipient whether this attempt cannot have it now: worth knowing before requests are cut."""
-        return self._moves.found(connection, attempt, recipients.column("key"), self._unavailable)
+        any_free = connection.execute(self._any_free, names_of(attempt)).first()
+        query = self._unavailable if any_free else self._known  # no request need be looked at then
+        return self._moves.found(connection, attempt, recipients.column("key"), query)
 
     def claim(
         self, connection: Connection, attempt: Attempt, portion: Portion, rules: ContactRules, excluded: ScreenedRows

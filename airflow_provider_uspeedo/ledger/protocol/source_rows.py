@@ -95,6 +95,7 @@ class SourceRows:
             where=sa.and_(_looked_at(s), s.status == "", ~sa.func.coalesce(first_row, sa.false())),
             order_by=(s.row_no,) if self._dialect.key_order else (),
             taken=(k, sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)),
+            rarely_taken=True,  # a table with duplicates of known recipients, or a repetition
         )
 
     def _bad(self) -> Any:
