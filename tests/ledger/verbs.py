@@ -92,7 +92,8 @@ def judges_by_a_policy(ledger: Ledger, campaign: str) -> None:
     """Claims and marks under a cap and a list; people of the history, whose contacts must be recorded, among them."""
     suppress(ledger, "new 3")
     uncapped = Try(ledger, campaign)
-    (old,) = uncapped.claim(people([f"uncapped {number}" for number in range(50)]), size=50)
+    strangers = [f"uncapped {uncapped.attempt.number} {number}" for number in range(50)]
+    (old,) = uncapped.claim(people(strangers), size=50)
     uncapped.mark(old)
     attempt = Try(ledger, campaign, rules=ContactRules(caps=(Cap(1, 7), Cap(3, 30))))
     requests = attempt.claim(people([f"new {number}" for number in range(300)]), size=100)
