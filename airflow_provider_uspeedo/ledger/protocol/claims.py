@@ -106,9 +106,10 @@ class Claims:
         self._campaigns.refuse_halted(connection, attempt)
         self._campaigns.advance(connection, attempt, portion.read_to)
         portion = self._without_other_readings(connection, attempt, portion)
-        portion, why = self.screening.screened(connection, attempt, portion, rules, self._unavailable, excluded)
+        portion, why, table = self.screening.screened(connection, attempt, portion, rules, self._unavailable, excluded)
         recorded = any(request.recorded for request in portion.requests)
-        table = self._moves.stage(connection, portion.staged(hashes=recorded)) if _has_rows(portion) else None
+        if table is None and _has_rows(portion):
+            table = self._moves.stage(connection, portion.staged(hashes=recorded))
         requests: list[Request] = []
         if table is not None:
             ids = [request.id for request in portion.requests]

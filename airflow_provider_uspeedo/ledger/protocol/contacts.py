@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -117,13 +118,18 @@ class Contacts:
         column = self._t.suppressed.c.phone_hash
         return sa.select(column).where(column.in_(hashes))
 
-    def times_of_rows(self, connection: Connection, recipients: RecipientBatch, since: datetime) -> dict[int, Times]:
-        """When the phones of staged recipients were texted since that moment, by ``row_no``: the place of each."""
+    def times_of_rows(
+        self, connection: Connection, recipients: RecipientBatch, row_numbers: np.ndarray[Any, Any], since: datetime
+    ) -> dict[int, Times]:
+        """When the phones of staged recipients were texted since that moment, by the place of each.
+
+        :param row_numbers: the ``row_no`` of each.
+        """
         found: dict[int, Times] = {}
         rows = connection.execute(self._times_of_rows, {"since": since}).all()
         phones = recipients.texts("phone") if rows else []
-        for row_no, *row in rows:
-            found.setdefault(row_no, []).extend(_of_phone(phones[row_no], *row))
+        for place, (_, *row) in zip(places_of([row.row_no for row in rows], row_numbers), rows, strict=True):
+            found.setdefault(place, []).extend(_of_phone(phones[place], *row))
         return found
 
     def times(
@@ -158,7 +164,10 @@ class Contacts:
     def _locking(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         c = self._contact
         ordered = (c.phone_hash, c.campaign_no, c.key)
-        return sa.select(sa.literal_column("1")).where(c.phone_hash.in_(hashes)).order_by(*ordered).with_for_update()
+        locked: sa.Select[Any] = (
+            sa.select(sa.literal_column("1")).where(c.phone_hash.in_(hashes)).order_by(*ordered).with_for_update()
+        )
+        return sa.select(sa.func.count()).select_from(locked.subquery())
 
     def _locking_by_number(self, hashes: Sequence[Any]) -> sa.Select[Any]:
         """In the order of the primary key, by which MySQL finds them."""
@@ -243,6 +252,13 @@ class Contacts:
         phones = {bytes(row.key): row.phone for row in recipients if row.phone}
         self.record(connection, found.campaign_no, hasher.of_phones(phones.values()), list(phones))
         connection.execute(sa.update(q).where(*here).values(contacts=1))
+
+
+def places_of(some: Sequence[int], row_numbers: np.ndarray[Any, Any]) -> list[int]:
+    """Where each of some row numbers stands in an array of different ones that has all of them."""
+    order = np.argsort(row_numbers, kind="stable")
+    places: list[int] = order[np.searchsorted(row_numbers, some, sorter=order)].tolist() if len(some) else []
+    return places
 
 
 def _of_phone(asked: str, phone: str | None, kept: datetime | None, *times: datetime | None) -> set[datetime]:

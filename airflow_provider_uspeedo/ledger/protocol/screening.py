@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from airflow_provider_uspeedo.core.arrays import numbers_of
@@ -18,7 +19,7 @@ from airflow_provider_uspeedo.core.contact_rules import ContactRules
 from airflow_provider_uspeedo.core.phone_hashes import PhoneHasher
 from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.statuses import Status
-from airflow_provider_uspeedo.ledger.protocol.contacts import SUPPRESSED, Contacts, LedgerRules, left, window
+from airflow_provider_uspeedo.ledger.protocol.contacts import SUPPRESSED, Contacts, LedgerRules, left, places_of, window
 from airflow_provider_uspeedo.ledger.protocol.moves import Moves
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion, phones_to_look_up
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
@@ -53,18 +54,20 @@ class Screening:
         rules: ContactRules,
         unavailable: Any,
         excluded: ScreenedRows,
-    ) -> tuple[Portion, Counter[str]]:
-        """The portion with such rows as *suppressed*, and how many there are for each reason.
+    ) -> tuple[Portion, Counter[str], sa.Table | None]:
+        """The portion with such rows as *suppressed*, how many there are for each reason, and its staged rows.
 
-        What this attempt has claimed already, by a repetition, or cannot have, stays: whatever becomes of that
-        recipient is the row's status.
+        It is staged to be looked at. If all of it stays, as nearly always, that is what the claim stages, too; else
+        there is no table. What this attempt has claimed already, by a repetition, or cannot have, stays: whatever
+        becomes of that recipient is the row's status.
 
         :param unavailable: the query that finds such recipients.
         :param excluded: one for all executions of the transaction.
         """
         why: Counter[str] = Counter()
+        table: sa.Table | None = None
         if not portion.requests:
-            return portion, why
+            return portion, why, table
         found = self._contacts.ledger_rules(connection)
         if found.has_list or rules.caps or found.records_contacts:
             portion = portion.hashed(attempt.hasher())
@@ -74,15 +77,21 @@ class Screening:
                 seen = -1  # not looked at again: the marks do
         elif found.has_list or rules.caps:
             recipients = portion.recipients()
-            reasons = self._reasons(connection, recipients, rules, found)
-            places = np.array(sorted(reasons), np.int64)
-            of_places = recipients.take(places)
-            stay = self._moves.found(connection, attempt, of_places.column("key"), unavailable)
-            if stay.any():
-                seen = -1  # they were not looked at: their marks do
-            numbers = numbers_of(of_places.column("row_number"))
-            which = np.array([reasons[place] for place in places.tolist()], object)
-            excluded.rows = {one: numbers[(which == one) & ~stay] for one in sorted(set(reasons.values()))}
+            table = self._moves.stage(connection, portion.staged(hashes=True))
+            excluded.rows = {}
+            if reasons := self._reasons(
+                connection, recipients, rules, found, numbers_of(recipients.column("row_number"))
+            ):
+                self._dialect.drop_staged(connection, table)
+                table = None
+                places = np.array(sorted(reasons), np.int64)
+                of_places = recipients.take(places)
+                stay = self._moves.found(connection, attempt, of_places.column("key"), unavailable)
+                if stay.any():
+                    seen = -1  # they were not looked at: their marks do
+                numbers = numbers_of(of_places.column("row_number"))
+                which = np.array([reasons[place] for place in places.tolist()], object)
+                excluded.rows = {one: numbers[(which == one) & ~stay] for one in sorted(set(reasons.values()))}
         else:
             excluded.rows = {}
         for reason, row_numbers in excluded.rows.items():
@@ -90,7 +99,7 @@ class Screening:
             why[reason] += len(row_numbers)
         recorded = found.records_contacts
         requests = [replace(request, list_version=seen, recorded=recorded) for request in portion.requests]
-        return replace(portion, requests=requests), +why
+        return replace(portion, requests=requests), +why, table
 
     def forbidden(
         self, connection: Connection, hasher: PhoneHasher, recipients: RecipientBatch, rules: ContactRules
@@ -99,22 +108,31 @@ class Screening:
         found = self._contacts.ledger_rules(connection)
         if not (found.has_list or rules.caps):
             return {}
-        return self._reasons(connection, recipients.hashed(hasher), rules, found)
+        recipients = recipients.hashed(hasher)
+        table = self._moves.stage(connection, phones_to_look_up(recipients))
+        reasons = self._reasons(connection, recipients, rules, found, np.arange(len(recipients)))
+        self._dialect.drop_staged(connection, table)
+        return reasons
 
     def _reasons(
-        self, connection: Connection, recipients: RecipientBatch, rules: ContactRules, found: LedgerRules
+        self,
+        connection: Connection,
+        recipients: RecipientBatch,
+        rules: ContactRules,
+        found: LedgerRules,
+        row_numbers: np.ndarray[Any, Any],
     ) -> dict[int, str]:
         """The places of recipients that may not be texted, and why.
 
-        :param recipients: with the hashes of their phones.
+        :param recipients: those that are staged with the hashes of their phones.
+        :param row_numbers: the ``row_no`` of each there.
         """
-        table = self._moves.stage(connection, phones_to_look_up(recipients))
         reasons: dict[int, str] = {}
         if rules.caps:
-            times = self._contacts.times_of_rows(connection, recipients, window(rules.caps, found.now))
+            times = self._contacts.times_of_rows(connection, recipients, row_numbers, window(rules.caps, found.now))
             judged = {place: left(rules.caps, of_phone, found.now) for place, of_phone in times.items()}
             reasons = {place: reason for place, (free, reason) in judged.items() if not free}
         if found.has_list:
-            reasons |= dict.fromkeys(self._contacts.suppressed_rows(connection), SUPPRESSED)
-        self._dialect.drop_staged(connection, table)
+            suppressed = self._contacts.suppressed_rows(connection)
+            reasons |= dict.fromkeys(places_of(suppressed, row_numbers), SUPPRESSED)
         return reasons

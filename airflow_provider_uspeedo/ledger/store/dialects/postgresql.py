@@ -211,8 +211,9 @@ class PostgreSQL(DatabaseDialect):
         connection.exec_driver_sql(text, (binary_rows(columns),))
 
     def read_by_index(self, connection: Connection) -> None:
-        # It takes a table that it has no statistics of yet for a small one, and reads it whole.
-        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        # It takes a table that it has no statistics of yet for a small one, and reads it whole. Of a thousand keys it
+        # expects so many rows that it starts parallel workers, which takes longer than finding them.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL max_parallel_workers_per_gather = 0")
 
     def knows_it_is_large(self, connection: Connection, table: sa.Table) -> bool:
         query = sa.text("SELECT reltuples >= 1000000 FROM pg_class WHERE oid = CAST(:name AS regclass)")
