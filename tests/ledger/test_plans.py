@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import URL
 
+from airflow_provider_uspeedo.core.contact_rules import Cap, ContactRules
 from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
 from airflow_provider_uspeedo.ledger.results.receipt_ledger import ReceiptLedger
 from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from tests.docs.pages import DOCS, code
-from tests.ledger.acting import SPEC
+from tests.ledger.acting import SPEC, Try, people
 from tests.ledger.plans import CAMPAIGNS, complaints, planned, rows_read, write_history
 from tests.ledger.servers import SERVERS, empty_database, plain_connection, select
 from tests.ledger.verbs import VERBS, text_again, text_once
@@ -76,6 +77,22 @@ def test_what_the_package_asks_reads_only_its_campaign(kind: str, ledger: Ledger
     ledger.open_attempt(campaign, SPEC)
     with planned(kind, ledger.database.engine) as plans:
         VERBS[verb](ledger, campaign)
+    assert {statement: found for statement, found in plans.items() if found} == {}
+
+
+def test_a_mark_finds_the_contacts_of_its_phones_in_a_new_ledger(kind: str, tmp_path: Path) -> None:
+    """Of a whole request, and while the server knows nothing of the table: it must not take the keys for all rows."""
+    with empty_database(kind, tmp_path) as url, closing(Ledger(open_engine(url))) as ledger:
+        ledger.prepare()
+        uncapped = Try(ledger, "old")
+        for request in uncapped.claim(people([f"old {number}" for number in range(5_000)])):
+            uncapped.mark(request)
+        attempt = Try(ledger, "new", rules=ContactRules(caps=(Cap(1, 7),)))
+        requests = attempt.claim(people([f"new {number}" for number in range(5_000)]))
+        attempt.mark(requests[0])  # which records the contacts of what was marked before
+        with planned(kind, ledger.database.engine) as plans:
+            assert len(attempt.marked(requests[-1]).recipients) == 1_000
+    assert any("uspeedo_contacts" in statement for statement in plans)
     assert {statement: found for statement, found in plans.items() if found} == {}
 
 

@@ -255,6 +255,8 @@ def _on_connect(connection: Any, _record: Any) -> None:
     cursor.execute("SHOW VARIABLES LIKE 'in_predicate_conversion_threshold'")
     if cursor.fetchone():  # of MariaDB: a thousand keys would become a table, whose order rows are found in
         cursor.execute("SET SESSION in_predicate_conversion_threshold = 0")
+    # Of more keys in one list than 200 it would not look how many rows they find, but assume what may be all.
+    cursor.execute("SET SESSION eq_range_index_dive_limit = 0")
     cursor.execute("SELECT @@innodb_flush_log_at_trx_commit")
     (written,) = cursor.fetchone()
     cursor.close()
