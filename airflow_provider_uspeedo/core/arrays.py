@@ -106,11 +106,3 @@ def cells_of(column: pa.Array) -> tuple[np.ndarray[Any, Any], memoryview]:
     offsets = np.frombuffer(ends, np.int64)[column.offset : column.offset + len(column) + 1]
     found = memoryview(texts or b"")[offsets[0] : offsets[-1]]
     return offsets - offsets[0], found
-
-
-def hexadecimal(column: pa.Array) -> pa.Array:
-    """Fixed-width bytes, such as keys, as a column of hexadecimal texts."""
-    width = 2 * column.type.byte_width
-    ends = np.arange(0, width * len(column) + 1, width)
-    digits = key_cells(column).tobytes().hex().encode()
-    return pa.LargeStringArray.from_buffers(len(column), pa.py_buffer(ends), pa.py_buffer(digits))

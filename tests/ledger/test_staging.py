@@ -14,7 +14,7 @@ from airflow_provider_uspeedo.core.recipient_batch import RecipientBatch
 from airflow_provider_uspeedo.core.recipients import BadRow, Recipient
 from airflow_provider_uspeedo.errors import LedgerError
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.dialects import dialect_for
+from airflow_provider_uspeedo.ledger.store.dialects import dialect_for, mysql
 from airflow_provider_uspeedo.ledger.store.staged_rows import STAGED
 from tests.ledger.acting import OpenLedger, Try, people, portion_of, request_of
 from tests.ledger.servers import SERVERS
@@ -22,7 +22,7 @@ from tests.ledger.servers import SERVERS
 TEXTS = (
     "", " ", "  two  ", "a,b", 'a"b', "a'b", "a\\b", "\\x41", "\\N", "\\.", "{1}", "NULL", "null", "%", "%s", "?", ":a",
     "äöü", "短信", "0", "01", "1e5", "[1]", "$[0]", "\N{NO-BREAK SPACE}", "A", "a", "\U0001f600", "tab\tbed",
-    "two\nlines", "cr\r", "\x01", "ends in a space ",
+    "two\nlines", "cr\r", "\x01", "ends in a space ", "ends in a separator\x1f",
 )  # fmt: skip
 NUMBER = 2**40
 
@@ -70,6 +70,27 @@ def test_every_cell_arrives_as_it_was(ledger: Ledger, number: int) -> None:
         for one in bad
     ]  # fmt: skip
     assert rows == sorted(expected, key=lambda row: row[0])
+
+
+@pytest.mark.parametrize("kind", [SERVERS[1]], indirect=True)
+def test_long_texts_go_in_several_statements(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One long text makes all cells of its column as wide; a server takes no packet above a limit."""
+    recipients, bad = [recipient(n) for n in range(len(TEXTS))], [bad_row(n) for n in range(len(TEXTS))]
+    portion = portion_of([request_of(recipients)], [], bad, read_to=NUMBER)
+    as_usual = staged(ledger, portion)
+    for limit in (1, 300):
+        monkeypatch.setattr(mysql, "MAX_BYTES", limit)
+        assert staged(ledger, portion) == as_usual
+
+
+@pytest.mark.parametrize("kind", [SERVERS[1]], indirect=True)
+@pytest.mark.parametrize("mode", ["ONLY_FULL_GROUP_BY", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES", "PIPES_AS_CONCAT"])
+def test_a_servers_own_mode_changes_nothing(ledger: Ledger, open_ledger: OpenLedger, mode: str) -> None:
+    """It is kept: another application of that server, or a rule of its administrator, may need it."""
+    rows = [recipient(n) for n in range(len(TEXTS))]
+    portion = portion_of([request_of(rows)], [], [bad_row(n) for n in range(len(TEXTS))], read_to=NUMBER)
+    strange = open_ledger(connect_args={"init_command": f"SET SESSION sql_mode = '{mode}'"})
+    assert staged(strange, portion) == staged(ledger, portion)
 
 
 def test_nothing_is_left_over_from_another_portion(ledger: Ledger) -> None:

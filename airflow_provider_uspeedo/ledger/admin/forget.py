@@ -157,8 +157,7 @@ class Forgetting:
         table = column.table
         if column is self._recipients:
             self._keep_contacts(connection, rows)
-        if connection.dialect.name == "sqlite":  # else the phone stays readable in the file
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        self._database.dialect.erase_deleted(connection)
         binds = [f"key_{number}" for number in range(len(column.key))]
         here = [table.c[name] == sa.bindparam(bind) for name, bind in zip(column.key, binds, strict=True)]
         change = sa.update(table).where(*here)

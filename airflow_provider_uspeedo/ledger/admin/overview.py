@@ -40,7 +40,7 @@ STATES = tuple(RequestState)
 
 def snapshots_of(database: Database) -> Database:
     """The same database, for reports of several statements that must see one moment."""
-    if database.dialect.name == "sqlite":  # there every transaction that only reads sees one moment
+    if database.dialect.reads_one_moment:
         return database
     engine = database.engine.execution_options(isolation_level="REPEATABLE READ")
     return Database(engine, timeout=database.timeout, dialect=database.dialect)

@@ -16,7 +16,7 @@ from airflow_provider_uspeedo.core.phone_hashes import PHONE_KEY_BYTES
 from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError, LedgerRightMissing
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
-from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
+from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect, dialect_for
 from airflow_provider_uspeedo.ledger.store.engine import Database
 from airflow_provider_uspeedo.ledger.store.migrations import complete, drop_what_is_left, take_over_readings
 from airflow_provider_uspeedo.ledger.store.relation_name import RelationName
@@ -125,7 +125,8 @@ def _version_in(connection: Connection, tables: Tables) -> int | None:
 
 def _refuse_no_database(connection: Connection, tables: Tables) -> None:
     """MySQL and MariaDB let a user in without a database, and then know of no tables."""
-    if connection.dialect.name in ("mysql", "mariadb") and not (connection.engine.url.database or tables.ledger.schema):
+    needed = dialect_for(connection.dialect.name).needs_database_name
+    if needed and not (connection.engine.url.database or tables.ledger.schema):
         raise ConfigurationError(
             "The ledger's connection names no database: enter it in the connection's schema field."
         )
@@ -158,7 +159,7 @@ def statements(dialect: Dialect, results_table: str = "uspeedo_results") -> Iter
     yield view.replace("%%", "%") if dialect.paramstyle in ("format", "pyformat") else view
     # The script holds the key, which is as secret as the phones in the ledger.
     key = os.urandom(PHONE_KEY_BYTES).hex()
-    literal = f"decode('{key}', 'hex')" if dialect.name == "postgresql" else f"x'{key}'"
+    literal = dialect_for(dialect.name).bytes_literal(key)
     first: dict[str, Any] = {"version": sa.literal_column(str(VERSION)), "phone_key": sa.literal_column(literal)}
     yield str(tables.ledger.insert().values(first).compile(dialect=dialect))
 
@@ -220,7 +221,7 @@ def _replace_view(connection: Connection, rows: ResultRows, results: RelationNam
     """Keeps the grants on it, and the views that are built on it, where the database can; false: it is new."""
     replacing = _has_view(connection, results)
     create = _view(connection.dialect, rows, results)
-    if replacing and connection.dialect.name == "sqlite":  # it cannot replace a view
+    if replacing and not dialect_for(connection.dialect.name).replaces_views:
         connection.exec_driver_sql(f"DROP VIEW {connection.dialect.identifier_preparer.quote(results.name)}")
     elif replacing:
         create = create.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)

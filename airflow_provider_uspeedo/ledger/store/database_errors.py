@@ -80,7 +80,7 @@ class DatabaseErrors:
         code = self._code(error)
         found = self._meaning(error)
         meaning = found.words if found else ""
-        if not meaning and self.is_passing(error) and self._dialect.name != "sqlite":
+        if not meaning and self.is_passing(error) and not self._dialect.is_a_file:
             meaning = NO_CONNECTION
         return f"{type(error.orig).__name__}{'' if code is None else f' {code}'}" + (f" ({meaning})" if meaning else "")
 

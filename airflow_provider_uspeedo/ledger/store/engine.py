@@ -69,10 +69,10 @@ def open_engine(url: str | URL, *, connections: int = 8, **options: Any) -> Engi
     return engine
 
 
-def _place(url: URL) -> str:
+def _place(url: URL, dialect: DatabaseDialect) -> str:
     """Where a database is, in words; without user and password."""
     kind, name = url.get_backend_name(), url.database or ""
-    if kind == "sqlite":
+    if dialect.is_a_file:
         return f"the SQLite file {name!r}"
     at = f"{url.host or 'this machine'}{f':{url.port}' if url.port else ''}"
     return f"{kind} at {at}, database {name!r}"
@@ -89,8 +89,8 @@ class Database:
     def __init__(self, engine: Engine, *, timeout: float = TIMEOUT, dialect: DatabaseDialect | None = None) -> None:
         self.engine = engine
         self.dialect = dialect or dialect_for(engine.dialect.name)
-        self.file = Path(engine.url.database or "") if self.dialect.name == "sqlite" else None
-        self.place = _place(engine.url)
+        self.file = Path(engine.url.database or "") if self.dialect.is_a_file else None
+        self.place = _place(engine.url, self.dialect)
         self.timeout = timeout
         self._errors = DatabaseErrors(self.dialect)
         self._connected = False
@@ -168,7 +168,8 @@ class Database:
             self._connected = True
             try:
                 with connection.begin():
-                    _refuse_autocommit(connection)
+                    if not self.dialect.is_a_file:
+                        _refuse_autocommit(connection)
                     return work(connection)
             except exc.DBAPIError as error:
                 # What it was connected to may be read-only, or slow, for good: the next one asks anew where to go.
@@ -206,7 +207,7 @@ class Database:
 
 
 def _refuse_autocommit(connection: Connection) -> None:
-    if connection.dialect.name != "sqlite" and _commits_by_itself(connection.connection.driver_connection):
+    if _commits_by_itself(connection.connection.driver_connection):
         raise LedgerError("The ledger's connection is in AUTOCOMMIT mode: its transactions would not hold. Remove it.")
 
 

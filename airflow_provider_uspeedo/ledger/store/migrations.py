@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateColumn
 from sqlalchemy.types import NullType
 
 from airflow_provider_uspeedo.ledger.store.bulk import new_only
+from airflow_provider_uspeedo.ledger.store.dialects import dialect_for
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER, Tables
 
 DROPPED = {
@@ -95,7 +96,7 @@ def drop_what_is_left(connection: Connection, tables: Tables) -> None:
 
 
 def _unless_needed(connection: Connection, statement: str) -> None:
-    if connection.dialect.name in ("mysql", "mariadb"):  # it asks no view, and its DDL ends the savepoint
+    if not dialect_for(connection.dialect.name).ddl_in_savepoints:
         connection.exec_driver_sql(statement)
         return
     savepoint = connection.begin_nested()

@@ -81,6 +81,15 @@ class DatabaseDialect(ABC):
     updates_on_conflict: ClassVar[bool] = True
     """``INSERT ... ON CONFLICT DO UPDATE ... WHERE``; else rows are updated by ``UPDATE a JOIN b ... SET``."""
 
+    is_a_file: ClassVar[bool] = False
+    """A file on this machine; else a server, which is connected to."""
+
+    reads_one_moment: ClassVar[bool] = False
+    """A transaction that only reads sees one moment by itself."""
+
+    needs_database_name: ClassVar[bool] = False
+    """A connection that names no database is let in, and then knows of no tables."""
+
     def __init__(self, rows_at_once: int | None = None) -> None:
         self.rows_at_once = rows_at_once or self.max_rows_at_once
 
@@ -97,6 +106,10 @@ class DatabaseDialect(ABC):
     @abstractmethod
     def configure(self, engine: Engine) -> None:
         """Adds what every connection and transaction of the engine needs."""
+
+    @abstractmethod
+    def time_limit(self, connection: Connection, seconds: float) -> AbstractContextManager[Any]:
+        """Within it the database ends a statement that reads for longer; on SQLite all of them together."""
 
     def one_writer(self) -> AbstractContextManager[Any]:
         """Held by a thread while it writes, where the database lets only one writer in."""
@@ -173,6 +186,16 @@ class DatabaseDialect(ABC):
 
     replaces_views: ClassVar[bool] = True
     """``CREATE OR REPLACE VIEW`` keeps a view's grants."""
+
+    ddl_in_savepoints: ClassVar[bool] = True
+    """DDL is part of its transaction, and refused where a view needs what it drops."""
+
+    def bytes_literal(self, hexadecimal: str) -> str:
+        """Bytes as a script has them."""
+        return f"x'{hexadecimal}'"
+
+    def erase_deleted(self, connection: Connection) -> None:  # noqa: B027 - a server's files are out of our hands
+        """From now on what the connection deletes and overwrites is no longer readable in the file."""
 
     def lock_creation(self, connection: Connection) -> None:  # noqa: B027 - SQLite has its BEGIN IMMEDIATE
         """Lets one creator in at a time, until :meth:`unlock_creation` or the end of the transaction."""

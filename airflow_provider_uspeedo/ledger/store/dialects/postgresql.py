@@ -8,7 +8,8 @@ escapes either. The statements that follow hold no value of a row.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -192,6 +193,11 @@ class PostgreSQL(DatabaseDialect):
         if settings := self._settings.pop(cursor.connection, ""):
             cursor.execute(settings)
 
+    @contextmanager
+    def time_limit(self, connection: Connection, seconds: float) -> Iterator[None]:
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")  # ends with the transaction
+        yield
+
     # -- staging ------------------------------------------------------------------------------------------------
 
     def make_staged(self, connection: Connection, table: sa.Table) -> None:
@@ -232,6 +238,9 @@ class PostgreSQL(DatabaseDialect):
 
     def lock_creation(self, connection: Connection) -> None:
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({CREATION_LOCK})")
+
+    def bytes_literal(self, hexadecimal: str) -> str:
+        return f"decode('{hexadecimal}', 'hex')"
 
     # -- failures -----------------------------------------------------------------------------------------------
 

@@ -1,30 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQLite: rows are staged as one value of bytes for each column, in cells of one width, which SQL takes apart.
 
-A value bound for each cell would cost more than the insert, and each of many statements gives Python's lock away and
-has to win it back from busy threads.
+Each of many statements would give Python's lock away and have to win it back from busy threads.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.sql.dml import Insert
 
-from airflow_provider_uspeedo.core.arrays import TEXT, cells_of, column_of_cells, key_cells
 from airflow_provider_uspeedo.errors import LedgerError
 from airflow_provider_uspeedo.ledger.store.dialects.base import Columns, DatabaseDialect, Meaning
+from airflow_provider_uspeedo.ledger.store.dialects.packed_cells import BYTES, NUMBER, PackedCells, packed
 
 OLDEST = (3, 35)
 """The first version with ``ALTER TABLE ... DROP COLUMN``; ``UPDATE ... FROM`` came before it."""
@@ -39,12 +37,12 @@ LOG_BYTES = 256 * 2**20
 """Of the write-ahead log before it goes into the file: pages that change again are written there once."""
 STAGED_KIB = 64 * 2**10
 """Of temporary tables that stay in memory: more than a portion of rows takes."""
+STEPS = 50_000
+"""Of SQLite's machine between two looks at the clock: less than a millisecond."""
 PASSING = frozenset({5, 6, 10, 14, 15})
 """BUSY, LOCKED, IOERR, CANTOPEN, PROTOCOL."""
 FULL = 13
 LACKS_RIGHT = (3, 8, 23)
-UNIT_SEPARATOR = 0x1F
-"""Fills a cell after its text: no text that is stored ends with it."""
 
 
 class SQLite(DatabaseDialect):
@@ -54,6 +52,7 @@ class SQLite(DatabaseDialect):
     missing_driver = "this Python was built without sqlite3"
     key_order = locks_rows = False  # one writer at a time; rows come out of the temporary table as they went in
     replaces_views = False
+    is_a_file = reads_one_moment = True
     contention = (5, 6)
     lacks_right = LACKS_RIGHT
     meanings = (
@@ -86,6 +85,16 @@ class SQLite(DatabaseDialect):
     def one_writer(self) -> AbstractContextManager[Any]:
         return self._writer
 
+    @contextmanager
+    def time_limit(self, connection: Connection, seconds: float) -> Iterator[None]:
+        driver_connection: Any = connection.connection.driver_connection
+        ends = time.monotonic() + seconds
+        driver_connection.set_progress_handler(lambda: time.monotonic() > ends, STEPS)
+        try:
+            yield
+        finally:
+            driver_connection.set_progress_handler(None, 0)
+
     # -- staging ------------------------------------------------------------------------------------------------
 
     def staged_schema(self, _schema: str | None) -> str | None:
@@ -97,14 +106,13 @@ class SQLite(DatabaseDialect):
         selected: list[str] = []
         values: list[Any] = []
         for cells in columns.values():
-            made, value = "?", cells
             if isinstance(cells, pa.Array):
-                packed, make = _packed(cells)
-                width = packed.dtype.itemsize
-                made = make.format(f"substr(?, each.number * {width} + 1, {width})")
-                value = packed.tobytes()
-            selected.append(made)
-            values.append(value)
+                column = packed(cells)
+                selected.append(_taken_apart(column))
+                values.append(column.cells.tobytes())
+            else:
+                selected.append("?")
+                values.append(cells)
         connection.exec_driver_sql(
             "WITH RECURSIVE each(number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM each WHERE number < ?) "  # noqa: S608 - names of our own
             f"INSERT INTO {self.quoted_table(connection, table)} ({', '.join(map(quote, columns))}) "
@@ -125,6 +133,11 @@ class SQLite(DatabaseDialect):
         changes = ", ".join(f"{name} = s.{name}" for name in values)
         return f"UPDATE {recipients} AS r SET {changes} FROM {staged} AS s WHERE r.{quote('key')} = s.hash AND {conditions}"  # noqa: S608, E501 - names of our own
 
+    # -- creating -----------------------------------------------------------------------------------------------
+
+    def erase_deleted(self, connection: Connection) -> None:
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
+
     # -- failures -----------------------------------------------------------------------------------------------
 
     def code_of(self, error: BaseException | None) -> int | None:
@@ -138,23 +151,14 @@ class SQLite(DatabaseDialect):
         return code == FULL
 
 
-def _packed(cells: pa.Array) -> tuple[np.ndarray[Any, Any], str]:
-    """The cells as bytes of one width, and how SQL makes of each what it was."""
-    if pa.types.is_fixed_size_binary(cells.type):
-        if not cells.null_count:
-            return key_cells(cells), "{}"
-        nothing = bytes(cells.type.byte_width)
-        filled = pc.if_else(cells.is_valid(), cells, column_of_cells(nothing, len(nothing))[0])
-        return key_cells(filled), f"nullif({{}}, zeroblob({cells.type.byte_width}))"
-    offsets, data = cells_of(cells.cast(TEXT))
-    lengths = np.diff(offsets)
-    width, given = int(lengths.max(initial=1)) or 1, np.frombuffer(data, np.uint8)
-    kind = "INTEGER" if pa.types.is_integer(cells.type) else "TEXT"
-    if lengths.min(initial=width) == width:
-        return given.view(f"V{width}"), f"CAST({{}} AS {kind})"
-    filled = np.full((len(cells), width), UNIT_SEPARATOR, np.uint8)
-    filled[np.arange(width) < lengths[:, None]] = given
-    return filled.view(f"V{width}").ravel(), f"CAST(rtrim(CAST({{}} AS TEXT), char({UNIT_SEPARATOR})) AS {kind})"
+def _taken_apart(column: PackedCells) -> str:
+    """How SQL makes of a cell what it was."""
+    cell = f"substr(?, each.number * {column.width} + 1, {column.width})"
+    if column.kind == BYTES:
+        return cell if column.filler is None else f"nullif({cell}, zeroblob({column.width}))"
+    if column.filler is not None:
+        cell = f"rtrim(CAST({cell} AS TEXT), char({column.filler}))"
+    return f"CAST({cell} AS {'INTEGER' if column.kind == NUMBER else 'TEXT'})"
 
 
 def _on_connect(connection: Any, _record: Any) -> None:
