@@ -78,10 +78,15 @@ class StormPerson:
                 if len(texted) == len(people):
                     self._say(ledger, request, people, as_sent=True, in_flight=False)
                     continue
-                if texted and self._list_as_sent(ledger, request, texted) != len(texted):
-                    # Of two people with one phone the list does not say which. Rather called sent than sent to again.
-                    self._say(ledger, request, people, as_sent=True, in_flight=False)
-                    continue
+                if texted:
+                    decided = self._list_as_sent(ledger, request, texted)
+                    shared = self._shared_phones(ledger)
+                    alone = [who for who, phone in texted.items() if phone not in shared]
+                    assert decided is None or len(alone) <= decided <= len(texted), "a listed phone was not found"
+                    if decided != len(texted):
+                        # Of two people with one phone a list does not say which. Rather called sent than sent to again.
+                        self._say(ledger, request, people, as_sent=True, in_flight=False)
+                        continue
                 left = {who: phone for who, phone in people.items() if who not in texted}
                 self._say(ledger, request, left, as_sent=False, in_flight=True)
             return len(unknown)
@@ -143,6 +148,20 @@ class StormPerson:
             except LedgerError:
                 """It may have been taken."""
         return decision.decided
+
+    def _shared_phones(self, ledger: StormLedger) -> set[str]:
+        """The phones that several recipients of the campaign have."""
+        campaigns, r = ledger.tables.campaigns.c, ledger.tables.recipients.c
+        query = (
+            sa.select(r.phone)
+            .where(
+                r.campaign_no
+                == sa.select(campaigns.campaign_no).where(campaigns.name == self._campaign).scalar_subquery()
+            )
+            .group_by(r.phone)
+            .having(sa.func.count() > 1)
+        )
+        return set(ledger.database.read(lambda connection: connection.execute(query).scalars().all()))
 
     def _unknown(self, ledger: StormLedger) -> dict[str, dict[str, str]]:
         campaigns, r = ledger.tables.campaigns.c, ledger.tables.recipients.c
