@@ -83,7 +83,7 @@ def planted_on(target: Any, mistake: tuple[str, str], *, only: str = "") -> Iter
 class RecipientsFirst(Moves):
     """Moves recipients of requests that look free, before it touches the requests."""
 
-    def take_requests(self, connection: Any, attempt: Any, ids: Any) -> list[bytes]:
+    def take_requests(self, connection: Any, attempt: Any, ids: Any, _takeable: Any) -> list[bytes]:
         q = self._t.requests.c
         free = (q.id.in_(sorted(ids)), q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number)
         return list(connection.execute(sa.select(q.id).where(*free)).scalars())

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL
 
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import SPEC, OpenLedger, Try, Vendor, people
+from tests.ledger.acting import SPEC, OpenLedger, Try, Vendor, people, portion_of, request_of
 from tests.ledger.faults import MAX_WAIT, Pause, in_background, seen
 from tests.ledger.servers import SERVERS, select
 
@@ -34,9 +34,10 @@ WAITING = {
 def wait_until_waiting(url: URL, number: int) -> None:
     """Until so many transactions of this database wait for a lock."""
     deadline = time.monotonic() + MAX_WAIT
+    time.sleep(0.2)  # InnoDB looks anew only if nobody has asked for a tenth of a second
     while select(url, WAITING[url.get_backend_name()]) != [(number,)]:
         assert time.monotonic() < deadline, f"{number} transactions never waited at once"
-        time.sleep(0.2)  # InnoDB looks anew only if nobody has asked for a tenth of a second
+        time.sleep(0.2)
 
 
 def deadlocks_of(*ledgers: Ledger) -> list[object]:
@@ -116,3 +117,40 @@ def test_a_recipient_met_by_an_insert_is_not_held_while_its_request_is_wanted(
             if len(request.recipients):
                 one.send(request)
     vendor.assert_texted(*"abcd")
+
+
+def test_a_recipient_met_by_an_insert_is_not_held_while_another_request_is_taken(
+    open_ledger: OpenLedger, empty_url: URL, campaign: str
+) -> None:
+    """What it met is being sent; an older attempt's claim is to be taken over all the same, and by another one, too."""
+    opened = [open_ledger(empty_url) for _ in range(4)]
+    opened[0].prepare()
+    for number in range(EARLIER):
+        opened[0].open_attempt(f"earlier {number}", SPEC)
+    found = deadlocks_of(*opened)
+    vendor = Vendor()
+    dead, owner, taker, other = (
+        Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate(opened)
+    )
+    dead.claim(people("b"))
+    claimed = Pause(owner.ledger.database.engine, "INSERT INTO uspeedo_recipients")
+    met = Pause(taker.ledger.database.engine, "INSERT INTO uspeedo_recipients")
+    with in_background(lambda: owner.claim(people("a"))) as claiming:
+        claimed.wait()
+        with in_background(lambda: taker.claim(people("ab"))) as taking:
+            wait_until_waiting(empty_url, 1)
+            claimed.go()
+            (request,) = claiming.result(MAX_WAIT)
+            assert owner.send(request)
+            met.wait()
+            # It cut its request before that was claimed.
+            portion = portion_of([request_of(people("ab"))], read_to=2)
+            with in_background(lambda: other.ledger.claim(other.attempt, portion)) as taking_too:
+                if empty_url.get_backend_name() == "mysql":
+                    wait_until_waiting(empty_url, 1)  # for the recipient, with the dead attempt's request in its hands
+                met.go()
+                taken = [*taking.result(2 * MAX_WAIT), *taking_too.result(2 * MAX_WAIT)]
+    assert found == []
+    for one in taken:
+        (taker if one.id in {r.id for r in taking.result()} else other).send(one)
+    vendor.assert_texted(*"ab")

@@ -114,7 +114,10 @@ class Claims:
         if table is not None:
             ids = [request.id for request in portion.requests]
             self._moves.insert_requests(connection, attempt, ids, recorded=recorded)
-            takeable = self._moves.takeable(connection, attempt) if self._dialect.locks_taken_keys else None
+            before: set[bytes] | None = None
+            if self._dialect.locks_taken_keys:
+                only = self._campaigns.is_only(connection, attempt)
+                before = set() if only else self._holders_of_staged(connection, attempt)
             if portion.requests:
                 self._insert.insert(connection, names_of(attempt))
             if recorded:  # also of those that are taken over
@@ -123,7 +126,7 @@ class Claims:
             self._source_rows.record(connection, attempt, portion, only_others=all_new)
             requests = list(portion.requests)
             if not all_new:
-                requests = self._owned(connection, attempt, requests, takeable)
+                requests = self._owned(connection, attempt, requests, before)
             self._dialect.drop_staged(connection, table)
         return requests, why
 
@@ -160,25 +163,30 @@ class Claims:
         return {bytes(request_id): count for request_id, count in held} == sizes
 
     def _owned(
-        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], takeable: set[bytes] | None
+        self, connection: Connection, attempt: Attempt, requests: Sequence[Request], before: set[bytes] | None
     ) -> list[Request]:
         """Takes over what may be taken, then asks the ledger whose the recipients are.
 
-        :param takeable: what could be taken before the recipients were inserted, if that insert may have locked some
-            that exist. One of a request that came later would be locked before its request: the transaction is
-            repeated, and then finds both there.
+        :param before: the requests that held recipients before the others were inserted, if that insert locks those
+            that it meets. If others hold some since, requests would be locked after recipients: then the transaction
+            is repeated, and meets nobody.
         """
         not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
         if len(not_ours):
-            holders = set(map(bytes, connection.execute(self._holders, names_of(attempt)).scalars()))
-            if takeable is not None and holders & (self._moves.takeable(connection, attempt) - takeable):
+            holders = self._holders_of_staged(connection, attempt)
+            takeable = self._moves.takeable(connection, attempt, holders)
+            if takeable and before is not None and not holders <= before:
                 raise TakenMeanwhile
-            if free := self._moves.take_requests(connection, attempt, sorted(holders)):
+            if free := self._moves.take_requests(connection, attempt, holders, takeable):
                 self._moves.move(
                     connection, attempt, free, ("request_id", *_KEPT), self._source_rows.stands(connection)
                 )
                 not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
         return self._moves.kept(connection, requests, not_ours)
+
+    def _holders_of_staged(self, connection: Connection, attempt: Attempt) -> set[bytes]:
+        """The other requests that hold recipients which are to be sent to."""
+        return set(map(bytes, connection.execute(self._holders, names_of(attempt)).scalars()))
 
     # -- statements ---------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,28 +73,28 @@ class Moves:
         if rows:
             connection.execute(new_only(connection.dialect.name, self._t.requests), rows)
 
-    def takeable(self, connection: Connection, attempt: Attempt, *only: Any) -> set[bytes]:
-        """The requests of older attempts that this one may take over now.
-
-        :param only: more conditions.
-        """
-        query = sa.select(self._t.requests.c.id).where(*self._may_be_taken(attempt), *only)
+    def takeable(self, connection: Connection, attempt: Attempt, ids: Iterable[bytes]) -> set[bytes]:
+        """Those of the requests that this attempt may take over: of older attempts, and never marked."""
+        query = sa.select(self._t.requests.c.id).where(*self._may_be_taken(attempt, ids))
         return set(map(bytes, connection.execute(query).scalars()))
 
-    def take_requests(self, connection: Connection, attempt: Attempt, ids: Sequence[bytes]) -> list[bytes]:
-        """Makes requests of older attempts *superseded* if they may be; returns those whose recipients are free.
+    def take_requests(
+        self, connection: Connection, attempt: Attempt, ids: Iterable[bytes], takeable: Iterable[bytes]
+    ) -> list[bytes]:
+        """Makes requests *superseded* if they may be; returns those of ``ids`` whose recipients are free.
 
-        It looks first: on MySQL an UPDATE also waits for rows that it does not change then, and keeps them locked.
+        :param takeable: those of them that a look has found to be: on MySQL an UPDATE also waits for rows that it does
+            not change then, and keeps them locked.
         """
         q = self._t.requests
-        if found := self.takeable(connection, attempt, q.c.id.in_(sorted(ids))):
-            these = (q.c.id.in_(sorted(found)), *self._may_be_taken(attempt))
+        if takeable:
+            these = self._may_be_taken(attempt, takeable)
             connection.execute(sa.update(q).where(*these).values(state=RequestState.SUPERSEDED))
-        return self.superseded(connection, attempt, ids)
+        return self.superseded(connection, attempt, sorted(ids))
 
-    def _may_be_taken(self, attempt: Attempt) -> tuple[Any, ...]:
+    def _may_be_taken(self, attempt: Attempt, ids: Iterable[bytes]) -> tuple[Any, ...]:
         q = self._t.requests.c
-        return q.campaign_no == attempt.campaign_no, q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number
+        return q.id.in_(sorted(ids)), q.state.in_(MAY_BE_TAKEN), q.attempt_no < attempt.number
 
     def superseded(
         self, connection: Connection, attempt: Attempt, ids: Sequence[bytes], *, of_itself: bool = False

@@ -78,7 +78,7 @@ class Screening:
         elif found.has_list or rules.caps:
             recipients = portion.recipients()
             table = self._moves.stage(connection, portion.staged(hashes=True))
-            excluded.rows = {}
+            rows: dict[str, np.ndarray[Any, Any]] = {}
             if reasons := self._reasons(
                 connection, recipients, rules, found, numbers_of(recipients.column("row_number"))
             ):
@@ -91,7 +91,8 @@ class Screening:
                     seen = -1  # they were not looked at: their marks do
                 numbers = numbers_of(of_places.column("row_number"))
                 which = np.array([reasons[place] for place in places.tolist()], object)
-                excluded.rows = {one: numbers[(which == one) & ~stay] for one in sorted(set(reasons.values()))}
+                rows = {one: numbers[(which == one) & ~stay] for one in sorted(set(reasons.values()))}
+            excluded.rows = rows
         else:
             excluded.rows = {}
         for reason, row_numbers in excluded.rows.items():

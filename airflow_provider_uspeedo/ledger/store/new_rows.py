@@ -29,7 +29,6 @@ class NewRows:
     :param source: what the values are selected from.
     :param where: conditions on it.
     :param taken: an alias of a table, and what finds the row there that has taken a key.
-    :param rarely_taken: a plain INSERT does not look first: it costs less, and is in vain if any key is taken.
     """
 
     def __init__(
@@ -43,9 +42,8 @@ class NewRows:
         where: Any,
         order_by: Sequence[Any],
         taken: tuple[Any, Any],
-        rarely_taken: bool = False,
     ) -> None:
-        unlooked = rows = sa.select(*values).select_from(source).where(where).order_by(*order_by)
+        rows = sa.select(*values).select_from(source).where(where).order_by(*order_by)
         if dialect.looks_before_inserting:
             holder, found = taken
             looked = sa.select(*values).select_from(looked_up(source, holder, found, isouter=True))
@@ -53,8 +51,7 @@ class NewRows:
         self._insert = dialect.new_only(table).from_select(names, rows, include_defaults=False)
         self._plain: Any = None
         if dialect.inserts_plainly:
-            plain_rows = unlooked if rarely_taken else rows
-            self._plain = sa.insert(table).from_select(names, plain_rows, include_defaults=False)
+            self._plain = sa.insert(table).from_select(names, rows, include_defaults=False)
 
     def insert(self, connection: Connection, given: Mapping[str, object]) -> None:
         """Inserts the rows, in the transaction of the connection."""
