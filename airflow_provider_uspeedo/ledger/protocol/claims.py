@@ -115,9 +115,8 @@ class Claims:
             ids = [request.id for request in portion.requests]
             self._moves.insert_requests(connection, attempt, ids, recorded=recorded)
             before: set[bytes] | None = None
-            if self._dialect.locks_taken_keys:
-                only = self._campaigns.is_only(connection, attempt)
-                before = set() if only else self._holders_of_staged(connection, attempt)
+            if self._dialect.locks_taken_keys and not self._campaigns.is_only(connection, attempt):
+                before = self._holders_of_staged(connection, attempt)
             if portion.requests:
                 self._insert.insert(connection, names_of(attempt))
             if recorded:  # also of those that are taken over
@@ -168,14 +167,14 @@ class Claims:
         """Takes over what may be taken, then asks the ledger whose the recipients are.
 
         :param before: the requests that held recipients before the others were inserted, if that insert locks those
-            that it meets. If others hold some since, requests would be locked after recipients: then the transaction
-            is repeated, and meets nobody.
+            that it meets, and there may be something to take. If others hold some since, requests would be locked
+            after recipients: then the transaction is repeated, and meets nobody.
         """
         not_ours = self._moves.row_numbers(connection, self._not_ours, attempt)
         if len(not_ours):
             holders = self._holders_of_staged(connection, attempt)
             takeable = self._moves.takeable(connection, attempt, holders)
-            if takeable and before is not None and not holders <= before:
+            if takeable and before is not None and holders - before - {request.id for request in requests}:
                 raise TakenMeanwhile
             if free := self._moves.take_requests(connection, attempt, holders, takeable):
                 self._moves.move(
