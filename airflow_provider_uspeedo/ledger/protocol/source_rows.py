@@ -19,6 +19,7 @@ from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.ledger.protocol.portion import Portion
 from airflow_provider_uspeedo.ledger.store.dialects import DatabaseDialect
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
+from airflow_provider_uspeedo.ledger.store.new_rows import NewRows
 from airflow_provider_uspeedo.ledger.store.records import Attempt
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER, Tables
 from airflow_provider_uspeedo.ledger.store.states import MAY_HAVE_ARRIVED
@@ -42,7 +43,7 @@ class SourceRows:
         self._t = tables
         self._dialect = dialect
         self._staged = staged
-        self._record_good = self._insertion(self._good())
+        self._record_good = self._good()
         self._record_bad = self._insertion(self._bad())
         self._record_rest = self._insertion(self._met_again())
 
@@ -57,7 +58,7 @@ class SourceRows:
         names = {"campaign": attempt.campaign_no, "attempt": attempt.number, "all": int(not only_others)}
         # A good row comes before a bad one of the same recipient.
         if len(portion.known) or not only_others:
-            connection.execute(self._record_good, names)
+            self._record_good.insert(connection, names)
         if len(portion.bad_rows):
             connection.execute(self._record_bad, names)
         if only_others and self._recorded(connection, attempt, others) == len(others):
@@ -79,16 +80,22 @@ class SourceRows:
             f"WHERE k.attempt_no = :attempt AND k.{number} = s.row_no AND k.known_key = s.hash)"
         )
 
-    def _good(self) -> Any:
+    def _good(self) -> NewRows:
         """Rows that may be sent, but for the first row of a recipient that is new with this attempt."""
-        s, r = self._staged.c, self._t.recipients.alias("r")
+        s, r, k = self._staged.c, self._t.recipients.alias("r"), self._t.source_rows.alias("k")
         found = sa.and_(r.c.campaign_no == CAMPAIGN, r.c.key == s.hash)
         known = sa.or_(r.c.key.is_(None), r.c.first_attempt != ATTEMPT)
         first_row = sa.and_(r.c.first_attempt == ATTEMPT, r.c.first_row == s.row_no)
-        rows = sa.select(*self._values(known, r.c.first_row)).select_from(
-            looked_up(self._staged, r, found, isouter=True)
+        return NewRows(
+            self._dialect,
+            self._t.source_rows,
+            _NAMES,
+            self._values(known, r.c.first_row),
+            source=looked_up(self._staged, r, found, isouter=True),
+            where=sa.and_(_looked_at(s), s.status == "", ~sa.func.coalesce(first_row, sa.false())),
+            order_by=(s.row_no,) if self._dialect.key_order else (),
+            taken=(k, sa.and_(k.c.attempt_no == ATTEMPT, k.c.known_key == s.hash)),
         )
-        return rows.where(s.status == "", ~sa.func.coalesce(first_row, sa.false()))
 
     def _bad(self) -> Any:
         """Rows that are not sent for a reason of their own."""
