@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -55,17 +56,27 @@ def deadlocks_of(*ledgers: Ledger) -> list[object]:
     return found
 
 
+def tasks_of(campaign: str, ledgers: Sequence[Ledger]) -> tuple[list[Try], list[object]]:
+    """Attempts of as many tasks at a campaign in a new ledger, and the deadlocks that are found among them.
+
+    Each task has a table of its own; attempts at one table would come one after the other anyway.
+    """
+    ledgers[0].prepare()
+    for number in range(EARLIER):
+        ledgers[0].open_attempt(f"earlier {number}", SPEC)
+    found, vendor = deadlocks_of(*ledgers), Vendor()
+    return [Try(one, campaign, part=str(part), vendor=vendor) for part, one in enumerate(ledgers)], found
+
+
+def pause_at_insert(one: Try) -> Pause:
+    """Stops it once it has inserted its recipients."""
+    return Pause(one.ledger.database.engine, "INSERT INTO uspeedo_recipients")
+
+
 def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, empty_url: URL, campaign: str) -> None:
     """Both waited for the one that was first; each may then want what the other one has got by waiting."""
-    first, *others = opened = [open_ledger(empty_url) for _ in range(3)]
-    first.prepare()
-    for number in range(EARLIER):
-        first.open_attempt(f"earlier {number}", SPEC)
-    found = deadlocks_of(*opened)
-    vendor = Vendor()
-    # Tables of three tasks; attempts at one table would come one after the other anyway.
-    tries = [Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate((first, *others))]
-    pause = Pause(first.database.engine, "INSERT INTO uspeedo_recipients")
+    tries, found = tasks_of(campaign, [open_ledger(empty_url) for _ in range(3)])
+    pause = pause_at_insert(tries[0])
     with ExitStack() as running:
         claims = [running.enter_context(in_background(lambda: tries[0].claim(people("ab"))))]
         pause.wait()
@@ -79,23 +90,16 @@ def test_those_that_wait_for_one_claim_do_not_deadlock(open_ledger: OpenLedger, 
     for one, requests in zip(tries, claimed, strict=True):
         for request in requests:
             one.send(request)
-    vendor.assert_nobody_texted_twice()
+    tries[0].vendor.assert_nobody_texted_twice()
 
 
 def test_a_recipient_met_by_an_insert_is_not_held_while_its_request_is_wanted(
     open_ledger: OpenLedger, empty_url: URL, campaign: str
 ) -> None:
     """MariaDB locks it at once; its owner, which holds the request and wants the recipient, must get it."""
-    owners, takers = (open_ledger(empty_url) for _ in range(2))
-    owners.prepare()
-    for number in range(EARLIER):
-        owners.open_attempt(f"earlier {number}", SPEC)
-    found = deadlocks_of(owners, takers)
-    vendor = Vendor()
-    owner, taker = (Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate((owners, takers)))
-    claimed = Pause(owners.database.engine, "INSERT INTO uspeedo_recipients")
-    met = Pause(takers.database.engine, "INSERT INTO uspeedo_recipients")
-    holds = Pause(owners.database.engine, "UPDATE uspeedo_recipients", before=True)
+    (owner, taker), found = tasks_of(campaign, [open_ledger(empty_url) for _ in range(2)])
+    claimed, met = pause_at_insert(owner), pause_at_insert(taker)
+    holds = Pause(owner.ledger.database.engine, "UPDATE uspeedo_recipients", before=True)
     with in_background(lambda: owner.claim(people("abc"))) as claiming:
         claimed.wait()
         with in_background(lambda: taker.claim(people("abcd"))) as taking:
@@ -105,7 +109,7 @@ def test_a_recipient_met_by_an_insert_is_not_held_while_its_request_is_wanted(
             met.wait()
             with in_background(lambda: owner.split(request)) as splitting:
                 holds.wait()
-                wanted = seen(takers.database.engine, "UPDATE uspeedo_requests SET state")
+                wanted = seen(taker.ledger.database.engine, "UPDATE uspeedo_requests SET state")
                 holds.go()
                 met.go()
                 halves = splitting.result(2 * MAX_WAIT)
@@ -116,25 +120,16 @@ def test_a_recipient_met_by_an_insert_is_not_held_while_its_request_is_wanted(
         for request in requests:
             if len(request.recipients):
                 one.send(request)
-    vendor.assert_texted(*"abcd")
+    taker.vendor.assert_texted(*"abcd")
 
 
 def test_a_recipient_met_by_an_insert_is_not_held_while_another_request_is_taken(
     open_ledger: OpenLedger, empty_url: URL, campaign: str
 ) -> None:
     """What it met is being sent; an older attempt's claim is to be taken over all the same, and by another one, too."""
-    opened = [open_ledger(empty_url) for _ in range(4)]
-    opened[0].prepare()
-    for number in range(EARLIER):
-        opened[0].open_attempt(f"earlier {number}", SPEC)
-    found = deadlocks_of(*opened)
-    vendor = Vendor()
-    dead, owner, taker, other = (
-        Try(one, campaign, part=str(number), vendor=vendor) for number, one in enumerate(opened)
-    )
+    (dead, owner, taker, other), found = tasks_of(campaign, [open_ledger(empty_url) for _ in range(4)])
     dead.claim(people("b"))
-    claimed = Pause(owner.ledger.database.engine, "INSERT INTO uspeedo_recipients")
-    met = Pause(taker.ledger.database.engine, "INSERT INTO uspeedo_recipients")
+    claimed, met = pause_at_insert(owner), pause_at_insert(taker)
     with in_background(lambda: owner.claim(people("a"))) as claiming:
         claimed.wait()
         with in_background(lambda: taker.claim(people("ab"))) as taking:
@@ -149,8 +144,9 @@ def test_a_recipient_met_by_an_insert_is_not_held_while_another_request_is_taken
                 if empty_url.get_backend_name() == "mysql":
                     wait_until_waiting(empty_url, 1)  # for the recipient, with the dead attempt's request in its hands
                 met.go()
-                taken = [*taking.result(2 * MAX_WAIT), *taking_too.result(2 * MAX_WAIT)]
+                claims = ((taker, taking.result(2 * MAX_WAIT)), (other, taking_too.result(2 * MAX_WAIT)))
     assert found == []
-    for one in taken:
-        (taker if one.id in {r.id for r in taking.result()} else other).send(one)
-    vendor.assert_texted(*"ab")
+    for one, requests in claims:
+        for request in requests:
+            one.send(request)
+    taker.vendor.assert_texted(*"ab")

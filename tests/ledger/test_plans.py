@@ -106,7 +106,7 @@ PUBLIC = (Ledger, LedgerAdmin, CampaignPages, ReceiptLedger)
 
 
 def test_the_verbs_are_all_that_can_be_asked_of_a_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever adds a method adds it to them. On a ledger of its own, which they leave as no other test expects it."""
+    """A new method is added to them. On a ledger of its own, which they leave as no other test expects it."""
     called: set[str] = set()
     there: set[str] = set()
 

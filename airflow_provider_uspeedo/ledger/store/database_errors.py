@@ -23,7 +23,7 @@ class DatabaseErrors:
 
     def is_passing(self, error: BaseException) -> bool:
         """True if the same transaction may succeed later without help."""
-        if isinstance(error, exc.TimeoutError | TakenMeanwhile):  # no connection came free in the pool
+        if isinstance(error, exc.TimeoutError | TakenMeanwhile):  # TimeoutError: no connection came free in the pool
             return True
         if not isinstance(error, exc.DBAPIError):
             return False
