@@ -162,9 +162,9 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
             "contacts",
         ):
             yield f"ALTER TABLE uspeedo_{name} SET (autovacuum_enabled = false)"
-    each = _numbers(CAMPAIGNS)
-    part = _hash(kind, "'part'")
-    campaign, name = _hash(kind, _text(kind, "'c'", "n")), _text(kind, "'old '", "n")
+    each = numbers_below(CAMPAIGNS)
+    part = hash_of(kind, "'part'")
+    campaign, name = hash_of(kind, joined(kind, "'c'", "n")), joined(kind, "'old '", "n")
     yield (
         f"INSERT INTO uspeedo_campaigns (name_hash, name, key_spec, created_at) "
         f"SELECT {campaign}, {name}, '{{}}', {DAY} FROM {each} ORDER BY n"
@@ -175,48 +175,48 @@ def _history(kind: str, recipients: int) -> Iterator[str]:
         f"{DAY}, {DAY} FROM {each} ORDER BY n"
     )
     count = CAMPAIGNS * recipients
-    request = _hash(kind, _text(kind, "'q'", "n"))
+    request = hash_of(kind, joined(kind, "'q'", "n"))
     yield (
         "INSERT INTO uspeedo_requests (id, campaign_no, attempt_no, state, claimed_at, sent_at, settled_at) "
         f"SELECT {request}, n % {CAMPAIGNS} + 1, n % {CAMPAIGNS} + 1, "
         f"CASE WHEN n % 400 = 7 THEN 'unknown' ELSE 'settled' END, {DAY}, {DAY}, {DAY} "
-        f"FROM {_numbers(count // 100)}"
+        f"FROM {numbers_below(count // 100)}"
     )
-    of_recipient = _hash(kind, _text(kind, "'q'", f"n % {count // 100}"))
-    key = _hash(kind, _text(kind, "'k'", "n"))
+    of_recipient = hash_of(kind, joined(kind, "'q'", f"n % {count // 100}"))
+    key = hash_of(kind, joined(kind, "'k'", "n"))
     yield (
         (
             "INSERT INTO uspeedo_recipients (campaign_no, key, request_id, first_attempt, first_row, phone, user_id, "
             f"template_id, sender_id) SELECT n % {CAMPAIGNS} + 1, {key}, {of_recipient}, n % {CAMPAIGNS} + 1, "
-            f"n / {CAMPAIGNS} + 1, '(852)55311111', '', 'UTA1', '' FROM {_numbers(count)}"
+            f"n / {CAMPAIGNS} + 1, '(852)55311111', '', 'UTA1', '' FROM {numbers_below(count)}"
         )
         .replace("key, request_id", "`key`, request_id" if kind == "mysql" else "key, request_id")
         .replace(f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}")
     )
-    phone = _hash(kind, _text(kind, "'p'", f"n / {CAMPAIGNS}"))
+    phone = hash_of(kind, joined(kind, "'p'", f"n / {CAMPAIGNS}"))
     yield (
         f"INSERT INTO uspeedo_contacts (phone_hash, campaign_no, {'`key`' if kind == 'mysql' else 'key'}) "
-        f"SELECT {phone}, n % {CAMPAIGNS} + 1, {key} FROM {_numbers(count)}"
+        f"SELECT {phone}, n % {CAMPAIGNS} + 1, {key} FROM {numbers_below(count)}"
     ).replace(f"n / {CAMPAIGNS}", f"n DIV {CAMPAIGNS}" if kind == "mysql" else f"n / {CAMPAIGNS}")
     number, key_name = ("`row_number`", "`key`") if kind == "mysql" else ('"row_number"', "key")
     yield (
         f"INSERT INTO uspeedo_source_rows (attempt_no, {number}, status, reason, phone, user_id, template_id, "
         f"sender_id) SELECT n % {CAMPAIGNS} + 1, {recipients} + n, 'invalid', 'phone is empty', '', '', 'UTA1', '' "
-        f"FROM {_numbers(count // 10)}"
+        f"FROM {numbers_below(count // 10)}"
     )
     yield (
         f"INSERT INTO uspeedo_receipts (request_id, {key_name}, result) "
-        f"SELECT {of_recipient}, {key}, 'Success' FROM {_numbers(count)}"
+        f"SELECT {of_recipient}, {key}, 'Success' FROM {numbers_below(count)}"
     )
     for status, one_in, remainder in (("rejected", 20, 3), ("unknown", 1000, 5)):
         yield (
             f"INSERT INTO uspeedo_outcomes (request_id, {key_name}, status, reason) "
             f"SELECT {of_recipient}, {key}, '{status}', 'phone in the black list' "
-            f"FROM {_numbers(count)} AND n % {one_in} = {remainder}"
+            f"FROM {numbers_below(count)} AND n % {one_in} = {remainder}"
         )
 
 
-def _numbers(count: int) -> str:
+def numbers_below(count: int) -> str:
     """Something to SELECT from: ``n`` from 0 to ``count - 1``."""
     digits = " UNION ALL ".join(f"SELECT {digit} AS d" for digit in range(10))
     places = len(str(count - 1))
@@ -225,11 +225,11 @@ def _numbers(count: int) -> str:
     return f"(SELECT {n} AS n FROM {source}) numbers WHERE n < {count}"
 
 
-def _text(kind: str, left: str, right: str) -> str:
+def joined(kind: str, left: str, right: str) -> str:
     return f"concat({left}, {right})" if kind != "sqlite" else f"{left} || ({right})"
 
 
-def _hash(kind: str, text: str) -> str:
+def hash_of(kind: str, text: str) -> str:
     if kind == "sqlite":  # it has no hash function: the text itself, made 16 bytes long
         return f"CAST(substr(({text}) || '................', 1, 16) AS BLOB)"
     return f"decode(md5({text}), 'hex')" if kind == "postgresql" else f"unhex(md5({text}))"

@@ -3,18 +3,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from airflow_provider_uspeedo.core.attempt_names import attempt_name
 from airflow_provider_uspeedo.core.keys import campaign_hash
 from airflow_provider_uspeedo.core.statuses import STATUSES
 from airflow_provider_uspeedo.errors import ConfigurationError
-from airflow_provider_uspeedo.ledger.admin import campaign_counts
+from airflow_provider_uspeedo.ledger.admin import campaign_counts, row_pages
 from airflow_provider_uspeedo.ledger.admin.campaign_list import TaskFilter
 from airflow_provider_uspeedo.ledger.admin.campaign_pages import CampaignPages
 from airflow_provider_uspeedo.ledger.admin.row_pages import RowPages
@@ -255,6 +257,50 @@ def test_bad_rows_are_passed_over_in_a_search_for_recipients(ledger: Ledger, cam
         all_steps = list(pages._steps(connection, number, RowPlace(), 50, RowFilter(status="invalid")))
     assert [len(rows) for _, rows in steps] == [1]
     assert sum(len(rows) for _, rows in all_steps) == 4
+
+
+def test_rows_far_behind_others_are_found_at_once(
+    ledger: Ledger, campaign: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A status that few rows have, or none, does not cost a look at each of the others; none is passed over."""
+    monkeypatch.setattr(row_pages, "SKIPPED", 1_000)
+    one = Try(ledger, campaign)
+    bad = [invalid(row) for row in range(3, 9_000, 50)]
+    two, few = duplicate(2_500, 1, "a"), duplicate(9_500, 1, "a")
+    one.text([*people("ab"), *bad, two, few])
+    number, pages = number_of(ledger, campaign), RowPages(ledger.rows)
+    with ledger.database.engine.connect() as connection:
+        found = {
+            status: list(pages._steps(connection, number, RowPlace(), 50, RowFilter(status=status)))
+            for status in ("duplicate", "suppressed")
+        }
+    assert [row.row_number for _, rows in found["duplicate"] for row in rows] == [2_500, 9_500]
+    assert [len(rows) for _, rows in found["suppressed"]] == [0] * 10
+    assert [row.row_number for row in all_pages(ledger, campaign, 1, RowFilter(status="duplicate"))] == [2_500, 9_500]
+
+
+def test_no_page_goes_through_all_recipients_of_its_campaign(ledger: Ledger, campaign: str, kind: str) -> None:
+    """SQLite takes what is nearest, if it is left to choose: the primary key's first column."""
+    if kind != "sqlite":
+        pytest.skip("SQLite says of each table by which columns it finds rows")
+    decided(ledger, campaign)
+    steps: list[str] = []
+
+    def explain(connection: Any, _: Any, statement: str, parameters: Any, *__: Any) -> None:
+        if statement.startswith("SELECT"):
+            cursor = connection.connection.cursor()
+            steps.extend(row[3] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    sa.event.listen(ledger.database.engine, "before_cursor_execute", explain)
+    try:
+        for status in ("", *STATUSES):
+            all_pages(ledger, campaign, 4, RowFilter(status=status))
+        all_pages(ledger, campaign, 4, RowFilter(user_id="user a"))
+    finally:
+        sa.event.remove(ledger.database.engine, "before_cursor_execute", explain)
+    of_recipients = {step for step in steps if re.search(r"\b(uspeedo_recipients|person|r)\b", step)}
+    assert of_recipients
+    assert [step for step in of_recipients if "SCAN" in step or step.endswith("(campaign_no=?)")] == []
 
 
 def test_notifications_are_found_by_what_they_are_about(ledger: Ledger, campaign: str) -> None:

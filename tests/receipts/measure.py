@@ -30,7 +30,7 @@ from airflow_provider_uspeedo.ledger.store.engine import open_engine
 from airflow_provider_uspeedo.process_settings import process_settings
 from airflow_provider_uspeedo.receipts.collection import MAX_SESSIONS, Collection
 from tests.ledger.acting import Try
-from tests.ledger.plans import DAY, _hash, _numbers, _text
+from tests.ledger.plans import DAY, hash_of, joined, numbers_below
 from tests.ledger.servers import empty_database, plain_connection
 
 CAMPAIGN = "measured"
@@ -83,25 +83,25 @@ def write_campaign(ledger: Ledger, kind: str, messages: int) -> None:
     """A campaign that was sent: requests of a thousand messages, one in a hundred of them unknown."""
     attempt = Try(ledger, CAMPAIGN).attempt
     sessions = messages // REQUEST
-    request, key = _hash(kind, _text(kind, "'q'", "n")), _hash(kind, _text(kind, "'k'", "n"))
-    of_recipient = _hash(kind, _text(kind, "'q'", f"n % {sessions}"))
+    request, key = hash_of(kind, joined(kind, "'q'", "n")), hash_of(kind, joined(kind, "'k'", "n"))
+    of_recipient = hash_of(kind, joined(kind, "'q'", f"n % {sessions}"))
     name = "`key`" if kind == "mysql" else "key"
     here = f"{attempt.campaign_no}, {attempt.number}"
-    phone = _text(kind, "'(852)'", "50000000 + n")
-    session, user_id = _text(kind, "'S'", "n"), _text(kind, "'u'", "n")
+    phone = joined(kind, "'(852)'", "50000000 + n")
+    session, user_id = joined(kind, "'S'", "n"), joined(kind, "'u'", "n")
     columns = "id, campaign_no, attempt_no, state, claimed_at, sent_at, settled_at, session_no"
     requests = (
         f"INSERT INTO uspeedo_requests ({columns}) SELECT {request}, {here}, 'settled', {DAY}, {DAY}, {DAY}, {session} "
-        f"FROM {_numbers(sessions)}"
+        f"FROM {numbers_below(sessions)}"
     )
     columns = f"campaign_no, {name}, request_id, first_attempt, first_row, phone, user_id, template_id, sender_id"
     recipients = (
         f"INSERT INTO uspeedo_recipients ({columns}) SELECT {attempt.campaign_no}, {key}, {of_recipient}, "
-        f"{attempt.number}, n + 1, {phone}, {user_id}, 'UTA1', '' FROM {_numbers(messages)}"
+        f"{attempt.number}, n + 1, {phone}, {user_id}, 'UTA1', '' FROM {numbers_below(messages)}"
     )
     outcomes = (
         f"INSERT INTO uspeedo_outcomes (request_id, {name}, status, reason) SELECT {of_recipient}, {key}, 'unknown', "
-        f"'not listed' FROM {_numbers(messages)} AND n % 100 = 0"
+        f"'not listed' FROM {numbers_below(messages)} AND n % 100 = 0"
     )
     connection = plain_connection(ledger.database.engine.url)
     for statement in (requests, recipients, outcomes):

@@ -25,11 +25,14 @@ from airflow_provider_uspeedo.ledger.admin.row_records import (
     ShownRow,
 )
 from airflow_provider_uspeedo.ledger.results.row_status import COLUMNS, ResultRows
+from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.schema import ROW_NUMBER
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 
 WINDOW = 2_000
 """Row numbers that one statement looks at."""
+SKIPPED = 200_000
+"""Row numbers among which one statement finds the first row that may be meant."""
 MAX_REQUESTS_AT_ONCE = 64
 SECONDS = 0.25
 """A page that is not full by then ends."""
@@ -122,10 +125,14 @@ class RowPages:
         row = self._rows.source_row.c
         number = self._t.source_rows.c[ROW_NUMBER]
         mine = self._t.source_rows.c.attempt_no == attempt_no
-        while True:
-            first = connection.execute(sa.select(sa.func.min(number)).where(mine, number > after)).scalar()
+        last = connection.execute(sa.select(sa.func.max(number)).where(mine)).scalar() or 0
+        while after < last:
+            near = (mine, number > after, number <= after + SKIPPED, *self._may_be(self._t.source_rows.c, which))
+            first = connection.execute(sa.select(number).where(*near).order_by(number).limit(1)).scalar()
             if first is None:
-                return
+                after += SKIPPED
+                yield RowPlace(OWN_ROWS, attempt_no, b"", after), []
+                continue
             here = (row.attempt_no == attempt_no, row[ROW_NUMBER] >= first, row[ROW_NUMBER] < first + WINDOW)
             parts = [
                 part.where(self._rows.attempt.c.attempt_no == attempt_no)
@@ -137,6 +144,15 @@ class RowPages:
             after = found[-1].row_number if len(found) == missing else first + WINDOW - 1
             missing -= len(found)
             yield RowPlace(OWN_ROWS, attempt_no, b"", after), [_shown(line) for line in found]
+
+    def _may_be(self, row: Any, which: RowFilter) -> list[Any]:
+        """A condition on a source row alone that leaves out what surely is not meant.
+
+        Only a row that stands for a recipient may have the status, and the texts, of that.
+        """
+        wanted = [row.status == which.status] if which.status else []
+        wanted += which.about(row)
+        return [sa.or_(sa.and_(*wanted), row.known_key.is_not(None))] if wanted else []
 
     # -- recipients -----------------------------------------------------------------------------------------------
 
@@ -192,7 +208,7 @@ class RowPages:
 
     def _may_hold(self, campaign_no: int, status: str) -> Any:
         """The condition that some recipients of a request may have the status; it leaves out what surely has none."""
-        q, x, r, p = self._t.requests.c, self._t.outcomes.c, self._t.recipients.c, self._t.past_requests.c
+        q, x = self._t.requests.c, self._t.outcomes.c
         states = {
             Status.ACCEPTED.value: (RequestState.SETTLED,),
             Status.UNKNOWN.value: _MAY_ARRIVE,
@@ -200,14 +216,14 @@ class RowPages:
         }.get(status, ())
         of_its_own = sa.exists(sa.select(x.key).where(x.request_id == q.id, x.status == status))
         # Recipients of which an older request was proven accepted show its outcome, and point at a newer one.
-        older = self._t.requests.alias("older")
-        past = self._t.past_requests.join(older, older.c.id == p.request_id).join(
-            self._t.recipients, sa.and_(r.campaign_no == campaign_no, r.key == p.key)
-        )
+        # Found from the requests: SQLite would go through all recipients of the campaign.
+        older, person = self._t.requests.alias("older"), self._t.recipients.alias("person")
+        left = looked_up(older, past := self._t.past_requests.alias("past"), past.c.request_id == older.c.id)
+        same = sa.and_(person.c.campaign_no == campaign_no, person.c.key == past.c.key)
         proven = (
-            sa.select(r.request_id)
-            .select_from(past)
-            .where(older.c.campaign_no == campaign_no, r.proven_request_id.is_not(None))
+            sa.select(person.c.request_id)
+            .select_from(looked_up(left, person, same))
+            .where(older.c.campaign_no == campaign_no, person.c.proven_request_id.is_not(None))
         )
         return sa.or_(q.state.in_([state.value for state in states]), of_its_own, q.id.in_(proven))
 
