@@ -24,6 +24,7 @@ from tests.plugin.signed_in import ROLES, Browser
 NEED_THE_PAGE = [
     "test_hostile.py",
     "test_ledgers.py",
+    "test_measuring.py",
     "test_pages.py",
     "test_rights.py",
     "test_safety.py",
