@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runbook that came with the package: for the command and for web pages: also where only the wheel is installed.
 
-There is one text, ``docs/runbook.md``. A wheel carries a copy of it inside the package; a checkout has the file itself.
+There is one text in each language, ``docs/runbook.md`` and ``docs/zh/runbook.md``. A wheel carries copies inside the
+package; a checkout has the files themselves.
 """
 
 from __future__ import annotations
@@ -14,29 +15,34 @@ from airflow_provider_uspeedo.core.runbook_sections import RunbookSection, Runbo
 from airflow_provider_uspeedo.errors import ConfigurationError
 
 PACKAGE = "airflow_provider_uspeedo"
-FILE = "runbook.md"
+FILES = {"en": ("runbook.md",), "zh": ("zh", "runbook.md")}
+"""Below the package in a wheel, below ``docs`` in a checkout."""
 
 
 @cache
-def runbook() -> RunbookText:
+def runbook(language: str = "en") -> RunbookText:
     """The whole runbook; it is read once.
 
+    :param language: ``en`` or ``zh``.
     :raises ConfigurationError: this installation has none.
     """
-    package = files(PACKAGE)
-    for place in (package.joinpath(FILE), package.joinpath("..", "docs", FILE)):
+    package, file = files(PACKAGE), FILES[language]
+    for place in (package.joinpath(*file), package.joinpath("..", "docs", *file)):
         if place.is_file():
             return read_runbook(place.read_text(encoding="utf-8"))
-    raise ConfigurationError(f"The file {FILE} is missing in the package {PACKAGE}: install the package again.")
+    raise ConfigurationError(
+        f"The file {'/'.join(file)} is missing in the package {PACKAGE}: install the package again."
+    )
 
 
-def runbook_section(name: str) -> RunbookSection:
+def runbook_section(name: str, language: str = "en") -> RunbookSection:
     """One section: its title, its Markdown, and what it is about in a sentence.
 
-    :param name: as messages name it, such as ``not-sent``; the words of the title do, too.
+    :param name: as messages name it, such as ``not-sent``; the words of the English title do, too.
+    :param language: ``en`` or ``zh``.
     :raises ConfigurationError: there is no such section; it names those that are like it.
     """
-    sections = runbook().sections
+    sections = runbook(language).sections
     wanted = "-".join(name.strip().lstrip("#").lower().replace("_", " ").split())
     if wanted in sections:
         return sections[wanted]

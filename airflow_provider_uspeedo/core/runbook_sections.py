@@ -12,7 +12,11 @@ _FENCE = "```"
 _STRONG = re.compile(r"\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*]+)(?<=\S)\*(?!\w)")
 _LINK = re.compile(r"\[([^\]]+)\]\([^)\s]+\)")
-_LEAD = re.compile(r"^What was seen\.\s+")
+_LEAD = re.compile(r"^(?:What was seen\.\s+|看到的现象[：:]\s*)")  # noqa: RUF001 - Chinese has a colon of its own
+_NAMED = re.compile(r"^(.+?) \(([a-z][a-z-]*)\)$")
+"""A translated heading: the words, and the name that the section has in every language."""
+_TARGET = re.compile(r"^\([\w-]+\)=$")
+"""What documents link to; no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,12 @@ class RunbookText:
 
     :param introduction: the Markdown above its first section.
     :param sections: name to section, in the order of the text.
+    :param anchors: what the text's own links call a section, to its name.
     """
 
     introduction: str
     sections: dict[str, RunbookSection]
+    anchors: dict[str, str]
 
 
 def name_of(title: str) -> str:
@@ -57,23 +63,31 @@ def name_of(title: str) -> str:
 def read_runbook(text: str) -> RunbookText:
     """Cuts the Markdown of the whole page.
 
-    :param text: it has one heading of the first level, sections of the second, and parts of these of the third.
+    :param text: it has one heading of the first level, sections of the second, and parts of these of the third. A
+        heading of a translation ends with the name of its section, in parentheses.
     """
-    lines = text.splitlines()
+    lines = [line for line in text.splitlines() if not _TARGET.match(line)]
     headings = list(_headings(lines))
     sections: dict[str, RunbookSection] = {}
+    anchors: dict[str, str] = {}
     parent = ""
+    for number, level, title in headings:
+        if found := _NAMED.match(title):
+            lines[number] = f"{'#' * level} {found[1]}"
     for place, (number, level, title) in enumerate(headings):
         if level == 1:
             continue
+        words, name = found.groups() if (found := _NAMED.match(title)) else (title, name_of(title))
         end = next((line for line, other, _ in headings[place + 1 :] if other <= level), len(lines))
         markdown = "\n".join(lines[number + 1 : end]).strip()
-        parent = name_of(title) if level == 2 else parent  # noqa: PLR2004 - a section's own heading
-        above = "" if name_of(title) == parent else parent
-        sections[name_of(title)] = RunbookSection(name_of(title), title, markdown, _first_sentence(markdown), above)
+        parent = name if level == 2 else parent  # noqa: PLR2004 - a section's own heading
+        sections[name] = RunbookSection(
+            name, words, markdown, _first_sentence(markdown), "" if name == parent else parent
+        )
+        anchors[name_of(title)] = name
     begin = next((number + 1 for number, level, _ in headings if level == 1), 0)
     first = next((number for number, level, _ in headings if level > 1), len(lines))
-    return RunbookText("\n".join(lines[begin:first]).strip(), sections)
+    return RunbookText("\n".join(lines[begin:first]).strip(), sections, anchors)
 
 
 def without_marks(markdown: str) -> str:
@@ -100,4 +114,5 @@ def _headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
 def _first_sentence(markdown: str) -> str:
     paragraph = " ".join(markdown.split("\n\n", 1)[0].split())
     plain = _LEAD.sub("", without_marks(paragraph))
-    return re.split(r"(?<=[.:])\s+(?=[A-Z`*-])|(?<=:)$", plain, maxsplit=1)[0].rstrip(".:")
+    ends = r"(?<=[.:])\s+(?=[A-Z`*-])|(?<=:)$|(?<=[。：])"  # noqa: RUF001 - as above
+    return re.split(ends, plain, maxsplit=1)[0].rstrip(".:。：")  # noqa: RUF001

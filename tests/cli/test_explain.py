@@ -128,5 +128,6 @@ def test_the_wheel_has_the_runbook(tmp_path):
     place, _, said = done.stdout.partition("\n")
     assert place.startswith(str(tmp_path / "installed"))
     assert said == Command()("explain", "not-sent").out
-    carried = tmp_path / "installed" / "airflow_provider_uspeedo" / "runbook.md"
-    assert carried.read_bytes() == (ROOT / "docs" / "runbook.md").read_bytes()
+    for file in ("runbook.md", "zh/runbook.md"):
+        carried = tmp_path / "installed" / "airflow_provider_uspeedo" / file
+        assert carried.read_bytes() == (ROOT / "docs" / file).read_bytes()

@@ -45,6 +45,20 @@ def test_the_list_leads_to_the_campaign(browser: Any, ledger: Ledger) -> None:
         assert words in text_of(shown), words
 
 
+def test_the_runbook_is_shown_in_the_language_of_the_page(browser: Any, ledger: Ledger) -> None:
+    """The list, a section and its links; a name that is none is not found in either."""
+    one = browser("viewer")
+    for language, words in (("en", "Saying sent, or not sent"), ("zh", "裁定已发送或未发送")):
+        section = one.get("/uspeedo/runbook/unknown", **{"accept-language": language})
+        assert words in text_of(section)
+        assert "airflow-uspeedo explain unknown" in text_of(section)
+        (title,) = re.findall(r"<h1>(.+)</h1>", section.text)
+        assert title in text_of(one.get("/uspeedo/runbook", **{"accept-language": language}))
+        for link in {*re.findall(r'<a href="([\w-]+)">', section.text)}:
+            assert one.get(f"/uspeedo/runbook/{link}", **{"accept-language": language}).status_code == 200
+        assert one.get("/uspeedo/runbook/nothing", **{"accept-language": language}).status_code == 404
+
+
 def test_all_pages_of_a_campaign_can_be_shown(browser: Any, ledger: Ledger) -> None:
     a_try_with_everything(ledger, "one").end()
     Try(ledger, "one").text(people("bcxyz"))
