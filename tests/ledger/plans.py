@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -45,6 +45,13 @@ def complaints(kind: str, cursor: Any, statement: str, parameters: Any = None) -
     else:
         found = _sqlite([row[3] for row in rows], _aliases(statement, ON_SQLITE))
     return list(found)
+
+
+def whole_campaigns(_kind: str, cursor: Any, statement: str, parameters: Any = None) -> list[str]:
+    """The steps of SQLite's plan that read all recipients of a campaign."""
+    cursor.execute(f"EXPLAIN QUERY PLAN {statement}", *(() if parameters is None else (parameters,)))
+    names = "|".join(_aliases(statement, ["uspeedo_recipients"]))
+    return [row[3] for row in cursor.fetchall() if re.match(rf"SEARCH ({names}) .*\(campaign_no=\?\)$", row[3])]
 
 
 def rows_read(kind: str, cursor: Any, query: str) -> int:
@@ -103,10 +110,11 @@ def _sqlite(steps: list[str], aliases: set[str]) -> Iterator[str]:
 
 
 @contextmanager
-def planned(kind: str, engine: Engine) -> Iterator[dict[str, list[str]]]:
+def planned(kind: str, engine: Engine, find: Callable[..., list[str]] = complaints) -> Iterator[dict[str, list[str]]]:
     """Has each statement of the package explained just before it runs, with its values and in its transaction.
 
-    :returns: statement to its :func:`complaints`.
+    :param find: what is looked for in a plan.
+    :returns: statement to what was found.
     """
     found: dict[str, list[str]] = {}
 
@@ -120,7 +128,7 @@ def planned(kind: str, engine: Engine) -> Iterator[dict[str, list[str]]]:
             return
         cursor = connection.connection.cursor()
         try:
-            found[statement] = complaints(kind, cursor, statement, parameters)
+            found[statement] = find(kind, cursor, statement, parameters)
         finally:
             cursor.close()
 

@@ -237,7 +237,7 @@ def test_a_word_on_one_request_is_not_said_of_the_next_one(
     one = Try(ledger, campaign)
     (request,) = one.claim(people("ab"))
     assert one.mark(request)
-    pause = Pause(admin.database.engine, "FROM uspeedo_recipients WHERE uspeedo_recipients.campaign_no")
+    pause = Pause(admin.database.engine, "FROM uspeedo_requests AS q ")  # looking for the request
     how = {"as_sent": as_sent, "request": request.id.hex(), "in_flight": True}
     with in_background(lambda: resolve(admin, campaign, **how)) as deciding:
         pause.wait()

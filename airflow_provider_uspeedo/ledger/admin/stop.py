@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.reports import Stopping
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.lookups import held_by
 from airflow_provider_uspeedo.ledger.store.records import utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
 from airflow_provider_uspeedo.ledger.store.states import RequestState
@@ -70,14 +71,15 @@ class StopMarks:
 
     def _in_flight(self, connection: Connection, campaign_no: int) -> tuple[int, int]:
         """How many requests are under way, and how many recipients they hold."""
-        q, r = self._t.requests.c, self._t.recipients.c
-        sending = (q.campaign_no == campaign_no, q.state == RequestState.SENDING)
-        requests = sa.select(sa.func.count()).select_from(self._t.requests).where(*sending)
-        recipients = (
-            sa.select(sa.func.count())
-            .select_from(self._t.requests.join(self._t.recipients, r.request_id == q.id))
-            .where(*sending, r.campaign_no == campaign_no)
+        request, attempt, recipient = (
+            table.alias(name)
+            for name, table in (("q", self._t.requests), ("a", self._t.attempts), ("r", self._t.recipients))
         )
+        q = request.c
+        sending = (q.campaign_no == campaign_no, q.state == RequestState.SENDING)
+        requests = sa.select(sa.func.count()).select_from(request).where(*sending)
+        held = held_by(request, attempt, recipient)
+        recipients = sa.select(sa.func.count()).select_from(held).where(*sending)
         return connection.execute(requests).scalar_one(), connection.execute(recipients).scalar_one()
 
 

@@ -21,6 +21,7 @@ from airflow_provider_uspeedo.ledger.protocol.campaigns import DECISION, Campaig
 from airflow_provider_uspeedo.ledger.protocol.decision_names import MAX_NAMED, resolve_name, resolved_name
 from airflow_provider_uspeedo.ledger.protocol.resolution import Decision, Resolution, unknown_recipients
 from airflow_provider_uspeedo.ledger.results.queries import LedgerQueries
+from airflow_provider_uspeedo.ledger.store.lookups import held_by
 
 if TYPE_CHECKING:
     from airflow_provider_uspeedo.ledger.admin.phone_list import MatchedPhones
@@ -111,14 +112,16 @@ class UnknownOutcomes:
 
         :raises ConfigurationError: the text is no id, or that request holds no recipient of this campaign.
         """
-        r = self._ledger.tables.recipients.c
+        tables = self._ledger.tables
+        q, a, r = tables.requests.alias("q"), tables.attempts.alias("a"), tables.recipients.alias("r")
         text = request.strip().lower()
         if not _WHOLE.fullmatch(text):
             raise ConfigurationError(
                 "request must be the id of a request, 32 hexadecimal digits, as the task's log gives it."
             )
         request_id = bytes.fromhex(text)
-        query = sa.select(r.key).where(r.campaign_no == campaign.campaign_no, r.request_id == request_id).limit(1)
+        here = (q.c.id == request_id, q.c.campaign_no == campaign.campaign_no)
+        query = sa.select(r.c.key).select_from(held_by(q, a, r)).where(*here).limit(1)
         if not self._database.read(lambda connection: connection.execute(query).first()):
             raise ConfigurationError(
                 f"Request {text} holds no recipient of this campaign. Its recipients may have been decided on already, "

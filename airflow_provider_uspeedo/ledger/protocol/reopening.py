@@ -114,8 +114,13 @@ class Reopening:
         if not self._dialect.updates_on_conflict:
             joined = f"{outcomes} AS x STRAIGHT_JOIN {past} AS p ON {left} STRAIGHT_JOIN {recipients} AS r ON {here}"
             return f"UPDATE {joined} SET r.request_id = :free WHERE {rejected} AND {only}"  # noqa: S608 - names of our own
-        of_these = f"FROM {outcomes} AS x, {past} AS p WHERE {rejected} AND {left} AND {here} AND {only}"
-        return f"UPDATE {recipients} AS r SET request_id = :free {of_these}"  # noqa: S608 - names of our own
+        # SQLite would begin a join with all recipients of the campaign; so their keys are asked for by themselves.
+        pairs = f"FROM {outcomes} AS x JOIN {past} AS p ON {left} WHERE {rejected}"
+        these = (
+            f"r.{key} IN (SELECT x.{key} {pairs}) AND (r.request_id, r.{key}) IN (SELECT x.request_id, x.{key} {pairs})"
+        )
+        where = f"r.campaign_no = :campaign AND {these} AND r.proven_request_id IS NULL"
+        return f"UPDATE {recipients} AS r SET request_id = :free WHERE {where}"  # noqa: S608 - names of our own
 
     # -- rejected recipients ------------------------------------------------------------------------------------
 
