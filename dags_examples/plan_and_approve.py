@@ -35,7 +35,7 @@ with DAG(
         ),
         "campaign": Param("invoices of November", type="string", minLength=1, title="Campaign"),
         "template_id": Param("UTA_REMINDER", type="string", minLength=1, title="Template"),
-        "prices": Param({"HK": 0.05, "MO": 0.04}, type="object", title="Price of a segment by country"),
+        "prices": Param({"HK": 0.05, "SG": 0.06}, type="object", title="Price of a segment by country"),
         "max_cost": Param(500, type="number", exclusiveMinimum=0, title="Refuse to spend more than"),
     },
     doc_md=__doc__,

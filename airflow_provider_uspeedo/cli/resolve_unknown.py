@@ -55,7 +55,7 @@ ONLY_THIS_CAMPAIGN = (
 @click.option(
     "--in-flight",
     is_flag=True,
-    help="With --as not-sent: also requests without an answer that left in the last five minutes.",
+    help="With --as not-sent: also requests still in flight, marked in the last five minutes.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

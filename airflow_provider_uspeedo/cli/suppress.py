@@ -66,8 +66,10 @@ def add(target: LedgerTarget, phone: str, reason: str, by: str | None, region: s
     """
     name, phones = by or login(), _phones(phone)
     with target.open() as admin:
+        absence = admin.absence()
         done = admin.suppress_add(phones, reason=reason, by=name, default_region=region)
-    click.echo(f"{_put(done)} No request that begins from now on texts {_them(done)}.")
+    click.echo(f"{_put(done)} No request that begins from now on texts {_them(done)}. {_of(target)}")
+    _warn_of_new_ledger(absence, target)
 
 
 @suppress.command(
@@ -131,6 +133,7 @@ def import_(
         from airflow_provider_uspeedo.administration import phones_in_file
         from airflow_provider_uspeedo.tables.phone_file import phones_in_lines
 
+        absence = admin.absence()
         done = admin.suppress_import(
             phones_in_lines(sys.stdin) if file == STDIN else phones_in_file(file, column),
             reason=reason,
@@ -138,9 +141,10 @@ def import_(
             default_region=region,
             accept_unreadable=accept_unreadable,
         )
-    click.echo(f"{_put(done)} Read: {counted(done.rows, 'row')}.")
+    click.echo(f"{_put(done)} Read: {counted(done.rows, 'row')}. {_of(target)}")
     if done.unreadable:
         click.echo(f"Left out, as no phones: {counted(done.unreadable, 'row')}: {done.unreadable_rows}.")
+    _warn_of_new_ledger(absence, target)
 
 
 @suppress.command(
@@ -210,6 +214,20 @@ def _put(done: SuppressionChange) -> str:
         return "On the list already; nothing was changed."
     others = "; others were on it already, or are listed twice" if done.changed < done.rows - done.unreadable else ""
     return f"Put on the list: {counted(done.changed, 'phone')}{others}."
+
+
+def _of(target: LedgerTarget) -> str:
+    return f"It is the list of the ledger in {target}."
+
+
+def _warn_of_new_ledger(absence: str, target: LedgerTarget) -> None:
+    """A list in a ledger that no task uses holds nobody back."""
+    if absence:
+        click.echo(
+            f"WARNING: There was no ledger in {target}; it was made now, and no campaign has run in it. A campaign "
+            "asks the list of its own ledger alone: the one that its task names with results_conn_id.",
+            err=True,
+        )
 
 
 def _them(done: SuppressionChange) -> str:

@@ -87,7 +87,7 @@ def end_lines(summary: Summary, reasons: Sequence[UnsentReason], section: str = 
     yield f"Of {counted(summary.rows, 'row')} ({sent_now(summary)}):"
     yield from (_counted(summary[status], status) for status in STATUSES if summary[status])
     if reasons:
-        yield "The most frequent reasons of rows that were not sent:"
+        yield "The most frequent reasons of rows that were not accepted:"
         yield from (_counted(one.rows, f"{one.status}: {one.text}") for one in reasons)
     if summary.countries:
         from airflow_provider_uspeedo.core.countries import describe_countries  # heavy: every country's numbers

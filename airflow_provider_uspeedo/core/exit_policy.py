@@ -58,6 +58,8 @@ class ExcludedByTime:
 
 
 NOTHING_BY_TIME = ExcludedByTime()
+OTHERS_UNKNOWN = " Others are unknown: they need a decision."
+"""Of an end that has another cause, which would hide them."""
 
 
 def decide(
@@ -88,7 +90,8 @@ def decide(
     if stopped:
         return _end(End.RETRY, f"The task was stopped. {counts} The next attempt continues.", "stopped")
     if halted:
-        return _end(End.FAIL, f"{cause} {counts}", halted)
+        unknown = OTHERS_UNKNOWN if summary[Status.UNKNOWN] else ""
+        return _end(End.FAIL, f"{cause} {counts}{unknown}", halted)
     left = summary[Status.NOT_SENT] or not complete
     if cause and (left or not unavailable):  # a retry that only hopes for the API would find nothing left to send
         what = "The API did not answer, and the attempt stopped" if unavailable else "The campaign stopped"
@@ -107,7 +110,8 @@ def _by_counts(summary: Summary, counts: str, *, phone_column: str, elsewhere: b
         return _end(End.RETRY, text, "in-flight")
     if unknown := summary[Status.UNKNOWN]:
         text = (
-            f"{counted(unknown, 'recipient')} {'is' if unknown == 1 else 'are'} unknown: the API's answer was lost. "
+            f"{counted(unknown, 'recipient')} {'is' if unknown == 1 else 'are'} unknown: the API's answer was lost, "
+            "or does not say what became of them. "
             f"{counts} No attempt sends to them again by itself: check at USpeedo whether the messages were "
             "accepted, then run `airflow-uspeedo resolve`."
         )
@@ -139,7 +143,7 @@ def _by_moment(summary: Summary, by_time: ExcludedByTime, counts: str) -> ExitDe
         )
         return ExitDecision(End.WAIT, text, until=by_time.next_opening)
     deadline = f" ({utc_text(by_time.deadline)})" if by_time.deadline else ""
-    unknown = " Others are unknown: they need a decision." if summary[Status.UNKNOWN] else ""
+    unknown = OTHERS_UNKNOWN if summary[Status.UNKNOWN] else ""
     text = f"{_were(left)} not sent: the policy's not_after{deadline} leaves no time. {counts}{unknown}"
     return _end(End.FAIL, text, "not-after")
 

@@ -45,7 +45,7 @@ async def resolve(request: Request, seen: Deciding) -> Response:
         expected=expected,
         shown=form.get("shown"),
     )
-    return _done(request, seen, "resolved", number, seen.person.name)
+    return _done(request, seen, "resolved_sent" if outcome == "sent" else "resolved_not_sent", number, seen.person.name)
 
 
 @router.get("/campaigns/{campaign}/reopen")

@@ -7,7 +7,7 @@ ENGLISH: dict[str, str] = {
     "title": "SMS campaigns",
     "skip": "Skip to the content",
     "all_campaigns": "All campaigns",
-    "ledger": "Ledger",
+    "ledger": "Ledger: {0}, table {1}",
     "ledger_file": "the SQLite file in AIRFLOW_HOME",
     "connection": "connection {0}",
     "signed_in_as": "Signed in as {0}",
@@ -112,8 +112,11 @@ ENGLISH: dict[str, str] = {
     "resolve_sent_hint": "They are shown as accepted, and never sent to again.",
     "resolve_not_sent_hint": "A later attempt sends to them. Recipients that did get the message get it twice.",
     "resolve_look": "Look for the requests in the vendor's console before you decide.",
-    "in_flight_too": "Also decide on requests that were given to the network within the last minutes",
-    "resolved": "Recorded for {0:recipient}, as decided by {1}.",
+    "in_flight_too": "Also decide on requests that are still in flight: marked as sending in the last minutes",
+    "resolved_sent": "Recorded {0:recipient} as sent, by {1}. Clear the failed task: with nothing left to "
+    "decide it succeeds.",
+    "resolved_not_sent": "Recorded {0:recipient} as not sent, by {1}. Clear the failed task: its next attempt sends to "
+    "{0:it/them}.",
     "stop": "Stop",
     "resume": "Resume",
     "stop_title": "Stop the campaign",

@@ -18,6 +18,9 @@ import psutil
 ENDED_WITHIN = 8.0
 """Seconds that the services are given to end by themselves."""
 
+MARK = "USPEEDO_AIRFLOW_UI"
+"""What only the services, and what they start, have in their environment."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, and its relatives: each stops everything."""
 
@@ -30,7 +33,8 @@ class ServiceEnded(Exception):
 class Services:
     """The processes of one home.
 
-    :param folder: the AIRFLOW_HOME in the environment of each, by which also those are found whose parent is gone.
+    :param folder: their AIRFLOW_HOME. :data:`MARK` names it in the environment of each, by which also those are found
+        whose parent is gone; a person's own shell may have the same AIRFLOW_HOME.
     :param environment: what all of them get.
     """
 
@@ -104,7 +108,7 @@ class Services:
             return subprocess.Popen(  # noqa: S603 - modules and arguments of our own
                 [sys.executable, "-m", *module],
                 cwd=self.folder,
-                env=self.environment,
+                env={**self.environment, MARK: str(self.folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -113,7 +117,7 @@ class Services:
 
     def _is_of(self, process: psutil.Process) -> bool:
         try:
-            is_ours = process.environ().get("AIRFLOW_HOME") == str(self.folder)
+            is_ours = process.environ().get(MARK) == str(self.folder)
             return is_ours and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False

@@ -149,7 +149,7 @@ def test_unknown_outcomes_are_resolved_without_a_shell(look: Open, campaigns: Ru
     page.get_by_text("This is about 3 recipients.").wait_for()
     screen.picture("resolve")
     page.get_by_role("button", name="They were not sent").click()
-    page.get_by_text("Recorded for 3 recipients").wait_for()
+    page.get_by_text("Recorded 3 recipients as").wait_for()
     before = len(ui.journal())
     assert ui.run(run, "while-stopped", {"campaign": LOST}) == "failed"
     assert len(ui.journal()) == before

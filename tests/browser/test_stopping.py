@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from dags_examples.airflow_ui.services import MARK
 from tests.browser.running_ui import ROOT, RunningUi
 
 EXAMPLES = {path.stem for path in (ROOT / "dags_examples").glob("*.py")}
@@ -60,8 +61,13 @@ def test_ctrl_c_leaves_no_process(ui: RunningUi) -> None:
 
 
 def test_a_start_ends_what_a_killed_one_has_left(ui: RunningUi) -> None:
-    """The processes of a home are known by its path: an orphan is ended before the next start."""
-    orphan = subprocess.Popen(["sleep", "600"], env={**os.environ, "AIRFLOW_HOME": str(ui.folder)})
+    """The processes of a home are known by its path: an orphan is ended before the next start.
+
+    What a person runs on that home in a shell of their own is left alone, by the start and by Ctrl-C.
+    """
+    home = {**os.environ, "AIRFLOW_HOME": str(ui.folder)}
+    orphan = subprocess.Popen(["sleep", "600"], env={**home, MARK: str(ui.folder)})
+    of_a_person = subprocess.Popen(["sleep", "600"], env=home)
     try:
         again = ["make", "-s", "airflow-ui", f"AIRFLOW_UI=--folder {ui.folder} --port 18080 --sandbox-port 18025"]
         output = ui.folder.parent / "again.txt"
@@ -70,7 +76,8 @@ def test_a_start_ends_what_a_killed_one_has_left(ui: RunningUi) -> None:
         assert orphan.wait(timeout=60) == -signal.SIGTERM
         os.killpg(make.pid, signal.SIGINT)
         make.wait(timeout=60)
-        assert ui.processes() == []
+        assert [process.pid for process in ui.processes()] == [of_a_person.pid]
     finally:
-        orphan.kill()
-        orphan.wait()
+        for process in (orphan, of_a_person):
+            process.kill()
+            process.wait()

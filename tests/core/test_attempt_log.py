@@ -53,7 +53,7 @@ def test_the_end_has_a_line_for_each_status_and_reason() -> None:
         "      4,700  accepted",
         "         60  rejected",
         "        240  not_sent",
-        "The most frequent reasons of rows that were not sent:",
+        "The most frequent reasons of rows that were not accepted:",
         "        240  not_sent: hours: opens at 09:00",
         "         60  rejected: black list",
         "The results: SELECT row_number, status, reason FROM sms.results WHERE campaign_id = 'it''s due'",

@@ -198,6 +198,10 @@ def test_a_halted_campaign_is_not_retried() -> None:
     """A guard that a retry releases would guard nothing."""
     found = summary(accepted=5, not_sent=1)
     assert end(found, cause="No.", halted="too-many-failures", elsewhere=True) == (End.FAIL, "too-many-failures")
+    for unknown, says in ((0, False), (3, True)):
+        found = summary(rejected=2, unknown=unknown)
+        said = decide(found, phone_column="phone", cause="No.", halted="too-many-failures").message
+        assert ("Others are unknown: they need a decision." in said) == says
 
 
 def test_a_stop_comes_before_everything() -> None:
@@ -226,7 +230,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             summary(unknown=1, requests=1),
             {},
             (
-                "1 recipient is unknown: the API's answer was lost. Of 1 row: 1 unknown; 0 accepted "
+                "1 recipient is unknown: the API's answer was lost, or does not say what became of them. Of 1 row: 1 "
+                "unknown; 0 accepted "
                 f"now, by 1 request. {PLACE} No attempt sends to them again by itself: check at USpeedo whether the "
                 "messages were accepted, then run `airflow-uspeedo resolve`. What to do: "
                 "`airflow-uspeedo explain unknown`."
@@ -236,7 +241,8 @@ PLACE = "Campaign 'due/2026', table uspeedo_results in the local SQLite ledger."
             summary(accepted=1, unknown=1000),
             {},
             (
-                "1,000 recipients are unknown: the API's answer was lost. Of 1,001 rows: 1 accepted, "
+                "1,000 recipients are unknown: the API's answer was lost, or does not say what became of them. Of "
+                "1,001 rows: 1 accepted, "
                 f"1,000 unknown; 0 accepted now, by 2 requests. {PLACE} No attempt sends to them again by itself: "
                 "check at USpeedo whether the messages were accepted, then run `airflow-uspeedo resolve`. What to do: "
                 "`airflow-uspeedo explain unknown`."

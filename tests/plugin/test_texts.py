@@ -52,7 +52,7 @@ def used() -> set[str]:
     for what in ("resolve", "reopen", "stop", "resume"):
         found.add(f"{what}_title")
     found |= {f"{what}_question" for what in ("stop", "resume")} | {f"yes_{what}" for what in ("stop", "resume")}
-    return found | {"resolved", "reopen_done", "stop_done", "resume_done"}
+    return found | {"resolved_sent", "resolved_not_sent", "reopen_done", "stop_done", "resume_done"}
 
 
 def test_every_text_is_used_and_there() -> None:
