@@ -114,5 +114,5 @@ def _headings(lines: list[str]) -> Iterator[tuple[int, int, str]]:
 def _first_sentence(markdown: str) -> str:
     paragraph = " ".join(markdown.split("\n\n", 1)[0].split())
     plain = _LEAD.sub("", without_marks(paragraph))
-    ends = r"(?<=[.:])\s+(?=[A-Z`*-])|(?<=:)$|(?<=[。：])"  # noqa: RUF001 - as above
+    ends = r"(?<=[.:])\s+(?=[A-Z`*-])|(?<=:)$|(?<=。)|(?<=：)$"  # noqa: RUF001 - as above
     return re.split(ends, plain, maxsplit=1)[0].rstrip(".:。：")  # noqa: RUF001

@@ -35,9 +35,10 @@ def _make_links_lead_here(tokens: Iterable[Token], anchors: Mapping[str, str]) -
     is_here = True
     for token in tokens:
         if token.type == "link_open":
-            name = anchors.get(unquote(str(token.attrs["href"])).removeprefix("#"))
-            is_here = name is not None
-            token.attrs = {"href": name} if name is not None else {}
+            address = unquote(str(token.attrs["href"]))
+            address = address if address.startswith("https://") else anchors.get(address.removeprefix("#"), "")
+            is_here = bool(address)
+            token.attrs = {"href": address} if is_here else {}
         if token.type in ("link_open", "link_close") and not is_here:
             token.tag = "cite"
         token.tag = _BELOW_THE_TITLE.get(token.tag, token.tag)

@@ -7,11 +7,12 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from airflow_provider_uspeedo.core.what_to_do import explain
+from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.plugin.page_ledger import in_thread, open_ledger
 from airflow_provider_uspeedo.plugin.page_templates import PageRoute, render, texts_of
 from airflow_provider_uspeedo.plugin.rights import NOT_FOUND, Looking
 from airflow_provider_uspeedo.plugin.runbook_html import html_of
-from airflow_provider_uspeedo.runbook import runbook
+from airflow_provider_uspeedo.runbook import runbook, runbook_section
 
 router = APIRouter(route_class=PageRoute)
 
@@ -27,9 +28,11 @@ async def sections_page(request: Request, person: Looking) -> Response:
 @router.get("/runbook/{section}")
 async def section_page(request: Request, section: str, person: Looking) -> Response:
     """One section."""
-    text = runbook(texts_of(request).language)
-    if (found := text.sections.get(section)) is None:
-        raise HTTPException(NOT_FOUND)
+    language = texts_of(request).language
+    try:
+        found = runbook_section(section, language)
+    except ConfigurationError:
+        raise HTTPException(NOT_FOUND) from None
     ledger = await in_thread(open_ledger)
     return render(
         request,
@@ -37,6 +40,6 @@ async def section_page(request: Request, section: str, person: Looking) -> Respo
         person=person,
         ledger=ledger,
         section=found,
-        text=html_of(found.markdown, text.anchors),
+        text=html_of(found.markdown, runbook(language).anchors),
         command=explain(found.name),
     )

@@ -48,10 +48,12 @@ def complaints(kind: str, cursor: Any, statement: str, parameters: Any = None) -
 
 
 def whole_campaigns(_kind: str, cursor: Any, statement: str, parameters: Any = None) -> list[str]:
-    """The steps of SQLite's plan that read all recipients of a campaign."""
+    """The steps of SQLite's plan that read all recipients of a campaign, or of an attempt."""
+    if not (names := "|".join(_aliases(statement, ["uspeedo_recipients"]))):
+        return []
     cursor.execute(f"EXPLAIN QUERY PLAN {statement}", *(() if parameters is None else (parameters,)))
-    names = "|".join(_aliases(statement, ["uspeedo_recipients"]))
-    return [row[3] for row in cursor.fetchall() if re.match(rf"SEARCH ({names}) .*\(campaign_no=\?\)$", row[3])]
+    whole = rf"SCAN ({names})\b|SEARCH ({names}) .*\((campaign_no|first_attempt)=\?\)( LEFT-JOIN)?$"
+    return [row[3] for row in cursor.fetchall() if re.match(whole, row[3])]
 
 
 def rows_read(kind: str, cursor: Any, query: str) -> int:

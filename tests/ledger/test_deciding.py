@@ -250,6 +250,30 @@ def test_a_word_on_one_request_is_not_said_of_the_next_one(
     assert one.status("a", "b") == ["unknown", "unknown"]
 
 
+@pytest.mark.parametrize("as_sent", [True, False], ids=["sent", "not sent"])
+def test_a_word_is_not_said_of_a_task_that_begins_meanwhile(
+    open_ledger: OpenLedger, campaign: str, monkeypatch: pytest.MonkeyPatch, as_sent: bool
+) -> None:
+    """Its requests were not there when the person decided: what they hold belongs to it, and to a later decision."""
+    ledger, admin = open_ledger(), open_ledger()
+    lose_the_answer(Try(ledger, campaign), people("ab"))
+    write = type(admin.database).write
+    later: list[Try] = []
+
+    def write_and_wait(database: Any, work: Any) -> Any:
+        found = write(database, work)
+        if database is admin.database and not later:  # the decision is opened
+            later.append(Try(ledger, campaign))
+            lose_the_answer(later[0], people("xy", 3))
+        return found
+
+    monkeypatch.setattr(type(admin.database), "write", write_and_wait)
+    assert resolve(admin, campaign, as_sent=as_sent, in_flight=True) == 2
+    assert later[0].status("x", "y") == ["unknown", "unknown"]
+    assert later[0].status("a", "b") == ["accepted" if as_sent else "not_sent"] * 2
+    assert resolve(admin, campaign, as_sent=as_sent, in_flight=True) == 2
+
+
 def test_the_agreed_number_of_another_request_is_not_what_was_agreed_on(ledger: Ledger, campaign: str) -> None:
     """The answer of the one that was shown comes late, and another one of as many recipients loses its own."""
     one, admin = Try(ledger, campaign), LedgerAdmin(ledger)

@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -167,10 +168,10 @@ def measure(pages: Pages, browser: Browser, rows: int) -> None:
     pages.get("requests", f"{campaign}/requests")
     pages.get("requests that are unknown", f"{campaign}/requests?state=unknown")
     first = pages.get("rows", f"{campaign}/rows")
-    follow(pages, "rows, the next page", campaign, first)
+    follow(pages, "rows, the next page", first)
     for status in ("accepted", "rejected", "unknown", "invalid", "duplicate", "suppressed", "not_sent"):
         found = pages.get(f"rows that are {status}", f"{campaign}/rows?status={status}")
-        follow(pages, f"rows that are {status}, the next page", campaign, found)
+        follow(pages, f"rows that are {status}, the next page", found)
     request = re.search(r"of_request=(\w+)", browser.get(f"{campaign}/requests").text)
     if request:
         pages.get("rows of one request", f"{campaign}/rows?of_request={request[1]}")
@@ -180,11 +181,11 @@ def measure(pages: Pages, browser: Browser, rows: int) -> None:
         pages.get(page, f"{campaign}/{page}")
 
 
-def follow(pages: Pages, name: str, campaign: str, answer: Any) -> None:
+def follow(pages: Pages, name: str, answer: Any) -> None:
     """Asks for the next page, if there is one."""
-    link = re.search(r'href="(\?[^"]*at=[^"]*)"', answer.text)
+    link = re.search(r'href="([^"]*)" rel="next"', answer.text)
     if link:
-        pages.get(name, f"{campaign}/rows{link[1].replace('&amp;', '&')}")
+        pages.get(name, unescape(link[1]))
 
 
 def main(arguments: Iterable[str] | None = None) -> None:

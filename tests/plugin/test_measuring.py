@@ -21,4 +21,7 @@ def test_every_page_is_measured() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     pages = [line for line in done.stdout.splitlines() if " s, then " in line]
     assert len(pages) > 20, done.stdout
+    assert {"rows, the next page", "rows that are invalid, the next page"} <= {
+        line.split(" 200 ")[0].strip() for line in pages
+    }
     assert [line for line in pages if " 200 " not in line] == []

@@ -39,6 +39,12 @@ def test_both_languages_have_the_same_sections():
         assert not re.search(r"^\(.*\)=$", section.markdown, re.MULTILINE)
 
 
+def test_an_address_elsewhere_stays():
+    html = html_of("See [the console](https://example.com/a?b=1) and [Operator](operator.md#plan).", {})
+    assert '<a href="https://example.com/a?b=1">the console</a>' in html
+    assert "<cite>Operator</cite>" in html
+
+
 def test_html_in_the_text_is_text():
     html = html_of("<script>alert(1)</script> and [this](javascript:alert(1)) and `<b>`", {})
     assert "<script" not in html

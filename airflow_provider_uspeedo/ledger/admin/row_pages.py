@@ -130,7 +130,7 @@ class RowPages:
             near = (mine, number > after, number <= after + SKIPPED, *self._may_be(self._t.source_rows.c, which))
             first = connection.execute(sa.select(number).where(*near).order_by(number).limit(1)).scalar()
             if first is None:
-                after += SKIPPED
+                after = min(after + SKIPPED, last)  # an attempt that runs adds rows behind it
                 yield RowPlace(OWN_ROWS, attempt_no, b"", after), []
                 continue
             here = (row.attempt_no == attempt_no, row[ROW_NUMBER] >= first, row[ROW_NUMBER] < first + WINDOW)
@@ -141,7 +141,7 @@ class RowPages:
             lines = sa.union_all(*parts).subquery().c
             query = sa.select(*(lines[name] for name in COLUMNS)).where(*which.on(lines))
             found = connection.execute(query.order_by(lines[ROW_NUMBER]).limit(missing)).all()
-            after = found[-1].row_number if len(found) == missing else first + WINDOW - 1
+            after = found[-1].row_number if len(found) == missing else min(first + WINDOW - 1, last)
             missing -= len(found)
             yield RowPlace(OWN_ROWS, attempt_no, b"", after), [_shown(line) for line in found]
 
@@ -150,6 +150,8 @@ class RowPages:
 
         Only a row that stands for a recipient may have the status, and the texts, of that.
         """
+        if which.status in _NEVER_SENT:
+            return [row.status == which.status]
         wanted = [row.status == which.status] if which.status else []
         wanted += which.about(row)
         return [sa.or_(sa.and_(*wanted), row.known_key.is_not(None))] if wanted else []

@@ -105,8 +105,12 @@ class Resolution:
         return Decided(decision.as_sent, number, tuple(meant))
 
     def _unknown(self, connection: Connection, attempt: Attempt, decision: Decision) -> dict[bytes, list[bytes]]:
-        """The recipients meant whose outcome is unknown, by the request they point at."""
-        chosen, query = decision.only, unknown_recipients(self._t, attempt.campaign_no, decision.request)
+        """The recipients meant whose outcome is unknown, by the request they point at.
+
+        Only those of attempts before the decision: a person's word is not about a request of a task that began since.
+        """
+        chosen = decision.only
+        query = unknown_recipients(self._t, attempt.campaign_no, decision.request, before=attempt.number)
         found: dict[bytes, list[bytes]] = {}
         for request_id, key in connection.execute(query):
             if chosen is None or key in chosen:
@@ -183,11 +187,15 @@ class Resolution:
             )
 
 
-def unknown_recipients(tables: Tables, campaign_no: int, request_id: bytes | None = None) -> sa.Select:  # type: ignore[type-arg]
+def unknown_recipients(
+    tables: Tables, campaign_no: int, request_id: bytes | None = None, *, before: int | None = None
+) -> sa.Select:  # type: ignore[type-arg]
     """The recipients of a campaign whose outcome is unknown, ``request_id, key``; or only those of one request.
 
     It begins with the requests that may hold some, which are few, and finds their recipients by the index of attempts
     and requests: no other recipient of the campaign is looked at.
+
+    :param before: only of requests of attempts with a lower number.
     """
     request, attempt, recipient = (
         tables.requests.alias("uq"),
@@ -211,4 +219,5 @@ def unknown_recipients(tables: Tables, campaign_no: int, request_id: bytes | Non
             sa.or_(x.status == Status.UNKNOWN, sa.and_(x.status.is_(None), may_have_arrived)),
         )
     )
+    query = query if before is None else query.where(q.attempt_no < before)
     return query if request_id is None else query.where(q.id == request_id)

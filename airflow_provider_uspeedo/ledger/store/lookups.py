@@ -33,10 +33,9 @@ def held_by(requests: Any, attempts: Any, recipients: Any) -> Any:
 
     :param attempts: a table or an alias of one, as the others.
     """
-    # A recipient came with the request's own attempt, or with an earlier one from which it was taken over.
-    not_later = (attempts.c.campaign_no == requests.c.campaign_no, attempts.c.attempt_no <= requests.c.attempt_no)
+    of_campaign = looked_up(requests, attempts, attempts.c.campaign_no == requests.c.campaign_no)
     of_it = (recipients.c.first_attempt == attempts.c.attempt_no, recipients.c.request_id == requests.c.id)
-    return looked_up(looked_up(requests, attempts, sa.and_(*not_later)), recipients, sa.and_(*of_it))
+    return looked_up(of_campaign, recipients, sa.and_(*of_it))
 
 
 class looked_through(looked_up):  # noqa: N801 - as above
