@@ -144,7 +144,7 @@ def _unknown(found: CampaignOverview) -> Iterator[str]:
         return
     yield ""
     yield from _summed(found.unknown)
-    heads = ("  REQUEST", "SENT (UTC)", "RECIPIENTS", "IN FLIGHT", "SESSION NO", "USPEEDO'S ID", "REASON")
+    heads = ("  REQUEST", "SENT (UTC)", "RECIPIENTS", "IN FLIGHT", "SESSION NO", "REQUESTUUID", "REASON")
     rows = [
         (
             f"  {one.id}", moment(one.sent_at), f"{one.recipients:,}", "yes" if one.in_flight else "no",

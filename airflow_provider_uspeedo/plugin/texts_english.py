@@ -85,7 +85,7 @@ ENGLISH: dict[str, str] = {
     "time": "Time (UTC)",
     "nothing_sent": "Nothing was sent yet.",
     "attempt": "Attempt",
-    "attempt_name": "Attempt of the task",
+    "attempt_name": "Attempt of the task, or decision",
     "slice": "Slice",
     "rows_read": "Rows read",
     "whole_table": "all",
@@ -97,7 +97,7 @@ ENGLISH: dict[str, str] = {
     "settled_at": "Answered",
     "session_no": "SessionNo",
     "ret_code": "RetCode",
-    "vendor_request_id": "RequestId of USpeedo",
+    "vendor_request_id": "RequestUuid of USpeedo",
     "unknown_outcomes": "Unknown outcomes",
     "unknown_hint": "{0:recipient} in {1:request} may or may not have been texted. Nothing is sent to them again until "
     "a person decides.",
