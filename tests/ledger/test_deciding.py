@@ -15,8 +15,8 @@ from airflow_provider_uspeedo.core.recipients import Recipient
 from airflow_provider_uspeedo.errors import CampaignHalted, ConfigurationError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from airflow_provider_uspeedo.ledger.store.records import Request, new_id, utc_now
-from tests.ledger.acting import OpenLedger, Try, people, person, state_of
+from airflow_provider_uspeedo.ledger.store.records import Answer, Request, new_id, utc_now
+from tests.ledger.acting import OpenLedger, Try, key_of, people, person, state_of
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 
 
@@ -301,6 +301,18 @@ def test_a_decision_may_be_about_one_request(ledger: Ledger, campaign: str) -> N
         resolve(ledger, campaign, request=first.id.hex(), phones=[phone("a")])
     assert resolve(ledger, campaign, request=first.id.hex()) == 2
     assert one.status(*"abc") == ["accepted", "accepted", "unknown"]
+
+
+def test_an_unknown_request_says_what_its_answer_left_open(ledger: Ledger, campaign: str) -> None:
+    """It came, and named not all: what is known stands at the recipients, and is what a person is to look at."""
+    one, admin = Try(ledger, campaign), LedgerAdmin(ledger)
+    (request,) = one.claim(people("abc"))
+    assert one.mark(request)
+    said = "the API accepted 2 of 3 and named 0 as failed"
+    ledger.settle(one.attempt, request.id, Answer("S1", 0, "V1", ((key_of("b"), "unknown", said),)))
+    lose_the_answer(one, people("x", 4))
+    listed = {one.session_no: one.reason for one in admin.unknown_requests(campaign)}
+    assert listed == {"S1": said, None: "no answer"}
 
 
 def test_unknown_requests_have_the_ids_that_a_decision_takes(ledger: Ledger, campaign: str) -> None:

@@ -193,8 +193,11 @@ class Overviews:
 
     def _by_request(self, campaign_no: int, recipients: Any) -> Any:
         q, each = self._t.requests.c, recipients.subquery().c
-        held = sa.select(each.request_id, sa.func.count().label("recipients")).group_by(each.request_id).subquery()
-        about = (q.id, q.state, q.sent_at, q.session_no, q.request_id, q.reason)
+        of_it = (sa.func.count().label("recipients"), sa.func.min(each.why).label("why"))
+        held = sa.select(each.request_id, *of_it).group_by(each.request_id).subquery()
+        # Where the answer does not name all recipients, the reason stands at them.
+        reason = sa.func.coalesce(q.reason, held.c.why).label("reason")
+        about = (q.id, q.state, q.sent_at, q.session_no, q.request_id, reason)
         source = self._t.requests.join(held, held.c.request_id == q.id)
         return sa.select(*about, held.c.recipients).select_from(source).where(q.campaign_no == campaign_no)
 

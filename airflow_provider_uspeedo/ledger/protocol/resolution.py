@@ -112,9 +112,9 @@ class Resolution:
         chosen = decision.only
         query = unknown_recipients(self._t, attempt.campaign_no, decision.request, before=attempt.number)
         found: dict[bytes, list[bytes]] = {}
-        for request_id, key in connection.execute(query):
-            if chosen is None or key in chosen:
-                found.setdefault(request_id, []).append(key)
+        for row in connection.execute(query):
+            if chosen is None or row.key in chosen:
+                found.setdefault(row.request_id, []).append(row.key)
         return found
 
     def _refuse_live(self, connection: Connection, found: dict[bytes, list[bytes]]) -> None:
@@ -190,7 +190,7 @@ class Resolution:
 def unknown_recipients(
     tables: Tables, campaign_no: int, request_id: bytes | None = None, *, before: int | None = None
 ) -> sa.Select:  # type: ignore[type-arg]
-    """The recipients of a campaign whose outcome is unknown, ``request_id, key``; or only those of one request.
+    """The recipients of a campaign whose outcome is unknown, ``request_id, key, why``; or only those of one request.
 
     It begins with the requests that may hold some, which are few, and finds their recipients by the index of attempts
     and requests: no other recipient of the campaign is looked at.
@@ -209,7 +209,7 @@ def unknown_recipients(
     attempts = request.join(attempt, attempt.c.campaign_no == campaign_no)
     held = looked_up(attempts, recipient, sa.and_(r.first_attempt == attempt.c.attempt_no, r.request_id == q.id))
     query = (
-        sa.select(r.request_id, r.key)
+        sa.select(r.request_id, r.key, x.reason.label("why"))
         .select_from(held.outerjoin(outcome, sa.and_(x.request_id == r.request_id, x.key == r.key)))
         .where(
             q.campaign_no == campaign_no,
