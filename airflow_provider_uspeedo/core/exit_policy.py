@@ -90,7 +90,7 @@ def decide(
     if stopped:
         return _end(End.RETRY, f"The task was stopped. {counts} The next attempt continues.", "stopped")
     if halted:
-        unknown = OTHERS_UNKNOWN if summary[Status.UNKNOWN] else ""
+        unknown = OTHERS_UNKNOWN if summary[Status.UNKNOWN] and not elsewhere else ""
         return _end(End.FAIL, f"{cause} {counts}{unknown}", halted)
     left = summary[Status.NOT_SENT] or not complete
     if cause and (left or not unavailable):  # a retry that only hopes for the API would find nothing left to send

@@ -198,9 +198,10 @@ def test_a_halted_campaign_is_not_retried() -> None:
     """A guard that a retry releases would guard nothing."""
     found = summary(accepted=5, not_sent=1)
     assert end(found, cause="No.", halted="too-many-failures", elsewhere=True) == (End.FAIL, "too-many-failures")
-    for unknown, says in ((0, False), (3, True)):
+    for unknown, elsewhere, says in ((0, False, False), (3, False, True), (3, True, False)):
         found = summary(rejected=2, unknown=unknown)
-        said = decide(found, phone_column="phone", cause="No.", halted="too-many-failures").message
+        how = {"phone_column": "phone", "cause": "No.", "elsewhere": elsewhere}
+        said = decide(found, halted="too-many-failures", **how).message
         assert ("Others are unknown: they need a decision." in said) == says
 
 
