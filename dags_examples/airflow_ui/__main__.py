@@ -141,8 +141,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sandbox-port", type=int, default=8025, help="of the sandbox, or the next free one")
     folder = EXAMPLES.parent / "build" / "airflow-ui"
     parser.add_argument("--folder", type=Path, default=folder, help="where its state is kept")
-    parser.add_argument("--dags", type=Path, action="append", default=[], help="one more folder of DAGs")
+    parser.add_argument("--dags", type=_folder, action="append", default=[], help="one more folder of DAGs")
     return parser.parse_args()
+
+
+def _folder(text: str) -> Path:
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {folder}")
+    return folder
 
 
 def _short(path: Path) -> str:

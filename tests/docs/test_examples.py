@@ -6,6 +6,8 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -98,3 +100,11 @@ def test_the_check_finds_two_campaigns_in_one_flow(first, second, why, mapped):
             SendBatchSMSOperator(task_id="second", **given, **second)
     assert why in "; ".join(complaints(dag))
     assert bool(why) == bool(complaints(dag))
+
+
+def test_a_folder_of_dags_that_is_not_there_is_named():
+    """Before ``make airflow-ui`` starts anything."""
+    command = [sys.executable, "-m", "dags_examples.airflow_ui", "--dags", "no-such-folder"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "there is no folder no-such-folder" in refused.stderr
