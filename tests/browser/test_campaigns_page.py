@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.browser.running_ui import RunningUi
 from tests.browser.screens import Screen
 
 if TYPE_CHECKING:
-    from playwright.sync_api import FrameLocator, Page
+    from playwright.sync_api import FrameLocator, Page, Route
 
 PAGE = "/plugin/sms-campaigns"
 ROOT = "/uspeedo"
@@ -113,6 +115,41 @@ def test_who_may_see_phones_finds_a_row_by_its_phone(look: Open, campaigns: Runn
     shown = re.sub(r"\D", "", page.locator("#rows tbody").inner_text())
     assert phone in shown
     assert not any(phone in re.sub(r"\D", "", frame.url) for frame in screen.page.frames)
+
+
+def test_a_search_that_has_found_nothing_yet_goes_on_by_itself(look: Open, campaigns: RunningUi) -> None:
+    """As in a campaign of millions, of which each answer has seen a part: the first two here are made to say so."""
+    expect = pytest.importorskip("playwright.sync_api").expect
+    screen = look(ROOT + "/")
+    open_campaign(screen.page, LOST)
+    screen.page.get_by_role("link", name="Rows", exact=True).click()
+    screen.page.get_by_label("Search a recipient").wait_for()
+    asked: list[dict[str, str]] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        asked.append(dict(parse_qsl(route.request.post_data or "", keep_blank_values=True)))
+        real = route.fetch()
+        if len(asked) > 2:
+            route.fulfill(response=real)
+            return
+        fields = {**asked[-1], "at": f"rows.0..{len(asked)}"}
+        hidden = "".join(
+            f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in fields.items()
+        )
+        cut = f'<div id="found"><form method="post" action="{route.request.url}" data-go-on>{hidden}</form></div>'
+        begin, end = real.text().index('<div id="found">'), real.text().index("</main>")
+        route.fulfill(response=real, body=real.text()[:begin] + cut + real.text()[end:])
+
+    screen.page.route("**/rows", answer)
+    screen.page.get_by_label("Search a recipient").fill("+852 5531-1112")
+    screen.page.get_by_role("button", name="Search").click()
+    expect(screen.page.locator("#rows tbody tr")).to_have_count(1)
+    assert [one.get("at") for one in asked] == [None, "rows.0..1", "rows.0..2"]
+    assert {one["wanted"] for one in asked} == {"+852 5531-1112"}
+    assert screen.complaints == []
 
 
 def test_rows_of_a_status_are_shown_and_exported(look: Open, campaigns: RunningUi, tmp_path: Path) -> None:

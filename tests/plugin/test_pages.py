@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_uspeedo.core.keys import campaign_hash
+from airflow_provider_uspeedo.ledger.admin import row_pages
 from airflow_provider_uspeedo.ledger.ledger import Ledger
+from airflow_provider_uspeedo.plugin import page_ledger
 from tests.ledger.acting import Try, people
 from tests.ledger.test_overview import a_try_with_everything
 from tests.plugin.signed_in import text_of
@@ -57,6 +59,24 @@ def test_the_runbook_is_shown_in_the_language_of_the_page(browser: Any, ledger: 
         for link in {*re.findall(r'<a href="([\w-]+)">', section.text)}:
             assert one.get(f"/uspeedo/runbook/{link}", **{"accept-language": language}).status_code == 200
         assert one.get("/uspeedo/runbook/nothing", **{"accept-language": language}).status_code == 404
+
+
+def test_a_search_that_was_cut_before_it_found_anything_asks_to_go_on(
+    browser: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script does; one that has found a row, or has seen all, waits for the person."""
+    a_try_with_everything(ledger, "one").end()
+    one = browser("admin")
+    pages = []
+    for seconds, wanted in ((-1.0, "nobody"), (60.0, "nobody"), (60.0, "user a")):
+        monkeypatch.setattr(row_pages, "SECONDS", seconds)
+        page_ledger.close_ledger()
+        pages.append(one.post(address("one", "/rows"), {"wanted": wanted}).text)
+    assert ["data-go-on" in page for page in pages] == [True, False, False]
+    assert "The search has not seen all rows yet." in pages[0]
+    (place,) = re.findall(r'name="at" value="([^"]+)"', pages[0])
+    last = one.post(address("one", "/rows"), {"wanted": "nobody", "at": place})
+    assert "data-go-on" not in last.text
 
 
 def test_all_pages_of_a_campaign_can_be_shown(browser: Any, ledger: Ledger) -> None:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a page does without being loaded anew: it follows a campaign that runs, and copies a query. All of it can be
-// done without a script, too.
+// What a page does without being loaded anew: it follows a campaign that runs, goes on with a search that has found
+// nothing yet, and copies a query. All of it can be done without a script, too.
 (function () {
   "use strict";
 
@@ -49,6 +49,25 @@
     }
   }
 
+  async function searchOn() {
+    let form = document.querySelector("#found form[data-go-on]");
+    while (form) {
+      const asked = { method: "POST", credentials: "same-origin", body: new URLSearchParams(new FormData(form)) };
+      let found = null;
+      try {
+        const answer = await fetch(form.action, asked);
+        found = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("found");
+      } catch {
+        // The server is away: the button is still there.
+      }
+      if (!found) {
+        return;
+      }
+      document.getElementById("found").replaceWith(document.adoptNode(found));
+      form = found.querySelector("form[data-go-on]");
+    }
+  }
+
   for (const button of document.querySelectorAll("button[data-copy]")) {
     if (!navigator.clipboard) {
       continue; // not there on plain http: the text can still be selected
@@ -61,4 +80,5 @@
   }
 
   follow();
+  searchOn();
 })();
