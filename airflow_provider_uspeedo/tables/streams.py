@@ -74,6 +74,11 @@ def spooled(stream: Any) -> SpooledTable:
     return table.write(_batches(stream, table.what))
 
 
+def _is_pandas_frame(item: Any) -> bool:
+    """Without importing pandas."""
+    return type(item).__name__ == "DataFrame" and type(item).__module__.startswith("pandas.")
+
+
 def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
     with mapped_row_errors(f"<recipients ({what})>"):
         if hasattr(stream, "__arrow_c_stream__"):
@@ -86,6 +91,8 @@ def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
                 yield item
             elif hasattr(item, "__arrow_c_stream__"):
                 yield from _batches(item, what)
+            elif _is_pandas_frame(item):  # of pandas before 2.2, which has no such method
+                yield from pa.Table.from_pandas(item, preserve_index=False).to_batches()
             else:
                 raise TableError(
                     f"batch {number} of the {what} is a {type(item).__name__}: it must be an Arrow batch, a table or a "

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -34,6 +35,11 @@ class Said(NamedTuple):
         return line
 
 
+SEPARATE = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+RUNNER = CliRunner(**SEPARATE)
+"""It keeps stderr apart, as click before 8.2 does only if it is told to."""
+
+
 class Command:
     """The command with its first options."""
 
@@ -42,7 +48,7 @@ class Command:
 
     def __call__(self, *words: str, stdin: str = "") -> Said:
         """Types it within this process; stdin is no terminal."""
-        done = CliRunner().invoke(airflow_uspeedo, [*self.options, *words], input=stdin)
+        done = RUNNER.invoke(airflow_uspeedo, [*self.options, *words], input=stdin)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         return _private(Said(done.exit_code, done.stdout, done.stderr))

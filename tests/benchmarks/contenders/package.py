@@ -12,6 +12,7 @@ import json
 import pkgutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -53,7 +54,8 @@ def prepare(job: Job) -> Callable[[], object]:
 def import_what_is_needed_later(driver: str) -> None:
     for module in pkgutil.walk_packages(airflow_provider_uspeedo.__path__, f"{airflow_provider_uspeedo.__name__}."):
         if module.name.split(".")[1] not in NOT_IN_A_TASK:
-            import_module(module.name)
+            with suppress(ImportError):  # where Airflow is too old to ask a person
+                import_module(module.name)
     import_module(driver)
 
 
