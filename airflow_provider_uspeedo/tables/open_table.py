@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from airflow_provider_uspeedo.tables.data_files import DataFiles
 from airflow_provider_uspeedo.tables.find_files import find
 from airflow_provider_uspeedo.tables.frames import PandasFrame, PolarsFrame
 from airflow_provider_uspeedo.tables.row_list import RowList
-from airflow_provider_uspeedo.tables.source import Source
+from airflow_provider_uspeedo.tables.source import Source, is_a
 from airflow_provider_uspeedo.tables.spool import SpooledTable
 from airflow_provider_uspeedo.tables.storage import is_path
 from airflow_provider_uspeedo.tables.streams import ArrowTable, DuckRelation, spooled
@@ -58,24 +57,19 @@ def _source(recipients: Any) -> Source:
 
 
 def _frame(recipients: Any) -> Source | None:
-    if _is_a(recipients, "pandas", "DataFrame"):
+    if is_a(recipients, "pandas", "DataFrame"):
         return PandasFrame(recipients)
-    if _is_a(recipients, "polars", "DataFrame"):
+    if is_a(recipients, "polars", "DataFrame"):
         return PolarsFrame(recipients)
-    if _is_a(recipients, "polars", "LazyFrame"):
+    if is_a(recipients, "polars", "LazyFrame"):
         raise TableError("a polars LazyFrame has not been computed yet. Pass what its .collect() returns.")
     return None
-
-
-def _is_a(recipients: object, module: str, name: str) -> bool:
-    """Return whether it is one, without importing the library: an object of it exists only after its import."""
-    return module in sys.modules and isinstance(recipients, getattr(sys.modules[module], name, ()))
 
 
 def _arrow(recipients: Any) -> Source:
     if isinstance(recipients, pa.Table | pa.RecordBatch):
         return ArrowTable(recipients)
-    if _is_a(recipients, "duckdb", "DuckDBPyRelation"):
+    if is_a(recipients, "duckdb", "DuckDBPyRelation"):
         return DuckRelation(recipients)
     if hasattr(recipients, "__arrow_c_stream__") or hasattr(recipients, "__next__"):
         return spooled(recipients)

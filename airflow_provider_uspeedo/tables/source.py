@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -70,3 +71,8 @@ class Source(Protocol):
         :param columns: names that every part has exactly once.
         :param rows: the maximum number of rows in one batch.
         """
+
+
+def is_a(given: object, module: str, name: str) -> bool:
+    """Return whether it is one, without importing the library: an object of it exists only after its import."""
+    return module in sys.modules and isinstance(given, getattr(sys.modules[module], name, ()))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from airflow_provider_uspeedo.errors import TableError
 from airflow_provider_uspeedo.tables.error_mapping import mapped_row_errors
-from airflow_provider_uspeedo.tables.source import Part, RawBatch
+from airflow_provider_uspeedo.tables.source import Part, RawBatch, is_a
 from airflow_provider_uspeedo.tables.spool import SpooledTable, empty_batch
 
 
@@ -74,11 +74,6 @@ def spooled(stream: Any) -> SpooledTable:
     return table.write(_batches(stream, table.what))
 
 
-def _is_pandas_frame(item: Any) -> bool:
-    """Without importing pandas."""
-    return type(item).__name__ == "DataFrame" and type(item).__module__.startswith("pandas.")
-
-
 def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
     with mapped_row_errors(f"<recipients ({what})>"):
         if hasattr(stream, "__arrow_c_stream__"):
@@ -91,7 +86,7 @@ def _batches(stream: Any, what: str) -> Iterator[pa.RecordBatch]:
                 yield item
             elif hasattr(item, "__arrow_c_stream__"):
                 yield from _batches(item, what)
-            elif _is_pandas_frame(item):  # of pandas before 2.2, which has no such method
+            elif is_a(item, "pandas", "DataFrame"):  # of pandas before 2.2, which has no such method
                 yield from pa.Table.from_pandas(item, preserve_index=False).to_batches()
             else:
                 raise TableError(

@@ -71,14 +71,11 @@ class StopMarks:
 
     def _in_flight(self, connection: Connection, campaign_no: int) -> tuple[int, int]:
         """How many requests are under way, and how many recipients they hold."""
-        request, attempt, recipient = (
-            table.alias(name)
-            for name, table in (("q", self._t.requests), ("a", self._t.attempts), ("r", self._t.recipients))
-        )
+        request = self._t.requests.alias("q")
         q = request.c
         sending = (q.campaign_no == campaign_no, q.state == RequestState.SENDING)
         requests = sa.select(sa.func.count()).select_from(request).where(*sending)
-        held = held_by(request, attempt, recipient)
+        held = held_by(request, self._t.attempts.alias("a"), self._t.recipients.alias("r"))
         recipients = sa.select(sa.func.count()).select_from(held).where(*sending)
         return connection.execute(requests).scalar_one(), connection.execute(recipients).scalar_one()
 
