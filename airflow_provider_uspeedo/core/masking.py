@@ -18,8 +18,7 @@ _BETWEEN = (
 _RUN = re.compile(rf"[+(\uff0b\uff08]?\d(?:(?:{_BETWEEN}{{0,4}}|[,_\uff0c\uff3f])\d){{4,}}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _ADDRESS = re.compile(
-    rf"(?<![\w.+\-\uff0b])(?<!\d\s)(?<!\)\s)(?<!\d\()(?<!\d\s\()(?!(?:\d\d\.){{3}}\d\d(?!\d))"
-    rf"(?:{_OCTET}\.){{3}}{_OCTET}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![\w:]|{_BETWEEN}{{0,4}}\d)"
+    rf"(?<![\w.+\-\uff0b])(?!(?:\d\d\.){{3}}\d\d(?!\d))(?:{_OCTET}\.){{3}}{_OCTET}(?:/[0-9]{{1,2}}|:[0-9]{{1,5}})?(?![\w:])"
 )
 """An IP address, maybe with a port. Four pairs of digits are as likely a phone."""
 IDENTIFYING_DIGITS = 7
@@ -75,12 +74,13 @@ def hide_digits(text: str) -> str:
 
 
 def _with_runs_replaced(text: str, replaced: Callable[[re.Match[str]], str]) -> str:
-    kept = [found.span() for found in _ADDRESS.finditer(text)]
-    begins = [0, *(end for _, end in kept)]
-    ends = [*(start for start, _ in kept), len(text)]
-    parts = [_RUN.sub(replaced, text[start:end]) for start, end in zip(begins, ends, strict=True)]
-    addresses = [text[start:end] for start, end in kept]
-    return "".join(part for pair in zip(parts, [*addresses, ""], strict=True) for part in pair)
+    addresses = [found.span() for found in _ADDRESS.finditer(text)]
+
+    def replaced_unless_of_an_address(run: re.Match[str]) -> str:
+        begin = run.start() + run[0].startswith(("(", "\uff08"))
+        return run[0] if any(start <= begin and run.end() <= end for start, end in addresses) else replaced(run)
+
+    return _RUN.sub(replaced_unless_of_an_address, text)
 
 
 def mask_user_id(user_id: str, phone: str) -> str:
