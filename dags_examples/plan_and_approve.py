@@ -9,16 +9,21 @@ Airflow before 3.1, which has no approvals, the plan is sent as it is.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, AirflowOptionalProviderFeatureException, Param
 
 from airflow_provider_uspeedo.operators.sms import SendBatchSMSOperator
 
 try:
-    from airflow.providers.standard.operators.hitl import ApprovalOperator
-except ImportError:  # Airflow 2.11 and 3.0
+    from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+except (ImportError, AirflowOptionalProviderFeatureException):  # Airflow 2.11 and 3.0
     ApprovalOperator = None
+else:
+    # Airflow's standard provider before version 1.13 has another name for it.
+    NEW, OLD = "response_timeout", "execution_timeout"
+    TIME_TO_ANSWER = {NEW if NEW in signature(HITLOperator.__init__).parameters else OLD: timedelta(hours=12)}
 
 with DAG(
     dag_id="plan_and_approve",
@@ -70,7 +75,7 @@ with DAG(
             subject="Send {{ params.campaign }}?",
             body="{{ ti.xcom_pull(task_ids='plan')['plan']['markdown'] }}",
             defaults="Reject",
-            response_timeout=timedelta(hours=12),
+            **TIME_TO_ANSWER,
         )
         plan >> approve >> send
     # [END howto_operator_plan_and_approve]

@@ -178,7 +178,7 @@ def test_a_full_disk_is_named(path: Path, place: str) -> None:
     command = [sys.executable, "-W", "ignore", "-c", LIMITED, given]  # Airflow 2 warns of itself
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     assert "results.parquet cannot be written: the disk, or that of temporary files, is full" in done.stdout
-    assert not done.stderr
+    assert "Traceback" not in done.stderr  # Airflow 3.1 logs its plugins there
     assert list(path.parent.iterdir()) == []
 
 
