@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -248,6 +249,24 @@ def test_a_word_on_one_request_is_not_said_of_the_next_one(
         pause.go()
         assert deciding.result(20) == 0
     assert one.status("a", "b") == ["unknown", "unknown"]
+
+
+def test_a_release_that_has_waited_for_a_word_knows_it(open_ledger: OpenLedger, campaign: str) -> None:
+    """The API refuses the call while a person says that one recipient has got the text: nobody is sent to again."""
+    ledger, admin = open_ledger(), open_ledger()
+    one = Try(ledger, campaign)
+    (request,) = one.claim(people("ab"))
+    assert one.mark(request)
+    pause = Pause(admin.database.engine, "DELETE FROM uspeedo_outcomes", before=True)  # the request is held by now
+    deciding_on_it = partial(resolve, admin, campaign, phones=[phone("a")])
+    with in_background(deciding_on_it) as deciding, in_background(lambda: (pause.wait(), one.release(request))) as last:
+        pause.wait()
+        time.sleep(0.3)  # so that the release waits for the request
+        pause.go()
+        assert deciding.result(20) == 1
+        assert last.result(20)[1] is False
+    assert one.status("a", "b") == ["accepted", "unknown"]
+    assert not Try(ledger, campaign).claim(people("ab"))
 
 
 @pytest.mark.parametrize("as_sent", [True, False], ids=["sent", "not sent"])

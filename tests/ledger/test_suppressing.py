@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import wait
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from airflow_provider_uspeedo.errors import ConfigurationError, LedgerError
 from airflow_provider_uspeedo.ledger.admin.ledger_admin import LedgerAdmin
 from airflow_provider_uspeedo.ledger.admin.suppressions import Suppressions
 from airflow_provider_uspeedo.ledger.ledger import Ledger
-from tests.ledger.acting import OpenLedger
+from tests.ledger.acting import OpenLedger, Try, key_of, people, person
 from tests.ledger.faults import Pause, in_background, lost_acknowledgement
 from tests.ledger.killing import dies_at
+from tests.ledger.servers import SERVERS
 
 PHONE = "+852 5531 1111"
 OTHER = "+852 5531 2222"
@@ -319,3 +321,20 @@ def test_no_cell_no_log_and_no_file_holds_the_phone(
         found += [path.read_bytes().decode("latin-1") for path in file.parent.glob(f"{file.name}*")]
     for text in found:
         assert not re.search(r"5531[\s-]*(1111|2222)", text)
+
+
+@pytest.mark.parametrize("kind", SERVERS, indirect=True)
+def test_a_mark_that_has_waited_sees_whom_the_list_has_got_meanwhile(open_ledger: OpenLedger, empty_url: URL) -> None:
+    """Another transaction held the request, and changed nothing in the end."""
+    own = open_ledger(empty_url)
+    own.prepare()
+    one = Try(own, "c")
+    (request,) = one.claim(people("ab"))
+    q = own.tables.requests
+    with open_ledger(empty_url).database.engine.connect() as holder:
+        holder.execute(sa.update(q).where(q.c.id == request.id).values(reason="held"))
+        with in_background(lambda: one.marked(request)) as marking:
+            assert not wait([marking], 0.3).done
+            LedgerAdmin(own).suppress_add([person("a", 1).phone], **WHY)
+            holder.rollback()
+            assert [left.key for left in marking.result(20).recipients] == [key_of("b")]

@@ -2,9 +2,9 @@
 """The mark *sending*: the transaction after which a request may be given to the network, once, and who is in it then.
 
 Without caps, hours and deadline, and while the ledger's list is as the claim found it, the mark is one conditional
-update, in a transaction of its own. Otherwise the transaction holds the request as *claimed*, looks at the rules, moves
-the recipients that may not be sent to into a request of their own, which is *released*, and marks what is left. Claims
-are made ahead: what they saw may be hours old.
+update, in a transaction of its own, after the lock that it would wait for. Otherwise the transaction holds the request
+as *claimed*, looks at the rules, moves the recipients that may not be sent to into a request of their own, which is
+*released*, and marks what is left. Claims are made ahead: what they saw may be hours old.
 """
 
 from __future__ import annotations
@@ -78,6 +78,7 @@ class Marks:
         self._mark_judged = update.where(*claimed, going_on).values(**sending, sent_at=at, contacts=recorded)
         self._hold = update.where(*claimed).values(state=RequestState.CLAIMED)
         self._state = sa.select(q.state).where(*mine)
+        self._wait = self._state.with_for_update()
         x = tables.outcomes.c
         number = sa.func.count().label("number")
         left_out = sa.select(x.reason, number).where(x.request_id == sa.bindparam("left_out"))
@@ -90,6 +91,8 @@ class Marks:
         """
         as_claimed = {"list_version": request.list_version, "recorded": int(request.recorded)}
         given = {**_whose(attempt, request), "campaign": attempt.campaign_no, **as_claimed}
+        if self._dialect.locks_rows:  # a statement that has waited for the request sees the list as it was before
+            connection.execute(self._wait, _whose(attempt, request))
         return bool(connection.execute(self._mark, given).rowcount)
 
     def mark(

@@ -19,6 +19,7 @@ from airflow_provider_uspeedo.core.plural import counted
 from airflow_provider_uspeedo.core.statuses import Status
 from airflow_provider_uspeedo.errors import ConfigurationError
 from airflow_provider_uspeedo.ledger.store.bulk import insert_new, new_only, portions
+from airflow_provider_uspeedo.ledger.store.expressions import database_now
 from airflow_provider_uspeedo.ledger.store.lookups import looked_up
 from airflow_provider_uspeedo.ledger.store.records import Attempt, new_id, utc_now
 from airflow_provider_uspeedo.ledger.store.schema import Tables
@@ -124,7 +125,7 @@ class Resolution:
             sa.or_(
                 q.state == RequestState.SENDING, sa.and_(q.state == RequestState.UNKNOWN, q.reason == NEVER_RECORDED)
             ),
-            q.sent_at > utc_now() - MAY_STILL_ARRIVE,
+            q.sent_at > connection.execute(sa.select(database_now())).scalar_one() - MAY_STILL_ARRIVE,
         )
         live = {
             row.id: row.sent_at

@@ -39,6 +39,7 @@ class Transitions:
         unanswered = q.state.in_((RequestState.SENDING, RequestState.UNKNOWN))
         self._release = self._move(unanswered, not_decided_as_sent, state=RequestState.RELEASED, **cause)
         self._state = sa.select(q.state).where(*self._mine())
+        self._hold = self._state.with_for_update()
 
     def settle(self, connection: Connection, attempt: Attempt, request_id: bytes, answer: Answer) -> bool:
         """Records an answer with each recipient's outcome; true if that is what the ledger now says."""
@@ -81,6 +82,9 @@ class Transitions:
             "answer_request_id": vendor_request_id,
             "answer_reason": reason,
         }
+        # A statement of its own: one that waits for the request while a person's word is recorded does not see that
+        # word afterwards.
+        connection.execute(self._hold, mine)
         connection.execute(self._release, {**mine, **cause})
         return self._is(connection, mine, RequestState.RELEASED)
 
