@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import traceback
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -23,8 +22,6 @@ from airflow_provider_uspeedo.errors import USpeedoError
 from airflow_provider_uspeedo.plugin.languages import COOKIE, Texts, language_of
 
 log = logging.getLogger(__name__)
-_MOMENT = re.compile(r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$")
-"""With which the reason of a decision ends: it is no phone."""
 UNAVAILABLE, CONFLICT = 503, 409
 
 
@@ -45,15 +42,12 @@ def _percent(part: float) -> str:
 
 
 def masked_reason(reason: str | None) -> str:
-    """A reason in which runs of digits are masked, but for the moment of a decision.
+    """A reason in which runs of digits are masked.
 
-    >>> masked_reason("resolved by Ann at 2026-11-22 10:00:00 UTC")
-    'resolved by Ann at 2026-11-22 10:00:00 UTC'
+    >>> masked_reason("resolved by Ann at 2026-11-22 10:00:00 UTC"), masked_reason(None)
+    ('resolved by Ann at 2026-11-22 10:00:00 UTC', '')
     """
-    text = reason or ""
-    found = _MOMENT.search(text)
-    end = found.start() if found else len(text)
-    return mask_digits(text[:end]) + text[end:]
+    return mask_digits(reason or "")
 
 
 def masked_user_id(user_id: str, phone: str) -> str:

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_uspeedo.core.masking import hide_digits, mask_digits, mask_phone, without_secrets
+from airflow_provider_uspeedo.core.masking import (
+    hide_digits,
+    mask_digits,
+    mask_phone,
+    mask_user_id,
+    masked_quote,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,22 @@ def test_never_more_than_half_of_a_number_shows(text):
         ("10.20.30.4/16/1111", "****1111"),
         ("10.20.30.4:8025 1111", "10.20.30.4:****1111"),
         ("10.0.0.12, 10.0.0.13:5432 and [10.0.0.14]", "10.0.0.12, 10.0.0.13:5432 and [10.0.0.14]"),
+        ("79.123.45.67", "****4567"),
+        ("phone=85.255.131.111", "phone=****1111"),
+        ('server at "85.255.131.111", port 5432', 'server at "85.255.131.111", port 5432'),
+        ("server on '85.255.131.111' ([Errno 111])", "server on '85.255.131.111' ([Errno 111])"),
+        ("host='85.255.131.111' https://85.255.131.111/x", "host='85.255.131.111' https://85.255.131.111/x"),
+        ("resolved by Ann at 2026-11-30 12:00:00 UTC", "resolved by Ann at 2026-11-30 12:00:00 UTC"),
+        ("2026-11-30T12:00:00.123456+08:00 refused", "2026-11-30T12:00:00.123456+08:00 refused"),
+        ("2026-11-30 1200", "****1200"),
+        ("2026-11-30 12:00:00 55311111", "2026-11-30 12:00:****1111"),
+        ("to=%2B852+5531+1111", "to=%2B****1111"),
+        ("852%2D5531%C2%A01111 and 852%e2%80%935531%2d1111", "****1111 and ****1111"),
+        (repr("852\xa05531\u20091111"), "'****1111'"),
+        ("852\\u002d5531\\u200b1111 852\\n5531\\/1111", "****1111"),
+        ("852&#160;5531&#x2d;1111; 852&shy;5531&#8209;1111", "****1111; ****1111"),
+        ("85’255’311’111, 138、0013、8000 and 852～5531*1111", "****1111, ****8000 and ****1111"),  # noqa: RUF001
+        ("(8525)5311111 and (0171)2345678 and (020)79460000", "****1111 and ****5678 and ****0000"),
         ("", ""),
     ],
 )
@@ -101,6 +124,11 @@ def test_a_reason_keeps_its_address_and_loses_its_phone(text, hidden):
         ("s3://key:sec/ret@lake/a.csv", "s3://****@lake/a.csv"),
         ("s3://key:12/34@lake/a.csv", "s3://****@lake/a.csv"),
         ("s3://key:/34@lake/a.csv", "s3://****@lake/a.csv"),
+        ("postgresql://u:p@ss@h/db", "postgresql://****@h/db"),
+        ("s3://a:b@x/1,s3://c:d@y/2", "s3://****@x/1,s3://****@y/2"),
+        ("https://h/a.csv#token=abc", "https://h/a.csv#****"),
+        ("https://h/a.csv;sig=abc", "https://h/a.csv;****"),
+        ("s3://conn@lake/part-?.csv", "s3://conn@lake/part-?.csv"),
     ],
 )
 def test_a_secret_before_the_host_is_hidden_whatever_it_looks_like(uri, shown):
@@ -110,7 +138,8 @@ def test_a_secret_before_the_host_is_hidden_whatever_it_looks_like(uri, shown):
 
 _GAPS = [
     *" -.,/()[]~|'_\N{NO-BREAK SPACE}\N{EN DASH}\N{FULLWIDTH FULL STOP}\N{KATAKANA MIDDLE DOT}\N{ZERO WIDTH SPACE}",
-    *(" (", ") ", " - ", ". ", "%20", "&nbsp;"),
+    *"+*\N{RIGHT SINGLE QUOTATION MARK}\N{WAVE DASH}\N{IDEOGRAPHIC COMMA}\N{FRACTION SLASH}",
+    *(" (", ") ", " - ", ". ", "%20", "%2D", "%C2%A0", "&nbsp;", "&#8209;", "\\u002d", "\\xa0", "\\n"),
 ]
 
 
@@ -131,3 +160,19 @@ def test_no_phone_passes_in_any_script_with_any_separators(digits, zero, data):
 def test_no_number_of_the_length_of_a_phone_passes(before, number, after):
     """Whatever stands around it."""
     assert str(number) not in mask_digits(f"{before}{number}{after}")
+
+
+@pytest.mark.parametrize(
+    ("user_id", "phone"),
+    [("85255311111", "(852)55311111"), ("13800138000", "C-10012345"), ("55311111", "202611300"), ("13800138000", "")],
+)
+def test_a_phone_in_the_column_of_user_ids_is_masked(user_id, phone):
+    """Also where the columns are swapped, and the other one has many digits."""
+    assert mask_user_id(user_id, phone) == "****" + user_id[-4:]
+
+
+def test_a_long_text_of_addresses_is_masked_at_once():
+    """An answer of the vendor may have megabytes; looking at each address for each run would take hours."""
+    text = "10.0.0.12 refused, " * 100_000
+    assert mask_digits(text).count("10.0.0.12") == 100_000
+    assert masked_quote(text, 30) == "10.0.0.12 refused, 10.0.0.12 r"

@@ -20,7 +20,7 @@ from airflow_provider_uspeedo.api.response.json_values import (
     vendor_request_id,
     whole_number,
 )
-from airflow_provider_uspeedo.core.masking import mask_digits
+from airflow_provider_uspeedo.core.masking import masked_quote
 from airflow_provider_uspeedo.errors import CallError, NotSent, Refused
 
 _MAX_QUOTE = 200
@@ -45,7 +45,7 @@ def read_query_response(http: HttpResponse, now: datetime, place: str = "") -> M
 def _problem(http: HttpResponse, body: Mapping[str, object], code: int | None, now: datetime, place: str) -> CallError:
     explained = explain(code)
     request_id = vendor_request_id(http, body)
-    quote = mask_digits(text(body.get(field_names.MESSAGE)))[:_MAX_QUOTE]
+    quote = masked_quote(text(body.get(field_names.MESSAGE)), _MAX_QUOTE)
     refused = explained.kind in (CodeKind.REFUSED, CodeKind.REFUSED_PHONES)
     at = f" at {place}" if place else ""
     if code is None:

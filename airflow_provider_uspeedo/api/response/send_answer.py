@@ -29,7 +29,7 @@ from airflow_provider_uspeedo.api.response.json_values import (
     vendor_request_id,
     whole_number,
 )
-from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone
+from airflow_provider_uspeedo.core.masking import mask_digits, mask_phone, masked_quote
 from airflow_provider_uspeedo.errors import CallError, NotSent, OutcomeUnknown, Refused
 
 UNREADABLE = -1
@@ -175,7 +175,7 @@ def _not_sent(answer: SendAnswer, http: HttpResponse, now: datetime, code: Retur
 
 def _message(what: str, answer: SendAnswer, code: ReturnCode) -> str:
     named = "" if answer.ret_code == UNREADABLE else f" RetCode {answer.ret_code}: {code.meaning}."
-    quote = mask_digits(answer.message)[:_MAX_QUOTE]
+    quote = masked_quote(answer.message, _MAX_QUOTE)
     vendor_words = f' The vendor\'s words: "{quote}".' if quote else ""
     advice = f" {code.advice}" if code.advice and named else ""
     return f"{what}.{named}{vendor_words}{advice}{_with_id(answer)}"
