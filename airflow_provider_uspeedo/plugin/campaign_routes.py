@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from airflow_provider_uspeedo.errors import USpeedoError
+from airflow_provider_uspeedo.ledger.admin.campaign_counts import CampaignCounts
 from airflow_provider_uspeedo.ledger.store.states import RequestState
 from airflow_provider_uspeedo.plugin.counting import BackgroundCounts, KeptCounts
 from airflow_provider_uspeedo.plugin.page_ledger import in_thread
@@ -20,14 +21,14 @@ MAX_ATTEMPTS = 50
 NEWEST_REQUESTS = 10
 PAGE_OF_REQUESTS = 50
 router = APIRouter(route_class=PageRoute)
-counts = BackgroundCounts()
+counts: BackgroundCounts[CampaignCounts] = BackgroundCounts()
 
 
-def _is_live(seen: SeenCampaign, kept: KeptCounts) -> bool:
+def _is_live(seen: SeenCampaign, kept: KeptCounts[CampaignCounts]) -> bool:
     return bool(seen.listed.line.open_attempts) or kept.is_counting
 
 
-async def kept_counts(seen: SeenCampaign) -> KeptCounts:
+async def kept_counts(seen: SeenCampaign) -> KeptCounts[CampaignCounts]:
     """What is known of the campaign's rows."""
     if seen.listed.line.pruned_at is not None:
         return KeptCounts()

@@ -11,12 +11,9 @@ from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import Generic, TypeVar
 
 from airflow_provider_uspeedo.plugin.daemon_threads import DaemonThreads
-
-if TYPE_CHECKING:
-    from airflow_provider_uspeedo.ledger.admin.campaign_counts import CampaignCounts
 
 WAIT_SECONDS = 0.2
 """A page waits for so long: small campaigns are counted within it."""
@@ -26,12 +23,12 @@ FRESH_FACTOR = 20
 MAX_FRESH_SECONDS = 900.0
 MAX_KEPT = 200
 
-Count = Callable[[Callable[["CampaignCounts"], None]], "CampaignCounts"]
-"""Counts a campaign."""
+T = TypeVar("T")
+"""What a count gives."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCounts:
+class KeptCounts(Generic[T]):
     """What is known of a campaign's rows.
 
     :param counts: ``None``: they have not been counted yet.
@@ -40,30 +37,33 @@ class KeptCounts:
     :param error: why the last count failed; ``None``: it did not.
     """
 
-    counts: CampaignCounts | None = None
+    counts: T | None = None
     counted_at: datetime | None = None
     is_counting: bool = False
     error: Exception | None = None
 
 
 @dataclass(slots=True)
-class _Entry:
-    kept: KeptCounts
+class _Entry(Generic[T]):
+    kept: KeptCounts[T]
     fresh_until: float = 0.0
     running: Future[None] | None = None
     is_stale: bool = False
 
 
-class BackgroundCounts:
-    """Counts by campaign; at most two are counted at a time."""
+class BackgroundCounts(Generic[T]):
+    """Counts by campaign; at most two are counted at a time.
 
-    def __init__(self, *, wait_seconds: float = WAIT_SECONDS) -> None:
-        self._wait = wait_seconds
+    :param fresh_seconds: how long a count stays fresh; ``None``: the longer, the longer it took.
+    """
+
+    def __init__(self, *, wait_seconds: float = WAIT_SECONDS, fresh_seconds: float | None = None) -> None:
+        self._wait, self._fresh = wait_seconds, fresh_seconds
         self._lock = threading.Lock()
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()
         self._threads = DaemonThreads(2, "uspeedo-count")
 
-    def get(self, key: Hashable, count: Count) -> KeptCounts:
+    def get(self, key: Hashable, count: Callable[[Callable[[T], None]], T]) -> KeptCounts[T]:
         """What is known; begins to count where that is old, and waits for it for a moment.
 
         :param count: counts; it is given a function that it calls with what it has so far, as long as nothing is known.
@@ -88,11 +88,11 @@ class BackgroundCounts:
             if key in self._entries:
                 self._entries[key].is_stale = True
 
-    def _count(self, entry: _Entry, count: Count) -> None:
+    def _count(self, entry: _Entry[T], count: Callable[[Callable[[T], None]], T]) -> None:
         began, at = time.monotonic(), datetime.now(UTC)
         had_all = entry.kept.counts is not None
 
-        def report(part: CampaignCounts) -> None:
+        def report(part: T) -> None:
             if not had_all:
                 with self._lock:
                     entry.kept = KeptCounts(part, at)
@@ -104,7 +104,8 @@ class BackgroundCounts:
         with self._lock:
             took = time.monotonic() - began
             entry.kept, entry.running = made, None
-            entry.fresh_until = time.monotonic() + min(FRESH_SECONDS + FRESH_FACTOR * took, MAX_FRESH_SECONDS)
+            by_cost = min(FRESH_SECONDS + FRESH_FACTOR * took, MAX_FRESH_SECONDS)
+            entry.fresh_until = time.monotonic() + (by_cost if self._fresh is None else self._fresh)
 
     def _forget_some(self) -> None:
         for key in list(self._entries):

@@ -151,14 +151,40 @@ def test_a_person_reopens_the_rejected_that_were_shown(browser: Any, ledger: Led
     one = Try(ledger, "one")
     first, second = one.claim(people("ab"), size=1)
     one.send(first, "a")
-    form = {**_shown(browser("user").get(f"{PATH}/reopen")), "reason": "a list was fixed"}
+    form = {**_shown(browser("user").counted(f"{PATH}/reopen")), "reason": "a list was fixed"}
     assert form["expected"] == "1"
     LedgerAdmin(ledger).reopen_rejected("one", reason="r", by="somebody else")
     one.send(second, "b")
     answer = browser("user").post(f"{PATH}/reopen", form)
     assert answer.status_code == 409, text_of(answer)
     assert "other requests hold rejected recipients now" in text_of(answer)
-    form = {**_shown(browser("user").get(f"{PATH}/reopen")), "reason": "a list was fixed"}
+    form = {**_shown(browser("user").counted(f"{PATH}/reopen")), "reason": "a list was fixed"}
+    assert browser("user").post(f"{PATH}/reopen", form).status_code == 200
+
+
+def test_the_page_to_reopen_does_not_wait_for_a_long_count(
+    browser: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for itself again, and has its form once they are counted."""
+    one = Try(ledger, "one")
+    (request,) = one.claim(people("ab"))
+    one.send(request, "a")
+    go, count = threading.Event(), LedgerAdmin.count_rejected
+
+    def count_slowly(admin: LedgerAdmin, campaign_id: str) -> Any:
+        assert go.wait(20)
+        return count(admin, campaign_id)
+
+    monkeypatch.setattr(LedgerAdmin, "count_rejected", count_slowly)
+    page = browser("user").get(f"{PATH}/reopen")
+    assert "Being counted" in text_of(page)
+    assert "data-poll" in page.text
+    assert "expected" not in _shown(page)
+    go.set()
+    page = browser("user").counted(f"{PATH}/reopen?fragment=1")
+    assert "data-poll" not in page.text
+    form = {**_shown(page), "reason": "a list was fixed"}
+    assert form["expected"] == "1"
     assert browser("user").post(f"{PATH}/reopen", form).status_code == 200
 
 
