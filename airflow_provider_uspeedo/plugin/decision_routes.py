@@ -57,7 +57,7 @@ async def resolve(request: Request, seen: Deciding) -> Response:
 async def ask_to_reopen(request: Request, seen: Deciding) -> Response:
     """How many rejected recipients would be sent to again; of 100,000 that takes a second, which nobody waits for."""
     kept = await in_thread(rejected_counts.get, seen.key, lambda _: seen.ledger.admin.count_rejected(seen.id))
-    if kept.error is not None:
+    if kept.error is not None and not kept.is_counting:  # else it is that of the count before
         raise kept.error
     return _ask(request, seen, "reopen", rejected=None if kept.is_counting else kept.counts)
 

@@ -324,7 +324,7 @@ def test_no_cell_no_log_and_no_file_holds_the_phone(
 
 
 @pytest.mark.parametrize("kind", SERVERS, indirect=True)
-def test_a_mark_that_has_waited_sees_whom_the_list_has_got_meanwhile(open_ledger: OpenLedger, empty_url: URL) -> None:
+def test_a_mark_that_has_waited_sees_the_list_as_it_is_now(open_ledger: OpenLedger, empty_url: URL) -> None:
     """Another transaction held the request, and changed nothing in the end."""
     own = open_ledger(empty_url)
     own.prepare()

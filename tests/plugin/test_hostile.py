@@ -182,6 +182,7 @@ def test_the_page_to_reopen_does_not_wait_for_a_long_count(
     assert "expected" not in _shown(page)
     go.set()
     page = browser("user").counted(f"{PATH}/reopen?fragment=1")
+    assert "<title>" not in page.text
     assert "data-poll" not in page.text
     form = {**_shown(page), "reason": "a list was fixed"}
     assert form["expected"] == "1"
